@@ -1,0 +1,117 @@
+"""PyMongo by hand, on a copy of the documents that crmkit wrote."""
+
+# ruff: noqa: D102 - Participant says what each method does
+
+import dataclasses
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import pymongo
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from benchmarks.participant import PAGE_SCORE, PAGE_SIZE, PAGE_STATUS, PAGE_TIER, Participant, Workload, changed_one
+
+Document: TypeAlias = dict[str, Any]
+DATABASE = "benchmarks"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StoredDocuments:
+    """The documents of a filled collection, in the order of their ids, and its indexes.
+
+    `scope` is the condition that every query on this collection carries; `key` leads to the id.
+    """
+
+    documents: tuple[Document, ...]
+    definition: tuple[tuple[tuple[str, Any], ...], ...]
+    scope: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    key: str = "_id"
+
+    @property
+    def indexes(self) -> tuple[tuple[str, ...], ...]:
+        """Return the field names of each index."""
+        return tuple(tuple(name for name, _ in fields) for fields in self.definition)
+
+
+def connect(workload: Workload) -> pymongo.MongoClient[Document]:
+    """Return a client with the two options that every program of today sets."""
+    return pymongo.MongoClient(workload.mongo_url, uuidRepresentation="standard", tz_aware=True)
+
+
+def read_documents(collection: Collection[Document], scope: Mapping[str, Any], key: str = "_id") -> StoredDocuments:
+    """Return what a collection holds and how it is indexed."""
+    indexes = [tuple(index["key"]) for name, index in collection.index_information().items() if name != "_id_"]
+    return StoredDocuments(tuple(collection.find(scope).sort(key)), tuple(indexes), scope, key)
+
+
+def fresh_collection(
+    database: Database[Document], name: str, indexes: Sequence[Sequence[tuple[str, Any]]]
+) -> Collection[Document]:
+    """Return an empty collection with these indexes."""
+    database.drop_collection(name)
+    collection = database.create_collection(name)
+    for fields in indexes:
+        collection.create_index(list(fields))
+    return collection
+
+
+class RawMongo(Participant[Document, tuple[Any, int]]):
+    """Prepared documents in by insert_many, dictionaries out by find."""
+
+    title = "raw PyMongo"
+
+    def __init__(self, workload: Workload, stored: StoredDocuments) -> None:
+        super().__init__(workload)
+        self.stored = stored
+        self.client = connect(workload)
+        self.collection: Collection[Document] = self.client[DATABASE]["customer_raw"]
+        self.stored_ids = {
+            record.id: document[stored.key] for record, document in zip(workload.records, stored.documents, strict=True)
+        }
+
+    def clear(self) -> None:
+        self.collection = fresh_collection(self.client[DATABASE], "customer_raw", self.stored.definition)
+
+    def build(self) -> None:
+        """Do nothing: the documents are finished."""
+
+    def add(self) -> None:
+        self.collection.insert_many(self.stored.documents)
+
+    def read(self) -> Sequence[Document]:
+        return list(self.collection.find(self.stored.scope))
+
+    def get(self, ids: Sequence[uuid.UUID]) -> Sequence[Document]:
+        find_one, keys = self.collection.find_one, self.stored_ids
+        scope, key = self.stored.scope, self.stored.key
+        return [document for id_ in ids if (document := find_one({**scope, key: keys[id_]})) is not None]
+
+    def hold(self, ids: Sequence[uuid.UUID]) -> Sequence[tuple[Any, int]]:
+        return [(document[self.stored.key], document["version"]) for document in self.get(ids)]
+
+    def update(self, held: Sequence[tuple[Any, int]], score: int) -> None:
+        update_one, scope, key = self.collection.update_one, self.stored.scope, self.stored.key
+        # any time in the stored form will do: encoding one is not the raw driver's work
+        change = {
+            "$set": {"score": score, "updated_at": self.stored.documents[-1]["updated_at"]},
+            "$inc": {"version": 1},
+        }
+        for stored_id, version in held:
+            result = update_one({**scope, key: stored_id, "version": version}, change)
+            changed_one(self.title, result.modified_count)
+
+    def page(self, times: int) -> Sequence[Document]:
+        condition = {"status": PAGE_STATUS, "tier": PAGE_TIER, "score": {"$gt": PAGE_SCORE}}
+        order = [("score", pymongo.DESCENDING), (self.stored.key, pymongo.ASCENDING)]
+        found: Sequence[Document] = ()
+        for _ in range(times):
+            found = list(self.collection.find({**self.stored.scope, **condition}).sort(order).limit(PAGE_SIZE))
+        return found
+
+    def values(self, entity: Document) -> Mapping[str, object]:
+        return {name: entity[name] for name in ("name", "email", "score", "version")}
+
+    def close(self) -> None:
+        self.client.close()

@@ -1,0 +1,72 @@
+"""Leads: people and firms who showed interest and are not customers yet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from crmkit.entities.party import SIZES
+from crmkit.entities.staged import Staged
+from crmkit.model.declare import choice, entity, flag, instant, integer, link, money, tags, text
+from crmkit.values import Money
+
+__all__ = ["Lead"]
+
+
+@entity(indexes=(("outcome", "closed_at"), ("owner_id", "outcome")))
+class Lead(Staged):
+    """Somebody who showed interest and is not a customer yet; won when converted, lost when given up."""
+
+    name: str = text(min=1, max=200, search=True, doc="The full name of the person, or of the firm if nobody is named.")
+    given_name: str | None = text(default=None, max=100, doc="The name that family and friends use.")
+    family_name: str | None = text(default=None, max=100, doc="The name shared with the family.")
+    salutation: str | None = text(default=None, max=60, doc="Forms of address and titles before the name.")
+    company: str | None = text(default=None, max=200, search=True, doc="The firm for which the person works.")
+    job_title: str | None = text(default=None, max=120, doc="What the person's post is called.")
+    email: str | None = text(
+        default=None, max=320, search=True, index=True, doc="The e-mail address, without blanks around it."
+    )
+    phone: str | None = text(default=None, max=60, index=True, doc="The phone number, as it is dialled.")
+    mobile: str | None = text(default=None, max=60, doc="The mobile phone number, as it is dialled.")
+    website: str | None = text(default=None, max=500, doc="The address of the web site.")
+    industry: str | None = text(default=None, max=100, doc="The branch of business, in the product's own words.")
+    size: str | None = choice(*SIZES, default=None, doc="The size of the firm.")
+    employees: int | None = integer(default=None, min=0, doc="How many people work at the firm.")
+    annual_revenue: Money | None = money(default=None, doc="What the firm earns in a year.")
+    street: str | None = text(default=None, max=300, doc="Street and house number; lines are kept.")
+    postcode: str | None = text(default=None, max=20, doc="The postal code, leading zeros included.")
+    city: str | None = text(default=None, max=100, doc="The town.")
+    province: str | None = text(default=None, max=100, doc="The state, province or county.")
+    country: str | None = text(default=None, min=2, max=2, doc='The ISO 3166-1 code of the country, such as "DE".')
+    region: str | None = text(default=None, max=100, doc="The sales region, in the product's own words.")
+    language: str | None = text(
+        default=None, max=35, doc='The BCP 47 tag of the language to write in, such as "pt-BR".'
+    )
+    source: str | None = text(
+        default=None, max=100, index=True, doc="How the lead came in, such as web, trade_show or phone."
+    )
+    campaign_id: UUID | None = link("campaign", back="leads", default=None, doc="The campaign that brought the lead.")
+    product_id: UUID | None = link("product", back="leads", default=None, doc="The product of interest.")
+    intent: str | None = choice("low", "medium", "high", default=None, doc="How serious the wish to buy seems.")
+    need: str | None = text(default=None, max=10_000, doc="What the lead needs, in words.")
+    budget: Money | None = money(default=None, min=0, doc="What the lead can spend.")
+    score: int = integer(default=0, index=True, doc="Points that tell how promising the lead is.")
+    rating: str | None = choice("cold", "warm", "hot", default=None, doc="How promising the lead is, at a glance.")
+    owner_id: UUID | None = link("user", back="leads", default=None, doc="The user who follows the lead up.")
+    team_id: UUID | None = link("team", back="leads", default=None, doc="The team that follows the lead up.")
+    assigned_at: datetime | None = instant(default=None, doc="When the present owner got the lead.")
+    last_contact_at: datetime | None = instant(default=None, index=True, doc="When somebody last was in touch.")
+    do_not_contact: bool = flag(default=False, doc="Whether the person asked not to be contacted by any channel.")
+    lost_reason: str | None = text(default=None, max=100, doc="Why the lead was given up, as one of a few words.")
+    lost_notes: str | None = text(default=None, max=4_000, doc="Why the lead was given up, in detail.")
+    converted_customer_id: UUID | None = link(
+        "customer", back="leads", default=None, doc="The customer that conversion made or found."
+    )
+    converted_contact_id: UUID | None = link(
+        "contact", back="leads", default=None, doc="The contact that conversion made or found."
+    )
+    converted_opportunity_id: UUID | None = link(
+        "opportunity", back="leads", default=None, doc="The opportunity that conversion opened."
+    )
+    tags: tuple[str, ...] = tags(doc="Free marks.")
+    notes: str | None = text(default=None, max=32_000, doc="Whatever else is worth knowing.")

@@ -1,0 +1,46 @@
+"""What every record that moves through a pipeline has beside its own fields."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from crmkit.model.declare import Record, choice, instant, integer, text
+from crmkit.values import NOT_YET
+
+__all__ = ["OUTCOMES", "Staged"]
+
+OUTCOMES = ("open", "won", "lost", "done")
+"""What a stage can mean for a record in it: still going on, or how it ended; `done` is an end without a winner."""
+
+
+@attrs.define(frozen=True, kw_only=True, slots=True)
+class Staged(Record):
+    """A record that moves through a pipeline. Subclasses are declared with `@entity`; this class is no model itself.
+
+    `stage` and `pipeline` may be given when the record is added; from then on `advance` changes them, and with them
+    the managed fields, in one transaction with the row of history.
+    """
+
+    pipeline: str = text(
+        default="", max=80, doc="The name of the pipeline it moves through; blank means the default one."
+    )
+    pipeline_version: int = integer(
+        default=0, managed=True, doc="The version of the pipeline whose rules it follows; 0 before it is added."
+    )
+    stage: str = text(
+        default="", max=80, index=True, doc="The stage it is in; blank at construction means the pipeline's first."
+    )
+    stage_since: datetime = instant(  # noqa: RUF009 - a declaration; attrs shares no value of it
+        default=NOT_YET, managed=True, doc="When it entered the present stage."
+    )
+    stage_reached: int = integer(
+        default=0, managed=True, doc="The greatest position of an open stage that it ever entered, counted from 1."
+    )
+    outcome: str = choice(
+        *OUTCOMES, default="open", index=True, managed=True, doc="What its present stage means: open, or how it ended."
+    )
+    closed_at: datetime | None = instant(  # noqa: RUF009 - as above
+        default=None, managed=True, doc="When it entered the closing stage it is in; missing while it is open."
+    )

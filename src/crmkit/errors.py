@@ -1,0 +1,237 @@
+"""What can go wrong, as a tree of exceptions.
+
+```text
+CrmError
+├── BadDefinition       a model, relation, pipeline, segment or mapping was declared wrongly
+├── BadExpression       an expression cannot be bound to its model
+├── BadRecord           a record holds values that its model refuses; lists every problem
+├── Refused             a well-formed request that the rules say no to
+│   ├── NotAllowed      the actor may not do this
+│   ├── MoveRefused     the pipeline does not allow this move
+│   ├── Stale           somebody else changed the record first
+│   └── Duplicate       a unique key is taken
+├── NotFound            no such record, or none that this actor may see
+├── Busy                the store is locked or aborted the transaction; trying again may succeed
+├── StoreError          the store could not be reached or does not fit the models
+└── Unsupported         this store or this version cannot do what was asked
+```
+
+Every error has a stable `code`, a message that names the fact, and mostly a `hint` that names the way out.
+Messages never hold secrets, nor values of records that the caller did not supply.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+__all__ = [
+    "BadDefinition",
+    "BadExpression",
+    "BadRecord",
+    "Busy",
+    "CrmError",
+    "Duplicate",
+    "MoveRefused",
+    "NotAllowed",
+    "NotFound",
+    "Problem",
+    "Refused",
+    "Stale",
+    "StoreError",
+    "Unsupported",
+    "near",
+]
+
+
+class CrmError(Exception):
+    """The root of every error that crmkit raises on purpose.
+
+    Attributes:
+        code: a stable word for programs; messages may be reworded, codes are not.
+        message: the fact, and where.
+        hint: the way out, or an empty string.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message} {hint}".rstrip())
+
+
+class BadDefinition(CrmError):
+    """A model, relation, pipeline, segment or mapping was declared wrongly."""
+
+    code = "bad_definition"
+
+
+class BadExpression(CrmError):
+    """An expression names what its model does not have, or compares what cannot be compared."""
+
+    code = "bad_expression"
+
+
+class Problem(Exception):  # noqa: N818 - it is raised only inside crmkit; callers meet it as an entry of BadRecord
+    """One thing that is wrong with one field of a record.
+
+    Attributes:
+        field: the field's name; empty until the record that holds the value is known.
+        code: a stable word such as `too_long` or `naive_datetime`.
+        message: the fact, in words.
+        hint: the way out, or an empty string.
+    """
+
+    def __init__(self, code: str, message: str, *, hint: str = "", field: str = "") -> None:
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.field = field
+        super().__init__(code, message)
+
+    def at(self, field: str) -> Problem:
+        """Return the same problem, placed at `field`."""
+        return Problem(self.code, self.message, hint=self.hint, field=field)
+
+    def __str__(self) -> str:
+        """Return the problem as one line."""
+        place = f"{self.field}: " if self.field else ""
+        return f"{place}{self.message} {self.hint}".rstrip()
+
+    def __eq__(self, other: object) -> bool:
+        """Two problems are equal when they say the same of the same field."""
+        return isinstance(other, Problem) and (self.field, self.code, str(self)) == (other.field, other.code, str(other))
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash((self.field, self.code, str(self)))
+
+
+class BadRecord(CrmError):
+    """A record holds values that its model refuses; nothing was written.
+
+    Attributes:
+        entity: the model's name.
+        problems: everything that is wrong, in the order of the fields.
+    """
+
+    code = "bad_record"
+
+    def __init__(self, entity: str, problems: Iterable[Problem]) -> None:
+        self.entity = entity
+        self.problems = tuple(problems)
+        lines = "; ".join(str(problem) for problem in self.problems)
+        super().__init__(f"{entity} refused: {lines}")
+
+
+class Refused(CrmError):
+    """A well-formed request that the rules say no to."""
+
+    code = "refused"
+
+
+class NotAllowed(Refused):
+    """The actor may not do this."""
+
+    code = "not_allowed"
+
+
+class MoveRefused(Refused):
+    """The pipeline does not allow this move.
+
+    Attributes:
+        stage: where the record is.
+        target: where it was to go.
+        reasons: every reason, each one a sentence.
+    """
+
+    code = "move_refused"
+
+    def __init__(self, stage: str, target: str, reasons: Iterable[str], *, hint: str = "") -> None:
+        self.stage = stage
+        self.target = target
+        self.reasons = tuple(reasons)
+        super().__init__(f"cannot move from {stage!r} to {target!r}: {' '.join(self.reasons)}", hint=hint)
+
+
+class Stale(Refused):
+    """Somebody else changed the record since it was read.
+
+    Attributes:
+        entity: the model's name.
+        id: the record's id.
+        expected: the version the caller holds.
+        actual: the version in the store now.
+    """
+
+    code = "stale"
+
+    def __init__(self, entity: str, id: UUID, expected: int, actual: int) -> None:  # noqa: A002 - the record's own word
+        self.entity = entity
+        self.id = id
+        self.expected = expected
+        self.actual = actual
+        super().__init__(
+            f"{entity} {id} is at version {actual}, not {expected}.", hint="Read it again, then repeat the change."
+        )
+
+
+class Duplicate(Refused):
+    """A unique key is taken; nothing was written.
+
+    Attributes:
+        entity: the model's name.
+        fields: the fields whose values, together, must be unique.
+    """
+
+    code = "duplicate"
+
+    def __init__(self, entity: str, fields: Iterable[str]) -> None:
+        self.entity = entity
+        self.fields = tuple(fields)
+        super().__init__(f"another {entity} already has this {' and '.join(self.fields) or 'key'}.")
+
+
+class NotFound(CrmError):
+    """There is no such record, or none that this actor may see."""
+
+    code = "not_found"
+
+
+class Busy(CrmError):
+    """The store is locked or aborted the transaction; the same session, run again, may succeed."""
+
+    code = "busy"
+
+
+class StoreError(CrmError):
+    """The store could not be reached, or does not fit the models."""
+
+    code = "store_error"
+
+
+class Unsupported(CrmError):
+    """This store, or this version of crmkit, cannot do what was asked."""
+
+    code = "unsupported"
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """Return a hint that names what `name` may have meant, or what there is.
+
+    >>> near("amout", ["amount", "name"])
+    "Did you mean 'amount'?"
+    >>> near("x", ["b", "a"])
+    'There is: a, b.'
+    """
+    known = sorted(names)
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    shown = ", ".join(known[:12])
+    return f"There is: {shown}{', …' if len(known) > 12 else '.'}" if known else ""  # noqa: PLR2004 - what fits a line

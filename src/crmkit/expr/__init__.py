@@ -1,0 +1,1 @@
+"""The expression language: written in Python, bound to a model, read three ways."""

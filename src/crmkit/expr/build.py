@@ -1,0 +1,280 @@
+"""`f`, `me` and the relative moments: how expressions are written in Python.
+
+>>> from crmkit.expr.show import show
+>>> show((f.amount > 10) & ~f.owner_id.missing())
+'f.amount > 10 & ~f.owner_id.missing()'
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+
+import attrs
+
+from crmkit.errors import BadExpression
+from crmkit.expr.nodes import (
+    Always,
+    Compare,
+    Contains,
+    Counts,
+    Expr,
+    Has,
+    Me,
+    Missing,
+    Moment,
+    OneOf,
+    Op,
+    Quantifier,
+    Reaches,
+    Ref,
+    StartsWith,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Counted", "Name", "Sort", "ago", "ahead", "days", "everything", "f", "hours", "me", "nothing", "now", "today"]
+
+everything: Final = Always(True)
+"""True of every record."""
+nothing: Final = Always(False)
+"""True of no record."""
+
+
+@attrs.frozen
+class Sort:
+    """A field to order by.
+
+    Attributes:
+        ref: the field.
+        descending: whether the greatest comes first.
+        missing: where records without a value go; after all others unless it says `"first"`.
+    """
+
+    ref: Ref
+    descending: bool = False
+    missing: Literal["first", "last"] = "last"
+
+
+@attrs.frozen(eq=False, init=False, repr=False)
+class Name(Ref):
+    """A field or a relation, named by attribute access: `f.customer.country`.
+
+    Comparing it makes an expression. A field whose name is also a method here is reached by `f["count"]`.
+    """
+
+    def __init__(self, *path: str) -> None:
+        object.__setattr__(self, "path", path)
+
+    def __getattr__(self, name: str) -> Name:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Name(*self.path, name)
+
+    def __getitem__(self, name: str) -> Name:
+        if not isinstance(name, str):
+            raise BadExpression(f"{self.text or 'f'}[...] takes a field's name, not {type(name).__name__}.")
+        return Name(*self.path, name)
+
+    def __repr__(self) -> str:
+        return self.text
+
+    # -- comparisons ---------------------------------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> Compare:  # type: ignore[override]  # the point of the language
+        return self._compare(Op.EQ, other)
+
+    def __ne__(self, other: object) -> Compare:  # type: ignore[override]  # the point of the language
+        return self._compare(Op.NE, other)
+
+    def __lt__(self, other: object) -> Compare:
+        return self._compare(Op.LT, other)
+
+    def __le__(self, other: object) -> Compare:
+        return self._compare(Op.LE, other)
+
+    def __gt__(self, other: object) -> Compare:
+        return self._compare(Op.GT, other)
+
+    def __ge__(self, other: object) -> Compare:
+        return self._compare(Op.GE, other)
+
+    def _compare(self, op: Op, other: object) -> Compare:
+        if other is None:
+            raise BadExpression(f"{self.text} {op.value} None: nothing compares with None.", hint=f"Write {self.text}.missing().")
+        if isinstance(other, Ref):
+            raise BadExpression(f"{self.text} {op.value} {other.text}: two fields cannot be compared with each other.")
+        return Compare(Ref(self.path), op, other)
+
+    __hash__ = Ref.__hash__
+
+    def one_of(self, *values: Any) -> OneOf:
+        """Return whether the value is present and among these; also takes one collection, or `me.team_ids`."""
+        if len(values) == 1 and isinstance(values[0], Me):
+            return OneOf(Ref(self.path), values[0])
+        if len(values) == 1 and isinstance(values[0], list | tuple | set | frozenset):
+            values = tuple(values[0])
+        if None in values:
+            raise BadExpression(f"{self.text}.one_of(None): nothing compares with None.", hint=f"Add | {self.text}.missing().")
+        return OneOf(Ref(self.path), values)
+
+    def missing(self) -> Missing:
+        """Return whether there is no value, or no way to it."""
+        return Missing(Ref(self.path))
+
+    def starts_with(self, text: str) -> StartsWith:
+        """Return whether the text begins so, case aside; the field must be declared with `search=True`."""
+        return StartsWith(Ref(self.path), text)
+
+    def contains(self, text: str) -> Contains:
+        """Return whether the text holds this anywhere, case aside; the field must be declared with `search=True`."""
+        return Contains(Ref(self.path), text)
+
+    def has(self, tag: str, *more: str) -> Expr:
+        """Return whether the tag is there; with several, whether all of them are."""
+        result: Expr = Has(Ref(self.path), tag)
+        for another in more:
+            result = result & Has(Ref(self.path), another)
+        return result
+
+    # -- relations -----------------------------------------------------------------------------------------------------
+
+    def any(self, where: Expr = everything) -> Reaches:
+        """Return whether at least one related record satisfies this."""
+        return Reaches(Ref(self.path), Quantifier.ANY, where)
+
+    def all(self, where: Expr) -> Reaches:
+        """Return whether no related record fails this; true where there is none."""
+        return Reaches(Ref(self.path), Quantifier.ALL, where)
+
+    def none(self, where: Expr = everything) -> Reaches:
+        """Return whether no related record satisfies this."""
+        return Reaches(Ref(self.path), Quantifier.NONE, where)
+
+    def count(self, where: Expr = everything) -> Counted:
+        """Return how many related records satisfy this; compare the result with a number."""
+        return Counted(Ref(self.path), where)
+
+    # -- order ---------------------------------------------------------------------------------------------------------
+
+    def __neg__(self) -> Sort:
+        return Sort(Ref(self.path), descending=True)
+
+    def asc(self, *, missing: Literal["first", "last"] = "last") -> Sort:
+        """Return the order from the least to the greatest."""
+        return Sort(Ref(self.path), missing=missing)
+
+    def desc(self, *, missing: Literal["first", "last"] = "last") -> Sort:
+        """Return the order from the greatest to the least."""
+        return Sort(Ref(self.path), descending=True, missing=missing)
+
+    # -- what Python would misread -------------------------------------------------------------------------------------
+
+    def __bool__(self) -> NoReturn:
+        raise BadExpression(
+            f"{self.text or 'f'} is neither true nor false here.",
+            hint="Write & for and, | for or, ~ for not, and compare a flag, as in f.active == True.",
+        )
+
+    def __and__(self, other: object) -> NoReturn:
+        raise BadExpression(
+            f"{self.text} alone is no test, so & and | cannot join it.",
+            hint='Put each comparison in parentheses, as in (f.stage == "won") & (f.active == True).',
+        )
+
+    __rand__ = __or__ = __ror__ = __and__
+
+    def __contains__(self, value: object) -> NoReturn:
+        raise BadExpression(
+            f"'in {self.text}' cannot be read.", hint=f"Write {self.text}.has(...) for tags, {self.text}.contains(...) for text."
+        )
+
+    def __iter__(self) -> NoReturn:
+        raise BadExpression(f"{self.text} cannot be iterated.", hint=f"Write {self.text}.any(...) or .all(...).")
+
+
+@attrs.frozen(eq=False)
+class Counted:
+    """The number of related records; it becomes an expression when compared."""
+
+    ref: Ref
+    where: Expr
+
+    def _compare(self, op: Op, number: object) -> Counts:
+        if type(number) is not int:
+            raise BadExpression(f"{self.ref.text}.count() compares with a whole number, not {type(number).__name__}.")
+        return Counts(self.ref, self.where, op, number)
+
+    def __eq__(self, other: object) -> Counts:  # type: ignore[override]  # the point of the language
+        return self._compare(Op.EQ, other)
+
+    def __ne__(self, other: object) -> Counts:  # type: ignore[override]  # the point of the language
+        return self._compare(Op.NE, other)
+
+    def __lt__(self, other: object) -> Counts:
+        return self._compare(Op.LT, other)
+
+    def __le__(self, other: object) -> Counts:
+        return self._compare(Op.LE, other)
+
+    def __gt__(self, other: object) -> Counts:
+        return self._compare(Op.GT, other)
+
+    def __ge__(self, other: object) -> Counts:
+        return self._compare(Op.GE, other)
+
+    __hash__ = None  # type: ignore[assignment]  # comparing makes an expression, so it cannot be a key
+
+    def __bool__(self) -> NoReturn:
+        raise BadExpression("a count is no test.", hint=f"Compare it, as in {self.ref.text}.count() > 0.")
+
+
+class _Actor:
+    """Facts about whoever asks, as values: `me.id`, `me.team_ids`, `me.key`."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Me:
+        if name not in ME:
+            raise BadExpression(f"me.{name} is not known.", hint=f"There is: {', '.join(ME)}.")
+        return Me(name)
+
+
+ME: Final = ("id", "key", "team_id", "team_ids")
+"""The facts about an actor that expressions may name."""
+
+f: Final = Name()
+"""The record that an expression is about."""
+me: Final = _Actor()
+"""Whoever asks."""
+
+
+def days(number: float) -> timedelta:
+    """Return a span of days of 24 hours."""
+    return timedelta(days=number)
+
+
+def hours(number: float) -> timedelta:
+    """Return a span of hours."""
+    return timedelta(hours=number)
+
+
+def now() -> Moment:
+    """Return the instant at which the expression is read."""
+    return Moment()
+
+
+def ago(span: timedelta) -> Moment:
+    """Return the instant that lies this long before the expression is read."""
+    return Moment(offset=-span)
+
+
+def ahead(span: timedelta) -> Moment:
+    """Return the instant that lies this long after the expression is read."""
+    return Moment(offset=span)
+
+
+def today(offset: int = 0) -> Moment:
+    """Return the day on which the expression is read, in the session's zone, plus a number of days."""
+    return Moment(of_day=True, offset=timedelta(days=offset))

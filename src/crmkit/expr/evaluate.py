@@ -1,0 +1,167 @@
+"""The Python reading: what an expression means, said once. Every store must agree with it.
+
+It reads entities, not rows, and knows nothing of binding or normal form, so that it can judge both.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Protocol
+
+from crmkit.errors import Unsupported
+from crmkit.expr.nodes import (
+    Always,
+    And,
+    Compare,
+    Contains,
+    Counts,
+    Expr,
+    Has,
+    Missing,
+    Not,
+    OneOf,
+    Op,
+    Or,
+    Quantifier,
+    Reaches,
+    Ref,
+    StartsWith,
+)
+from crmkit.expr.resolve import Facts, resolve
+from crmkit.values import Money, clean_instant, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["World", "evaluate", "is_local"]
+
+
+class World(Protocol):
+    """The records that relations lead to."""
+
+    def related(self, record: Any, relation: str) -> Iterable[Any]:
+        """Return the records to which a relation leads from this one: several, one, or none."""
+
+
+def evaluate(expr: Expr, record: Any, *, facts: Facts | None = None, world: World | None = None) -> bool:
+    """Return whether an expression is true of a record.
+
+    Args:
+        expr: the expression; it must bind to the record's model.
+        record: the entity.
+        facts: what `me`, `now()` and their like stand for; needed only if the expression names them.
+        world: where relations lead; needed only if the expression follows one.
+
+    Raises:
+        Unsupported: the expression follows a relation and no world was given.
+
+    >>> from types import SimpleNamespace
+    >>> from crmkit.expr.build import f
+    >>> evaluate(~(f.seats > 4), SimpleNamespace(seats=None))
+    True
+    """
+    if facts is not None:
+        expr = resolve(expr, facts)
+    return _holds(expr, record, world)
+
+
+def is_local(expr: Expr) -> bool:
+    """Return whether an expression follows no relation, so that one record alone decides it."""
+    match expr:
+        case And() | Or():
+            return all(is_local(item) for item in expr.items)
+        case Not():
+            return is_local(expr.item)
+        case Reaches() | Counts():
+            return False
+        case Compare() | OneOf() | Missing() | StartsWith() | Contains() | Has():
+            return len(expr.ref.path) == 1 or expr.ref.path[0] == "extra" or expr.ref.path[1:] == ("currency",)
+    return True
+
+
+def _holds(expr: Expr, record: Any, world: World | None) -> bool:  # noqa: C901, PLR0911 - one line per node is the clearest form a specification can take
+    match expr:
+        case Always():
+            return expr.value
+        case And():
+            return all(_holds(item, record, world) for item in expr.items)
+        case Or():
+            return any(_holds(item, record, world) for item in expr.items)
+        case Not():
+            return not _holds(expr.item, record, world)
+        case Missing():
+            return _value(record, expr.ref, world) is None
+        case Compare():
+            return _compares(_value(record, expr.ref, world), expr.op, expr.value)
+        case OneOf():
+            value = _value(record, expr.ref, world)
+            return any(_compares(value, Op.EQ, wanted) for wanted in expr.values)  # type: ignore[union-attr]  # resolved
+        case StartsWith():
+            value = _value(record, expr.ref, world)
+            return value is not None and fold(value).startswith(fold(expr.text))
+        case Contains():
+            value = _value(record, expr.ref, world)
+            return value is not None and fold(expr.text) in fold(value)
+        case Has():
+            return expr.tag in (_value(record, expr.ref, world) or ())
+        case Reaches():
+            found = [_holds(expr.where, other, world) for other in _related(record, expr.ref, world)]
+            readings = {Quantifier.ANY: any(found), Quantifier.ALL: all(found), Quantifier.NONE: not any(found)}
+            return readings[expr.quantifier]
+        case Counts():
+            count = sum(_holds(expr.where, other, world) for other in _related(record, expr.ref, world))
+            return _compares(count, expr.op, expr.number)
+    raise TypeError(f"{type(expr).__name__} is no expression")
+
+
+def _value(record: Any, ref: Ref, world: World | None) -> Any:
+    *way, name = ref.path
+    for step in way:
+        if step == "extra":
+            return record.extra.get(name)
+        held = getattr(record, step, None)
+        if isinstance(held, Money):
+            return held.currency
+        if name == "currency" and step == way[-1] and hasattr(record, step):
+            return None
+        record = next(iter(_follow(record, step, world)), None)
+        if record is None:
+            return None
+    return getattr(record, name)
+
+
+def _related(record: Any, ref: Ref, world: World | None) -> list[Any]:
+    found = [record]
+    for step in ref.path:
+        found = [other for each in found for other in _follow(each, step, world)]
+    return found
+
+
+def _follow(record: Any, step: str, world: World | None) -> Iterable[Any]:
+    if world is None:
+        raise Unsupported(
+            f"f.{step} leads to other records, which are not at hand here.", hint="Ask a repository, which has a store."
+        )
+    return world.related(record, step)
+
+
+def _compares(value: Any, op: Op, wanted: Any) -> bool:
+    if value is None:
+        return False
+    if isinstance(wanted, dt.datetime):
+        wanted = clean_instant(wanted)
+    if isinstance(value, Money) and value.currency != wanted.currency:
+        return op is Op.NE
+    match op:
+        case Op.EQ:
+            return bool(value == wanted)
+        case Op.NE:
+            return bool(value != wanted)
+        case Op.LT:
+            return bool(value < wanted)
+        case Op.LE:
+            return bool(value <= wanted)
+        case Op.GT:
+            return bool(value > wanted)
+        case Op.GE:
+            return bool(value >= wanted)

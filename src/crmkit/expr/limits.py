@@ -1,0 +1,54 @@
+"""How large an expression from outside may be."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from crmkit.errors import BadExpression
+
+__all__ = ["LIMITS", "Limits", "Meter"]
+
+
+@attrs.frozen
+class Limits:
+    """Bounds of an expression that is read from text, or written to it.
+
+    Attributes:
+        size: the longest text, in bytes of UTF-8.
+        depth: how deep nodes may be nested.
+        nodes: how many nodes there may be.
+        items: how long a list of values or of joined expressions may be.
+    """
+
+    size: int = 64 * 1024
+    depth: int = 32
+    nodes: int = 2000
+    items: int = 1000
+
+
+LIMITS: Final = Limits()
+"""What is accepted unless a caller says otherwise."""
+
+
+class Meter:
+    """Counts the nodes of one expression as they are visited."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._nodes = 0
+
+    def visit(self, place: str, depth: int) -> None:
+        """Count one node.
+
+        Raises:
+            BadExpression: it lies too deep, or is one too many.
+        """
+        self._nodes += 1
+        if depth > self.limits.depth:
+            raise BadExpression(f"{place} is nested more than {self.limits.depth} deep.", hint="Flatten the expression.")
+        if self._nodes > self.limits.nodes:
+            raise BadExpression(
+                f"{place} is node {self._nodes}, {self.limits.nodes} at most.", hint="Join equal tests with one_of(...)."
+            )

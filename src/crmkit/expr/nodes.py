@@ -1,0 +1,248 @@
+"""The expression language as a user writes it: a closed set of nodes, with no behaviour but how they combine.
+
+```text
+truth     Always  Compare  OneOf  Missing  StartsWith  Contains  Has  Reaches  Counts  And  Or  Not
+subject   Ref
+value     a literal, Me, Moment
+```
+
+Expressions are two-valued. A test of a missing value is false, whatever the test; `~p` is true exactly where `p` is
+false. So `~(f.amount > 10)` also finds the records without an amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import Enum, unique
+from typing import Any, Final, NoReturn
+
+import attrs
+
+from crmkit.errors import BadExpression
+
+__all__ = [
+    "FLIPPED",
+    "NEGATED",
+    "Always",
+    "And",
+    "Compare",
+    "Contains",
+    "Counts",
+    "Expr",
+    "Has",
+    "Me",
+    "Missing",
+    "Moment",
+    "Not",
+    "OneOf",
+    "Op",
+    "Or",
+    "Quantifier",
+    "Reaches",
+    "Ref",
+    "StartsWith",
+]
+
+
+@unique
+class Op(Enum):
+    """The six comparisons."""
+
+    EQ = "=="
+    NE = "!="
+    LT = "<"
+    LE = "<="
+    GT = ">"
+    GE = ">="
+
+
+NEGATED: Final[Mapping[Op, Op]] = {
+    Op.EQ: Op.NE, Op.NE: Op.EQ, Op.LT: Op.GE, Op.GE: Op.LT, Op.GT: Op.LE, Op.LE: Op.GT,
+}  # fmt: skip
+"""For each comparison the one that is true, of values that are present, where it is false."""
+
+FLIPPED: Final[Mapping[Op, Op]] = {
+    Op.EQ: Op.EQ, Op.NE: Op.NE, Op.LT: Op.GT, Op.GT: Op.LT, Op.LE: Op.GE, Op.GE: Op.LE,
+}  # fmt: skip
+"""For each comparison the one that says the same with its sides exchanged."""
+
+
+@unique
+class Quantifier(Enum):
+    """How many of the related records must satisfy an expression."""
+
+    ANY = "any"
+    ALL = "all"
+    NONE = "none"
+
+
+class Expr:
+    """Something that is true or false of a record; combine with `&`, `|` and `~`."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Expr) -> Expr:
+        return And((*_parts(And, self), *_parts(And, _expr(other))))
+
+    def __or__(self, other: Expr) -> Expr:
+        return Or((*_parts(Or, self), *_parts(Or, _expr(other))))
+
+    def __rand__(self, other: object) -> NoReturn:
+        _expr(other)
+        raise AssertionError  # pragma: no cover - _expr raises for whatever is no Expr
+
+    __ror__ = __rand__
+
+    def __invert__(self) -> Expr:
+        return self.item if isinstance(self, Not) else Not(self)
+
+    def __bool__(self) -> NoReturn:
+        raise BadExpression(
+            "an expression is neither true nor false until a store or evaluate() reads it.",
+            hint="Write & for and, | for or, ~ for not, each side in parentheses.",
+        )
+
+
+def _expr(value: object) -> Expr:
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, Ref):
+        raise BadExpression(f"{value.text} alone is no test.", hint=f"Compare it, as in {value.text} == True.")
+    raise BadExpression(
+        f"& and | join expressions, not {type(value).__name__}.", hint="Put each comparison in parentheses."
+    )
+
+
+def _parts(kind: type[And | Or], node: Expr) -> tuple[Expr, ...]:
+    return node.items if isinstance(node, kind) else (node,)
+
+
+@attrs.frozen
+class Ref:
+    """A field, by the names that lead to it: `("customer", "country")`.
+
+    It is made by attribute access on `f` (see `crmkit.expr.build`), and is no expression of its own.
+    """
+
+    path: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The reference as a person writes it."""
+        return ".".join(("f", *self.path))
+
+
+@attrs.frozen
+class Me:
+    """A fact about the actor who asks: `me.id`, `me.team_ids`."""
+
+    name: str
+
+
+@attrs.frozen
+class Moment:
+    """A point in time relative to when the expression is read.
+
+    Attributes:
+        of_day: whether it is a calendar day rather than an instant.
+        offset: what is added to now, or whole days that are added to today.
+    """
+
+    of_day: bool = False
+    offset: timedelta = timedelta()
+
+
+@attrs.frozen
+class Always(Expr):
+    """True of every record, or of none."""
+
+    value: bool
+
+
+@attrs.frozen
+class Compare(Expr):
+    """A value is present, and compares so with another."""
+
+    ref: Ref
+    op: Op
+    value: Any
+
+
+@attrs.frozen
+class OneOf(Expr):
+    """A value is present, and is among these; `values` may be a single `Me` that stands for several."""
+
+    ref: Ref
+    values: tuple[Any, ...] | Me
+
+
+@attrs.frozen
+class Missing(Expr):
+    """A value is missing, or the way to it is."""
+
+    ref: Ref
+
+
+@attrs.frozen
+class StartsWith(Expr):
+    """A text is present and begins so, case aside."""
+
+    ref: Ref
+    text: Any
+
+
+@attrs.frozen
+class Contains(Expr):
+    """A text is present and holds this anywhere, case aside."""
+
+    ref: Ref
+    text: Any
+
+
+@attrs.frozen
+class Has(Expr):
+    """A tag is among the tags."""
+
+    ref: Ref
+    tag: Any
+
+
+@attrs.frozen
+class Reaches(Expr):
+    """Any, all or none of the related records satisfy an expression; all and none also hold where there are none."""
+
+    ref: Ref
+    quantifier: Quantifier
+    where: Expr
+
+
+@attrs.frozen
+class Counts(Expr):
+    """The number of related records that satisfy an expression compares so with a number."""
+
+    ref: Ref
+    where: Expr
+    op: Op
+    number: int
+
+
+@attrs.frozen
+class And(Expr):
+    """Every one holds."""
+
+    items: tuple[Expr, ...]
+
+
+@attrs.frozen
+class Or(Expr):
+    """At least one holds."""
+
+    items: tuple[Expr, ...]
+
+
+@attrs.frozen
+class Not(Expr):
+    """It does not hold."""
+
+    item: Expr

@@ -1,0 +1,100 @@
+"""The values inside typed expressions: literals and calls from a fixed list."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from crmkit.errors import BadExpression, near
+from crmkit.expr.build import ago, ahead, days, hours, me, now, today
+from crmkit.values import UTC, Money, clean_instant, clean_integer
+
+__all__ = ["VALUE_NAMES", "read_value"]
+
+_CALLS: Final[Mapping[str, Callable[..., object]]] = {
+    "Decimal": Decimal,
+    "Money": Money,
+    "UUID": UUID,
+    "ago": ago,
+    "ahead": ahead,
+    "date": dt.date,
+    "datetime": dt.datetime,
+    "days": days,
+    "hours": hours,
+    "now": now,
+    "timedelta": dt.timedelta,
+    "today": today,
+}
+VALUE_NAMES: Final = ("me", *_CALLS)
+"""The names with which a value may begin."""
+
+_KEYWORDS: Final = {"datetime": ("tzinfo",), "timedelta": ("days", "seconds", "microseconds")}
+_SPANS: Final = {"ago": "days(90)", "ahead": "days(90)"}
+
+
+def read_value(node: ast.expr) -> Any:
+    """Return the value that a piece of syntax spells.
+
+    Raises:
+        BadExpression: it is no literal, no fact about the actor and no call from the list.
+        Problem: it is one, but not a value that every store can hold.
+    """
+    match node:
+        case ast.Constant(value=float()):
+            raise BadExpression("a number with a point is no exact value.", hint='Write Decimal("1.5").')
+        case ast.Constant(value=bool() | str() | None as value):
+            return value
+        case ast.Constant(value=int(value)):
+            return clean_integer(value)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))) if not isinstance(value, bool):
+            return clean_integer(-value)
+        case ast.Attribute(value=ast.Name(id="me"), attr=fact):
+            return getattr(me, fact)
+        case ast.Call(func=ast.Name(id=name)):
+            return _checked(_called(node, name))
+        case ast.Name(id=name):
+            raise BadExpression(f"{name[:40]!r} is no value.", hint='Put text in quotes, as in "won".')
+        case _:
+            raise BadExpression("this is no value.", hint="Write text in quotes, a number, or a call such as Money(...).")
+
+
+def _called(node: ast.Call, name: str) -> object:
+    if name not in _CALLS:
+        raise BadExpression(f"{name[:40]}(...) is not known here.", hint=near(name[:40], _CALLS))
+    keywords = {keyword.arg: _argument(keyword.value) for keyword in node.keywords}
+    for word in keywords:
+        if word not in _KEYWORDS.get(name, ()):
+            raise BadExpression(f"{name}(...) takes no {word or '**'} here.")
+    arguments = [_argument(argument) for argument in node.args]
+    try:
+        return _CALLS[name](*arguments, **keywords)
+    except (TypeError, ValueError, ArithmeticError, AttributeError):
+        raise BadExpression(f"{name}(...) cannot be made of these.") from None
+
+
+def _argument(node: ast.expr) -> Any:
+    match node:
+        case ast.Constant(value=float(value)):
+            return value
+        case ast.Name(id="UTC"):
+            return UTC
+        case ast.Call(func=ast.Name(id="days" | "hours" | "timedelta" as name)):
+            return _called(node, name)
+        case ast.Constant() | ast.UnaryOp():
+            return read_value(node)
+        case _:
+            raise BadExpression("an argument must be a literal.")
+
+
+def _checked(value: object) -> object:
+    if isinstance(value, dt.datetime):
+        clean_instant(value)
+    if isinstance(value, dt.timedelta):
+        raise BadExpression("a span is no value.", hint="Write ago(days(90)) or ahead(days(90)).")
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise BadExpression(f"{value} is no number.")
+    return value

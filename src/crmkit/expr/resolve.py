@@ -1,0 +1,126 @@
+"""Placeholders become values: `me` and the relative moments, once per reading, so that one reading sees one moment."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import attrs
+
+from crmkit.errors import BadExpression
+from crmkit.expr.nodes import (
+    Always,
+    And,
+    Compare,
+    Contains,
+    Counts,
+    Expr,
+    Has,
+    Me,
+    Moment,
+    Not,
+    OneOf,
+    Or,
+    Reaches,
+    StartsWith,
+)
+from crmkit.values import UTC
+
+
+__all__ = ["SAMPLE", "Asker", "Facts", "resolve"]
+
+
+class Asker(Protocol):
+    """Whoever asks, as far as expressions may know."""
+
+    @property
+    def id(self) -> UUID | None:
+        """The user's id; `None` for background work."""
+
+    @property
+    def key(self) -> str:
+        """What the audit columns hold."""
+
+    @property
+    def team_id(self) -> UUID | None:
+        """The user's team."""
+
+    @property
+    def team_ids(self) -> tuple[UUID, ...]:
+        """Every team the user belongs to."""
+
+
+@attrs.frozen
+class Facts:
+    """What placeholders stand for in one reading.
+
+    Attributes:
+        now: the instant of the reading.
+        zone: in which `today` is meant.
+        me: whoever asks; `None` where nobody does, so that `me` is refused.
+    """
+
+    now: dt.datetime
+    zone: dt.tzinfo = UTC
+    me: Asker | None = None
+
+    @property
+    def today(self) -> dt.date:
+        """The day of the reading."""
+        return self.now.astimezone(self.zone).date()
+
+
+@attrs.frozen
+class _Nobody:
+    id: UUID | None = UUID(int=1)
+    key: str = "sample"
+    team_id: UUID | None = UUID(int=1)
+    team_ids: tuple[UUID, ...] = (UUID(int=1),)
+
+
+SAMPLE: Final = Facts(dt.datetime(2000, 1, 1, tzinfo=UTC), UTC, _Nobody())
+"""Facts by which an expression with placeholders can be checked before anybody asks."""
+
+
+def resolve(expr: Expr, facts: Facts) -> Expr:
+    """Return the expression without placeholders; a fact that is missing makes its test false.
+
+    Raises:
+        BadExpression: a moment lies outside the years 1 to 9999, or `me` is named where nobody asks.
+    """
+    match expr:
+        case Compare():
+            value = _value(expr.value, facts)
+            return Always(False) if value is None else attrs.evolve(expr, value=value)
+        case OneOf():
+            values = expr.values if isinstance(expr.values, tuple) else _value(expr.values, facts)
+            values = values if isinstance(values, tuple) else (values,)
+            known = (_value(value, facts) for value in values)
+            return attrs.evolve(expr, values=tuple(value for value in known if value is not None))
+        case StartsWith() | Contains():
+            text = _value(expr.text, facts)
+            return Always(False) if text is None else attrs.evolve(expr, text=text)
+        case Has():
+            tag = _value(expr.tag, facts)
+            return Always(False) if tag is None else attrs.evolve(expr, tag=tag)
+        case And() | Or():
+            return attrs.evolve(expr, items=tuple(resolve(item, facts) for item in expr.items))
+        case Not():
+            return Not(resolve(expr.item, facts))
+        case Reaches() | Counts():
+            return attrs.evolve(expr, where=resolve(expr.where, facts))
+    return expr
+
+
+def _value(value: Any, facts: Facts) -> Any:
+    if isinstance(value, Me):
+        if facts.me is None:
+            raise BadExpression(f"me.{value.name} has no meaning here, where nobody asks.")
+        return getattr(facts.me, value.name)
+    if isinstance(value, Moment):
+        try:
+            return facts.today + value.offset if value.of_day else facts.now + value.offset
+        except OverflowError:
+            raise BadExpression("a relative moment lies outside the years 1 to 9999.") from None
+    return value

@@ -1,0 +1,197 @@
+"""The text form of expressions, for people: Python, as it would be typed with crmkit's names."""
+
+from __future__ import annotations
+
+import datetime as dt
+import keyword
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from crmkit.expr.build import Name
+from crmkit.expr.nodes import (
+    Always,
+    And,
+    Compare,
+    Contains,
+    Counts,
+    Expr,
+    Has,
+    Me,
+    Missing,
+    Moment,
+    Not,
+    OneOf,
+    Or,
+    Reaches,
+    Ref,
+    StartsWith,
+)
+from crmkit.values import UTC
+
+__all__ = ["is_plain", "show", "show_field", "show_value"]
+
+_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_HOUR: Final = dt.timedelta(hours=1)
+_DAY: Final = dt.timedelta(days=1)
+
+
+def show(expr: Expr) -> str:
+    """Return an expression as a person writes it.
+
+    The text is Python: evaluated with crmkit's names (and `date`, `datetime`, `Decimal`, `UTC` and `UUID`) it makes an
+    equal expression, and `crmkit.expr.parse.parse` reads it without evaluating anything.
+
+    >>> from crmkit.expr.build import f
+    >>> show((f.amount > 10) & ~f.owner_id.missing() & (f.stage.one_of("won", "lost") | (f["count"] == 3)))
+    '(f.amount > 10) & ~f.owner_id.missing() & (f.stage.one_of("won", "lost") | (f["count"] == 3))'
+    """
+    match expr:
+        case Always():
+            return "everything" if expr.value else "nothing"
+        case Compare():
+            return f"{show_field(expr.ref)} {expr.op.value} {show_value(expr.value)}"
+        case And() | Or():
+            return _joined(expr)
+        case Not():
+            return f"~{_operand(expr.item)}"
+        case Counts():
+            return f"{show_field(expr.ref)}.count({_where(expr.where)}) {expr.op.value} {expr.number}"
+        case Reaches():
+            # all() takes no default: of nothing in particular it says nothing.
+            where = show(expr.where) if expr.quantifier.value == "all" else _where(expr.where)
+            return f"{show_field(expr.ref)}.{expr.quantifier.value}({where})"
+        case _:
+            return _called(expr)
+
+
+def _called(expr: Expr) -> str:
+    match expr:
+        case OneOf():
+            return f"{show_field(expr.ref)}.one_of({_arguments(expr.values)})"
+        case Missing():
+            return f"{show_field(expr.ref)}.missing()"
+        case StartsWith():
+            return f"{show_field(expr.ref)}.starts_with({show_value(expr.text)})"
+        case Contains():
+            return f"{show_field(expr.ref)}.contains({show_value(expr.text)})"
+        case Has():
+            return f"{show_field(expr.ref)}.has({show_value(expr.tag)})"
+        case _:
+            return repr(expr)
+
+
+def _joined(expr: And | Or) -> str:
+    if not expr.items:
+        return "everything" if isinstance(expr, And) else "nothing"
+    if len(expr.items) == 1:
+        return show(expr.items[0])
+    return (" & " if isinstance(expr, And) else " | ").join(map(_operand, expr.items))
+
+
+def _operand(expr: Expr) -> str:
+    # Python binds & | ~ tighter than comparisons, so those need parentheses; & within | has them for the reader's sake.
+    return f"({show(expr)})" if isinstance(expr, Compare | Counts | And | Or) else show(expr)
+
+
+def _where(expr: Expr) -> str:
+    return "" if expr == Always(value=True) else show(expr)
+
+
+def _arguments(values: tuple[Any, ...] | Me) -> str:
+    if isinstance(values, Me):
+        return show_value(values)
+    # one_of(me.id) and one_of(("a", "b")) mean something else than one value of that kind.
+    if len(values) == 1 and isinstance(values[0], Me | tuple):
+        return f"[{show_value(values[0])}]"
+    return ", ".join(map(show_value, values))
+
+
+# -- fields and values -------------------------------------------------------------------------------------------------
+
+
+def is_plain(name: str) -> bool:
+    """Return whether a field of this name can be reached as `f.name`, or only as `f["name"]`."""
+    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not (
+        name.startswith("__") or hasattr(Name, name)
+    )  # fmt: skip
+
+
+def show_field(ref: Ref) -> str:
+    """Return a field as a person writes it.
+
+    >>> show_field(Ref(("customer", "count")))
+    'f.customer["count"]'
+    """
+    return "f" + "".join(f".{name}" if is_plain(name) else f"[{_text(name)}]" for name in ref.path)
+
+
+def show_value(value: object) -> str:
+    """Return a value as a person writes it; one that is not part of the language, as Python's `repr` does.
+
+    >>> show_value("Zoë said \\"no\\""), show_value(Decimal("1.50"))
+    ('"Zoë said \\\\"no\\\\""', 'Decimal("1.50")')
+    """
+    match value:
+        case str():
+            return _text(value)
+        case Decimal():
+            return f'Decimal("{value}")'
+        case UUID():
+            return f'UUID("{value}")'
+        case dt.datetime():
+            return _instant(value)
+        case dt.date():
+            return f"date({value.year}, {value.month}, {value.day})"
+        case Me():
+            return f"me.{value.name}"
+        case Moment():
+            return _moment(value)
+        case tuple():
+            inner = ", ".join(map(show_value, value))
+            return f"({inner},)" if len(value) == 1 else f"({inner})"
+        case _:
+            return repr(value).replace("'", '"')
+
+
+def _text(text: str) -> str:
+    # Whatever does not print is escaped: marks that turn the direction of writing must not disguise a condition.
+    return '"' + "".join(_ESCAPES.get(ch) or (ch if ch.isprintable() else _escaped(ch)) for ch in text) + '"'
+
+
+def _escaped(ch: str) -> str:
+    return ch.encode("unicode_escape", "surrogatepass").decode() if ch > "\xff" else f"\\x{ord(ch):02x}"
+
+
+def _instant(value: dt.datetime) -> str:
+    if value.tzinfo is None:
+        return f"datetime({_parts(value)})"
+    try:
+        return f"datetime({_parts(value.astimezone(UTC))}, tzinfo=UTC)"
+    except OverflowError:
+        return repr(value)
+
+
+def _parts(value: dt.datetime) -> str:
+    parts = [value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond]
+    while len(parts) > 3 and not parts[-1]:  # noqa: PLR2004 - year, month and day always stand
+        del parts[-1]
+    return ", ".join(map(str, parts))
+
+
+def _moment(value: Moment) -> str:
+    offset = value.offset
+    if value.of_day:
+        return f"today({offset.days or ''})"
+    if not offset:
+        return "now()"
+    return f"ago({_span(-offset)})" if offset < dt.timedelta() else f"ahead({_span(offset)})"
+
+
+def _span(span: dt.timedelta) -> str:
+    if not span % _DAY:
+        return f"days({span.days})"
+    if not span % _HOUR:
+        return f"hours({span // _HOUR})"
+    parts = {"days": span.days, "seconds": span.seconds, "microseconds": span.microseconds}
+    return f"timedelta({', '.join(f'{name}={number}' for name, number in parts.items() if number)})"

@@ -1,0 +1,1 @@
+"""Models: one frozen class per entity, from which tables, query fields and codecs derive."""

@@ -1,0 +1,104 @@
+"""The catalog: the models one CRM works with, and the relations between them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crmkit.errors import BadDefinition, near
+from crmkit.model.field import Field, FieldKind
+from crmkit.model.schema import Relation, Schema, schema_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+__all__ = ["Catalog"]
+
+
+class Catalog:
+    """The models one CRM works with, checked to fit together.
+
+    Args:
+        models: the classes; one that extends another takes its place.
+        extra: fields declared inside `extra`, by model and name.
+
+    Raises:
+        BadDefinition: two models want one name, a link leads nowhere, or a relation's name is taken.
+    """
+
+    def __init__(
+        self, models: Iterable[type[Any]], extra: Mapping[type[Any], Mapping[str, Field]] | None = None
+    ) -> None:
+        self._schemas: dict[str, Schema] = {}
+        for model in models:
+            self._admit(schema_of(model))
+        for model, fields in (extra or {}).items():
+            own = schema_of(model)
+            named = [Field.named(field, name) for name, field in fields.items()]
+            self._schemas[own.name] = self[own.name].with_extra(named)
+        self._relations: dict[str, dict[str, Relation]] = {name: {} for name in self._schemas}
+        for schema in self:
+            for field in schema.links:
+                self._connect(schema, field)
+
+    def _admit(self, schema: Schema) -> None:
+        held = self._schemas.get(schema.name)
+        if held is not None and held.cls is not schema.cls and not issubclass(schema.cls, held.cls):
+            if issubclass(held.cls, schema.cls):
+                return
+            raise BadDefinition(
+                f"two models are called {schema.name!r}: {held.cls.__name__} and {schema.cls.__name__}.",
+                hint="Let one of them extend the other, or name it differently.",
+            )
+        self._schemas[schema.name] = schema
+
+    def _connect(self, schema: Schema, field: Field) -> None:
+        if field.kind is FieldKind.ATTACHED:
+            for target in self:
+                if field.back and (field.to == "*" or target.staged) and target.name != schema.name:
+                    fixed = ("entity", target.name)
+                    self._relate(Relation(field.back, target.name, schema.name, True, "id", field.name, fixed))
+            return
+        if field.to not in self._schemas:
+            raise BadDefinition(f"{schema.name}.{field.name} links to {field.to!r}.", hint=near(field.to, self._schemas))
+        self._relate(Relation(field.name.removesuffix("_id"), schema.name, field.to, False, field.name, "id"))
+        if field.back:
+            self._relate(Relation(field.back, field.to, schema.name, True, "id", field.name))
+
+    def _relate(self, relation: Relation) -> None:
+        taken = self._relations[relation.source]
+        if relation.name in taken or relation.name in self[relation.source].fields:
+            raise BadDefinition(f"{relation.source} has two things called {relation.name!r}.", hint="Rename a link's back.")
+        taken[relation.name] = relation
+
+    def __iter__(self) -> Iterator[Schema]:
+        """Yield the schemas in the order of declaration."""
+        return iter(self._schemas.values())
+
+    def __getitem__(self, name: str) -> Schema:
+        """Return the schema of this name.
+
+        Raises:
+            BadDefinition: there is none.
+        """
+        try:
+            return self._schemas[name]
+        except KeyError:
+            raise BadDefinition(f"there is no model {name!r}.", hint=near(name, self._schemas)) from None
+
+    def of(self, model: type[Any]) -> Schema:
+        """Return the schema that serves a model here: its own, or that of the model which took its place.
+
+        Raises:
+            BadDefinition: the model is not part of this catalog.
+        """
+        own = schema_of(model)
+        held = self._schemas.get(own.name)
+        if held is None or not issubclass(held.cls, model):
+            raise BadDefinition(
+                f"{model.__name__} is not one of this CRM's models.", hint="Name it in connect(..., models=[...])."
+            )
+        return held
+
+    def relations(self, schema: Schema) -> Mapping[str, Relation]:
+        """Return the ways that lead from a model, by name."""
+        return self._relations[schema.name]

@@ -1,0 +1,212 @@
+"""Codecs: a record to a row and back, generated once per model and store, because both lie on every hot path.
+
+A row is a tuple in the order of the schema's columns. Its values are canonical (see `Kind`) unless the store declares
+wires: other spellings, in which its driver takes and gives values fastest. The generated code only moves values; what
+is checked was checked when the record was made.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+
+import attrs
+
+from crmkit.model.field import Column, Extra, Field, FieldKind
+from crmkit.model.kind import Kind
+from crmkit.values import NOT_YET, decimal_of, fold, money_of, scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crmkit.model.schema import Schema
+
+__all__ = ["CANONICAL", "Codec", "Row", "Wire", "Wires", "pause_collector"]
+
+T = TypeVar("T")
+Row: TypeAlias = tuple[Any, ...]
+"""One row: values in the order of the columns asked for."""
+
+
+@attrs.frozen
+class Wire:
+    """How a store's driver spells one kind of value.
+
+    Attributes:
+        encode: a Python expression that turns the canonical value `{v}` into the driver's.
+        decode: a Python expression that turns the driver's `{v}` back.
+        names: what the two expressions may refer to.
+        repeats: whether few distinct values are expected, so that decoding remembers them within a batch.
+    """
+
+    encode: str = "{v}"
+    decode: str = "{v}"
+    names: Mapping[str, Any] = attrs.field(factory=dict)
+    repeats: bool = False
+
+
+Wires: TypeAlias = Mapping[Kind, Wire]
+CANONICAL: Final[Wires] = {}
+"""The wires of a store that takes canonical values as they are."""
+
+
+class Codec(Generic[T]):
+    """Turns records of one model into rows of one store, and back.
+
+    Attributes:
+        columns: the names of a stored row's columns, in order.
+        read: the names of the columns that `load` expects, in order.
+        dump: `dump(record, tenant)` gives the row that holds the record.
+        dump_new: `dump_new(record, tenant, id, now, actor_key)` gives the row of a record that is added.
+        load: `load(rows)` gives the records, unchecked: only for rows that crmkit wrote.
+    """
+
+    def __init__(self, schema: Schema, wires: Wires) -> None:
+        self._schema = schema
+        self._wires = wires
+        self.columns = tuple(column.name for column in schema.columns)
+        self.read = tuple(column.name for field in schema.fields.values() for column in _read_columns(field))
+        self.dump: Callable[[T, str], Row] = self._compile(*self._dump_source("record, tenant", {}), "dump")
+        self.dump_new: Callable[[T, str, Any, Any, str], Row] = self._compile(
+            *self._dump_source("record, tenant, id, now, actor", _STAMPS), "dump"
+        )
+        self.load: Callable[[Iterable[Sequence[Any]]], list[T]] = self._compile(*self._load_source(), "load")
+        self._encoders = {kind: self._function(wire.encode, wire) for kind, wire in wires.items()}
+        self._decoders = {kind: self._function(wire.decode, wire) for kind, wire in wires.items()}
+
+    def encode(self, column: Column, value: Any) -> Any:
+        """Return one canonical value as the store spells it."""
+        encoder = self._encoders.get(column.kind)
+        return value if encoder is None or value is None else encoder(value)
+
+    def decode(self, column: Column, value: Any) -> Any:
+        """Return one value, as the store spells it, in canonical form."""
+        decoder = self._decoders.get(column.kind)
+        return value if decoder is None or value is None else decoder(value)
+
+    # -- generated code ------------------------------------------------------------------------------------------------
+
+    def _dump_source(self, arguments: str, stamps: Mapping[str, str]) -> tuple[list[str], dict[str, Any]]:
+        names: dict[str, Any] = {"NOT_YET": NOT_YET, "fold": fold, "scaled": scaled}
+        parts = [self._dumped(self._schema.columns[0], "{v}", "tenant", names)]
+        for field in self._schema.fields.values():
+            source = stamps.get(field.name, f"record.{field.name}")
+            for column, canonical in zip(field.columns, _canonical(field), strict=True):
+                parts.append(self._dumped(column, canonical, source, names))
+        return [f"def dump({arguments}):", f"    return ({', '.join(parts)},)"], names
+
+    def _dumped(self, column: Column, canonical: str, source: str, names: dict[str, Any]) -> str:
+        wire = self._wires.get(column.kind, _PLAIN)
+        names.update(wire.names)
+        template = wire.encode.replace("{v}", canonical)
+        if template == "{v}":
+            return source
+        if not column.nullable:
+            return template.replace("{v}", f"({source})")
+        return f"(None if (v := {source}) is None else {template.replace('{v}', 'v')})"
+
+    def _load_source(self) -> tuple[list[str], dict[str, Any]]:
+        cls: type[Any] = self._schema.cls
+        open_cls = type(f"Open{cls.__name__}", (cls,), {"__slots__": (), "__setattr__": object.__setattr__})
+        names: dict[str, Any] = {
+            "cls": cls, "open_cls": open_cls, "new": object.__new__,
+            "decimal_of": decimal_of, "money_of": money_of, "Extra": Extra,
+        }  # fmt: skip
+        variables = [f"c{number}" for number in range(len(self.read))]
+        caches: list[str] = []
+        body: list[str] = []
+        remaining = iter(variables)
+        for field in self._schema.fields.values():
+            columns = _read_columns(field)
+            body += self._loaded(field, columns[0], [next(remaining) for _ in columns], names, caches)
+        lines = ["def load(rows):", "    made = []", "    append = made.append"]
+        lines += [f"    {cache} = {{}}" for cache in caches]
+        lines += [f"    for ({', '.join(variables)},) in rows:", "        record = new(open_cls)"]
+        lines += [f"        {line}" for line in body]
+        # The subclass without slots of its own has the same layout, so that a frozen record can be filled by plain
+        # assignments, several times faster than through its constructor, and then be closed for good.
+        lines += ["        record.__class__ = cls", "        append(record)", "    return made"]
+        return lines, names
+
+    def _loaded(
+        self, field: Field, column: Column, variables: list[str], names: dict[str, Any], caches: list[str]
+    ) -> list[str]:
+        wire = self._wires.get(column.kind, _PLAIN)
+        names.update(wire.names)
+        raw = variables[0]
+        value = wire.decode.replace("{v}", raw)
+        if field.kind is FieldKind.MONEY:
+            value = f"money_of({value}, {variables[1]})"
+        elif field.kind is FieldKind.DECIMAL:
+            value = f"decimal_of({value}, {field.scale})"
+        elif field.kind is FieldKind.EXTRA and wire is _PLAIN:
+            value = f"Extra({value})"
+        if value == raw:
+            return [f"record.{field.name} = {raw}"]
+        if not wire.repeats:
+            guard = f"None if {raw} is None else " if column.nullable else ""
+            return [f"record.{field.name} = {guard}{value}"]
+        cache = f"seen_{field.name}"
+        caches.append(cache)
+        return [
+            f"if (v := {cache}.get({raw})) is None{f' and {raw} is not None' if column.nullable else ''}:",
+            f"    v = {cache}[{raw}] = {value}",
+            f"record.{field.name} = v",
+        ]
+
+    def _function(self, template: str, wire: Wire) -> Callable[[Any], Any]:
+        function: Callable[[Any], Any] = self._compile(
+            ["def convert(v):", f"    return {template.replace('{v}', 'v')}"], dict(wire.names), "convert"
+        )
+        return function
+
+    def _compile(self, lines: list[str], names: dict[str, Any], name: str) -> Any:
+        code = compile("\n".join(lines), f"<crmkit codec of {self._schema.name}>", "exec")
+        exec(code, names)  # noqa: S102 - built from declared names and the stores' own templates, never from data
+        return names[name]
+
+
+_PLAIN: Final = Wire()
+_STAMPS: Final[Mapping[str, str]] = {
+    "id": "id",
+    "version": "1",
+    "created_at": "now if record.created_at == NOT_YET else record.created_at",
+    "updated_at": "now",
+    "created_by": "actor",
+    "updated_by": "actor",
+    "deleted_at": "None",
+}
+
+
+def _canonical(field: Field) -> tuple[str, ...]:
+    """Return, for each of a field's columns, the expression that makes its canonical value of the field's value `{v}`."""
+    if field.kind is FieldKind.MONEY:
+        return "{v}.units", "{v}.currency"
+    if field.kind is FieldKind.DECIMAL:
+        return (f"scaled({{v}}, {field.scale})",)
+    if field.search:
+        return "{v}", "fold({v})"
+    return ("{v}",)
+
+
+def _read_columns(field: Field) -> tuple[Column, ...]:
+    return field.columns[:1] if field.search else field.columns
+
+
+@contextmanager
+def pause_collector() -> Iterator[None]:
+    """Hold back the cyclic garbage collector while many records are made, and put it back as it was.
+
+    Records hold no cycles, yet each of them counts towards a collection; building 50,000 takes three times as long with
+    the collector running.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,150 @@
+"""Schemas: everything that is known of one model, derived from its class."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from crmkit.errors import BadDefinition, BadRecord, Problem, near
+from crmkit.model.field import Column, Field, FieldKind
+from crmkit.model.kind import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["TENANT", "Relation", "Schema", "schema_of"]
+
+TENANT: Final = Column("tenant", Kind.TEXT, max=64)
+"""The column that leads every row and every index."""
+
+
+@attrs.frozen
+class Relation:
+    """A way from one model to another: rows of `source` and of `target` whose columns agree.
+
+    Attributes:
+        name: what expressions call it.
+        source, target: names of the two schemas.
+        many: whether one source row may meet several target rows.
+        local, remote: the columns that must be equal: of the source, and of the target.
+        fixed: a further column of the target and the text it must hold, where one table serves several models.
+    """
+
+    name: str
+    source: str
+    target: str
+    many: bool
+    local: str
+    remote: str
+    fixed: tuple[str, str] | None = None
+
+
+@attrs.frozen(eq=False)
+class Schema:
+    """One model, as the rest of crmkit sees it.
+
+    Attributes:
+        name: the model's name, such as `"customer"`; stable, as stored rows and expressions refer to it.
+        plural: the table's or collection's name, and the repository's name on a session.
+        cls: the class that users construct.
+        fields: its fields by name, in order.
+        uniques: the groups of fields that no two records of a tenant may share; records that miss one of them are free.
+        indexes: the groups of fields that stores keep an index on, besides links, uniques and single indexed fields.
+        staged: whether its records move through a pipeline.
+        append_only: whether its records are written once and never changed.
+        extra: the declared fields inside the `extra` mapping, by name.
+    """
+
+    name: str
+    plural: str
+    cls: type[Any]
+    fields: Mapping[str, Field]
+    uniques: tuple[tuple[str, ...], ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+    staged: bool = False
+    append_only: bool = False
+    extra: Mapping[str, Field] = attrs.field(factory=dict)
+
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """Every column in the order of a stored row: the tenant first."""
+        return (TENANT, *(column for field in self.fields.values() for column in field.columns))
+
+    @cached_property
+    def by_column(self) -> Mapping[str, Column]:
+        """The columns by name."""
+        return {column.name: column for column in self.columns}
+
+    @cached_property
+    def links(self) -> tuple[Field, ...]:
+        """The fields that hold another record's id."""
+        return tuple(field for field in self.fields.values() if field.kind in {FieldKind.LINK, FieldKind.ATTACHED})
+
+    def field(self, name: str) -> Field:
+        """Return a field by name.
+
+        Raises:
+            BadDefinition: there is none; the message suggests one.
+        """
+        try:
+            return self.fields[name]
+        except KeyError:
+            raise BadDefinition(f"{self.name} has no field {name!r}.", hint=near(name, self.fields)) from None
+
+    def unique_columns(self) -> tuple[tuple[str, ...], ...]:
+        """Return each group of columns, the tenant left out, that the stores must keep unique."""
+        single = tuple((field.name,) for field in self.fields.values() if field.unique)
+        return (*single, *self.uniques)
+
+    def index_columns(self) -> tuple[tuple[str, ...], ...]:
+        """Return each group of columns, the tenant left out, that the stores should index; without those that lead a unique."""
+        wanted = [(link.name,) for link in self.links]
+        wanted += [(field.name,) for field in self.fields.values() if field.index]
+        wanted += [(field.folded_column,) for field in self.fields.values() if field.search]
+        uniques = self.unique_columns()
+        groups = dict.fromkeys([*wanted, *self.indexes])
+        longer = [*uniques, *groups]
+        return tuple(g for g in groups if not any(other != g and other[: len(g)] == g for other in longer))
+
+    def clean(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Return the given fields' values as the model holds them.
+
+        Raises:
+            BadRecord: some are refused; it lists them all.
+        """
+        clean: dict[str, object] = {}
+        problems: list[Problem] = []
+        for name, value in values.items():
+            field = self.fields.get(name)
+            if field is None:
+                problems.append(Problem("unknown_field", "is no field of this model.", hint=near(name, self.fields), field=name))
+                continue
+            try:
+                clean[name] = field.clean(value)
+            except Problem as problem:
+                problems.append(problem)
+        if problems:
+            raise BadRecord(self.name, problems)
+        return clean
+
+    def with_extra(self, extra: Iterable[Field]) -> Schema:
+        """Return the same schema with these fields declared inside `extra`."""
+        return attrs.evolve(self, extra={field.name: field for field in extra})
+
+
+def schema_of(model: type[Any]) -> Schema:
+    """Return the schema of a model.
+
+    Raises:
+        BadDefinition: the class was not declared with `@entity`.
+    """
+    schema = model.__dict__.get("__schema__") if isinstance(model, type) else None
+    if not isinstance(schema, Schema):
+        shown = model.__name__ if isinstance(model, type) else repr(model)
+        raise BadDefinition(f"{shown} is no model.", hint="Declare it with @entity.")
+    return schema

@@ -1,0 +1,72 @@
+"""Links: before a row is written, every id it links to must be there, and be visible to the actor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crmkit.errors import BadRecord, Problem
+from crmkit.expr.core import In
+from crmkit.model.field import FieldKind
+from crmkit.security.access import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    from crmkit.model.field import Field
+    from crmkit.model.schema import Schema
+    from crmkit.repository.work import Work
+
+__all__ = ["check_links"]
+
+
+async def check_links(
+    work: Work, schema: Schema, records: Sequence[Any], fields: Iterable[Field], own: frozenset[UUID] = frozenset()
+) -> None:
+    """Check that what records link to exists, in the same tenant, live, and visible to the actor.
+
+    Args:
+        work: the unit of work.
+        schema: the records' model.
+        records: the records to be written.
+        fields: which of their links to check.
+        own: ids of records of the same model that are written in the same call.
+
+    Raises:
+        BadRecord: a link leads nowhere. That the record exists for somebody else is not told.
+    """
+    wanted: dict[str, set[UUID]] = {}
+    for field in fields:
+        if field.kind is FieldKind.ATTACHED:
+            for record in records:
+                wanted.setdefault(record.entity, set()).add(getattr(record, field.name))
+            continue
+        ids = {getattr(record, field.name) for record in records}
+        ids.discard(None)
+        if field.to == schema.name:
+            ids -= own
+        if ids:
+            wanted.setdefault(field.to, set()).update(ids)
+    lost: dict[str, set[UUID]] = {}
+    for name, ids in wanted.items():
+        target = work.setup.catalog[name]
+        scope = work.guard.scope(target, Action.READ)
+        rows = await work.rows(target, (*scope, In("id", tuple(ids))))
+        if len(rows) < len(ids):
+            codec = work.setup.codec(target)
+            column = target.by_column["id"]
+            lost[name] = ids - {codec.decode(column, row[0]) for row in rows}
+    if lost:
+        raise BadRecord(schema.name, _problems(records, fields, lost))
+
+
+def _problems(records: Sequence[Any], fields: Iterable[Field], lost: dict[str, set[UUID]]) -> list[Problem]:
+    problems: dict[Problem, None] = {}
+    for record in records:
+        for field in fields:
+            name = record.entity if field.kind is FieldKind.ATTACHED else field.to
+            linked = getattr(record, field.name)
+            if linked in lost.get(name, ()):
+                message = f"links to {name} {linked}, which does not exist."
+                problems[Problem("no_such_link", message, hint="Add it first, or leave the link out.", field=field.name)] = None
+    return list(problems)

@@ -1,0 +1,152 @@
+"""Keyset pages: each page starts where the last one ended, by values, so that the thousandth costs what the first did."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from uuid import UUID
+
+from crmkit.errors import BadExpression
+from crmkit.expr.core import And, Compare, Core, Missing, Or
+from crmkit.expr.nodes import Op
+from crmkit.storage.spi import SortKey
+
+if TYPE_CHECKING:
+    from crmkit.model.schema import Schema
+
+__all__ = ["Page", "read_cursor", "segments", "write_cursor"]
+
+T = TypeVar("T")
+
+
+class Page(Sequence[T], Generic[T]):
+    """Some records in order, and where the next ones start.
+
+    Attributes:
+        next: what to give as `after` for the next page; `None` on the last one.
+    """
+
+    __slots__ = ("_records", "next")
+
+    def __init__(self, records: Sequence[T], next: str | None) -> None:  # noqa: A002 - the attribute's name
+        self._records = records
+        self.next = next
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        return self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __repr__(self) -> str:
+        return f"Page({list(self._records)!r}, next={self.next!r})"
+
+
+def segments(
+    schema: Schema, keys: tuple[SortKey, ...], after: tuple[Any, ...] | None
+) -> Iterator[tuple[tuple[Core, ...], tuple[SortKey, ...]]]:
+    """Yield the conditions and orders whose results, one after another, are all rows after a position.
+
+    A first key that may be missing splits the rows in two: those with a value, which an index gives in order, and those
+    without, which the other keys order. No database then has to sort missing values to one end.
+
+    Args:
+        schema: the model.
+        keys: the order; its last key is unique.
+        after: the keys' values in the last row seen; `None` to start at the beginning.
+    """
+    first = keys[0]
+    if not schema.by_column[first.column].nullable:
+        yield (() if after is None else (_beyond(keys, after),)), keys
+        return
+    with_value, without = Missing(first.column, negated=True), Missing(first.column)
+    in_missing = after is not None and after[0] is None
+    if first.missing_first:
+        if after is None or in_missing:
+            for condition, order in segments(schema, keys[1:], None if after is None else after[1:]):
+                yield (without, *condition), order
+        yield (with_value,) if after is None or in_missing else (with_value, _beyond(keys, after)), keys
+        return
+    if not in_missing:
+        yield (with_value,) if after is None else (with_value, _beyond(keys, after)), keys
+    for condition, order in segments(schema, keys[1:], after[1:] if after is not None and in_missing else None):
+        yield (without, *condition), order
+
+
+def _beyond(keys: tuple[SortKey, ...], after: tuple[Any, ...]) -> Core:
+    """Return what holds of the rows that come after one whose first key has a value."""
+    key, value = keys[0], after[0]
+    past = Compare(key.column, Op.LT if key.descending else Op.GT, value)
+    if len(keys) == 1:
+        return past
+    # The first comparison alone lets an index start at the right place; the second one is exact.
+    start = Compare(key.column, Op.LE if key.descending else Op.GE, value)
+    return And((start, Or((past, _later(keys[1:], after[1:])))))
+
+
+def _later(keys: tuple[SortKey, ...], after: tuple[Any, ...]) -> Core:
+    key, value = keys[0], after[0]
+    steps: list[Core] = []
+    if value is None:
+        same: Core = Missing(key.column)
+        if key.missing_first:
+            steps.append(Missing(key.column, negated=True))
+    else:
+        same = Compare(key.column, Op.EQ, value)
+        steps.append(Compare(key.column, Op.LT if key.descending else Op.GT, value))
+        if not key.missing_first:
+            steps.append(Missing(key.column))
+    if len(keys) > 1:
+        steps.append(And((same, _later(keys[1:], after[1:]))))
+    return Or(tuple(steps))
+
+
+# -- cursors -----------------------------------------------------------------------------------------------------------
+
+
+def write_cursor(keys: tuple[SortKey, ...], values: tuple[Any, ...]) -> str:
+    """Return the position behind a row as text that can travel in a web address."""
+    order = [[key.column, key.descending, key.missing_first] for key in keys]
+    text = json.dumps([order, [_spell(value) for value in values]], separators=(",", ":"), ensure_ascii=False)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(keys: tuple[SortKey, ...], cursor: str) -> tuple[Any, ...]:
+    """Return the values that `write_cursor` was given.
+
+    Raises:
+        BadExpression: the text is no cursor, or belongs to another order.
+    """
+    try:
+        order, spelled = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        values = tuple(_read(kind, value) for kind, value in spelled)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise BadExpression("after is no cursor.", hint="Give a page's next, unchanged.") from None
+    if order != [[key.column, key.descending, key.missing_first] for key in keys] or len(values) != len(keys):
+        raise BadExpression("after comes from a page in another order.", hint="Give the same order with each page.")
+    return values
+
+
+def _spell(value: Any) -> tuple[str, Any]:
+    if isinstance(value, dt.datetime):
+        return "at", value.isoformat()
+    if isinstance(value, dt.date):
+        return "on", value.isoformat()
+    if isinstance(value, UUID):
+        return "id", value.hex
+    return "", value
+
+
+def _read(kind: str, value: Any) -> Any:
+    if kind == "":
+        if value is not None and type(value) not in {str, int, bool}:
+            raise ValueError(kind)
+        return value
+    return {"at": dt.datetime.fromisoformat, "on": dt.date.fromisoformat, "id": UUID}[kind](value)

@@ -1,0 +1,131 @@
+"""The unit of work: one actor, one transaction, and the only door to the store."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from crmkit.errors import BadRecord, CrmError, Problem
+from crmkit.expr.core import And, Compare
+from crmkit.expr.nodes import Op
+from crmkit.expr.resolve import Facts
+from crmkit.repository.guard import Guard
+from crmkit.storage.spi import Query
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from crmkit.expr.core import Core
+    from crmkit.model.codec import Row
+    from crmkit.model.schema import Schema
+    from crmkit.repository.setup import Setup
+    from crmkit.security.access import Actor
+    from crmkit.storage.spi import Unit
+
+__all__ = ["Work"]
+
+
+class Work:
+    """What happens between the start of a session and its commit.
+
+    Attributes:
+        setup: what the whole CRM shares.
+        actor: whoever acts.
+        guard: what they may touch.
+    """
+
+    def __init__(self, setup: Setup, actor: Actor) -> None:
+        self.setup = setup
+        self.actor = actor
+        self._zone = ZoneInfo(actor.zone)
+        self.guard = Guard(setup.catalog, setup.policy, actor, self.facts())
+        self._unit: Unit | None = None
+        self._ended = False
+
+    def facts(self) -> Facts:
+        """Return what placeholders in expressions stand for now."""
+        return Facts(self.setup.clock(), self._zone, self.actor)
+
+    async def unit(self) -> Unit:
+        """Return the store's transaction, begun when first needed."""
+        if self._ended:
+            raise CrmError("the session has ended.", hint="Open a new one with crm.session(actor).")
+        if self._unit is None:
+            self._unit = await self.setup.store.begin()
+        return self._unit
+
+    async def commit(self) -> None:
+        """Make everything permanent."""
+        unit, self._unit = self._unit, None
+        if unit is not None:
+            await unit.commit()
+
+    async def rollback(self) -> None:
+        """Undo everything since the last commit."""
+        unit, self._unit = self._unit, None
+        if unit is not None:
+            await unit.rollback()
+
+    def end(self) -> None:
+        """Refuse all further use."""
+        self._ended = True
+
+    # -- what several parts of the repository need ---------------------------------------------------------------------
+
+    async def rows(
+        self, schema: Schema, where: Sequence[Core], columns: tuple[str, ...] = ("id",), limit: int | None = None
+    ) -> list[Row]:
+        """Return some columns of the rows that satisfy conditions, which must hold the actor's scope already."""
+        unit = await self.unit()
+        return await unit.fetch(Query(schema, And(tuple(where)), columns, limit=limit))
+
+    def same_id(self, id: UUID) -> Compare:  # noqa: A002 - the column's own name
+        """Return the condition that a row has this id."""
+        return Compare("id", Op.EQ, id)
+
+    async def announce(
+        self, schema: Schema, topic: str, at: dt.datetime, changes: Sequence[tuple[UUID, int, Mapping[str, Any]]]
+    ) -> None:
+        """Write an outbox message per changed record, in this same transaction, if the CRM keeps an outbox."""
+        if not self.setup.outbox or schema.name in _SILENT:
+            return
+        outbox = self.setup.catalog["outbox_message"]
+        codec = self.setup.codec(outbox)
+        rows = [
+            codec.dump_new(
+                outbox.cls(
+                    topic=f"{schema.name}.{topic}",
+                    entity=schema.name,
+                    record_id=record_id,
+                    record_version=version,
+                    at=at,
+                    actor=self.actor.key,
+                    payload=json.dumps(facts, ensure_ascii=False, sort_keys=True, default=str),
+                ),
+                self.actor.tenant,
+                self.setup.ids(),
+                at,
+                self.actor.key,
+            )
+            for record_id, version, facts in changes
+        ]
+        unit = await self.unit()
+        await unit.insert(outbox, rows)
+
+    def model_of(self, record: Any, schema: Schema) -> None:
+        """Refuse a record that is not of the model which serves here.
+
+        Raises:
+            BadRecord: it is of another class.
+        """
+        if type(record) is not schema.cls:
+            raise BadRecord(
+                schema.name,
+                [Problem("wrong_model", f"expects a {schema.cls.__name__}, not {type(record).__name__}.")],
+            )
+
+
+_SILENT = frozenset({"outbox_message", "stage_move", "external_id", "pipeline_definition"})

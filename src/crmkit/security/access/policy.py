@@ -1,0 +1,44 @@
+"""Policies: which rows an actor may touch. Every path to a store asks one; this module only says what it is asked."""
+
+from __future__ import annotations
+
+from enum import Enum, unique
+from typing import TYPE_CHECKING, Protocol
+
+from crmkit.expr.build import everything
+
+if TYPE_CHECKING:
+    from crmkit.expr.nodes import Expr
+    from crmkit.model.schema import Schema
+    from crmkit.security.access.actor import Actor
+
+__all__ = ["Action", "Open", "Policy"]
+
+
+@unique
+class Action(Enum):
+    """What is done to rows."""
+
+    READ = "read"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class Policy(Protocol):
+    """Decides which rows an actor may touch."""
+
+    def rows(self, actor: Actor, action: Action, schema: Schema) -> Expr:
+        """Return what a row must satisfy so that the actor may do this to it.
+
+        Asked for every model that a call touches, those behind relations included. For `UPDATE`, both the row as it is
+        and the row as it shall be must satisfy the answer; for `CREATE`, the row as it shall be.
+        """
+
+
+class Open:
+    """The policy that allows everything within the actor's own tenant."""
+
+    def rows(self, actor: Actor, action: Action, schema: Schema) -> Expr:  # noqa: ARG002 - the protocol's signature
+        """Return an expression that every row satisfies."""
+        return everything

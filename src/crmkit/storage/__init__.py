@@ -1,0 +1,1 @@
+"""Stores: the databases that crmkit runs on."""

@@ -1,0 +1,138 @@
+"""Plans: what a store is asked to do. They name columns, never fields, and are complete: tenant and permissions are in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, unique
+from typing import Any
+
+import attrs
+
+from crmkit.expr.core import Core
+from crmkit.model.schema import Relation, Schema
+
+__all__ = ["Bucket", "Hop", "Key", "Measure", "Op", "Patch", "Query", "Removal", "SortKey", "Tally"]
+
+
+@attrs.frozen
+class SortKey:
+    """A column to order by.
+
+    Attributes:
+        column: its name.
+        descending: whether the greatest comes first.
+        missing_first: whether rows without a value come before all others, whatever the direction.
+    """
+
+    column: str
+    descending: bool = False
+    missing_first: bool = False
+
+
+@attrs.frozen
+class Query:
+    """Fetch the rows that satisfy `where`.
+
+    Attributes:
+        schema: the model.
+        where: in normal form.
+        columns: which columns to return, in this order.
+        order: what to sort by; the last key makes the order total.
+        limit: how many rows at most; `None` for all.
+    """
+
+    schema: Schema
+    where: Core
+    columns: tuple[str, ...]
+    order: tuple[SortKey, ...] = ()
+    limit: int | None = None
+
+
+@unique
+class Op(Enum):
+    """The measures that stores take."""
+
+    COUNT = "count"
+    COUNT_DISTINCT = "count_distinct"
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+
+
+@unique
+class Bucket(Enum):
+    """Spans of time into which instants and dates are grouped. Weeks begin on Monday."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+@attrs.frozen
+class Hop:
+    """A step along a relation to one record; where no such row satisfies `where`, all beyond it is missing."""
+
+    relation: Relation
+    where: Core
+
+
+@attrs.frozen
+class Key:
+    """What to group by.
+
+    Attributes:
+        column: the column, of the last hop's target.
+        hops: the way there, each step to one record.
+        bucket: for a `DATE` or an `INSTANT`: the span, whose first day (a date) is the key's value.
+        zone: for an `INSTANT` with a bucket: the IANA name of the zone whose days are meant.
+    """
+
+    column: str
+    hops: tuple[Hop, ...] = ()
+    bucket: Bucket | None = None
+    zone: str = "UTC"
+
+
+@attrs.frozen
+class Measure:
+    """What to compute per group.
+
+    `COUNT` counts rows. The others read a column and pass over missing values; `SUM` is 0, `MIN` and `MAX` are missing
+    where there is no value. A sum is exact, also past 64 bits.
+    """
+
+    op: Op
+    column: str = ""
+
+
+@attrs.frozen
+class Tally:
+    """Group the rows that satisfy `where` and measure each group.
+
+    A row of the answer holds the canonical values of the keys, then the measures. Without keys there is exactly one,
+    also where no row satisfies `where`. The order of the answer is free.
+    """
+
+    schema: Schema
+    where: Core
+    by: tuple[Key, ...]
+    measures: tuple[Measure, ...]
+
+
+@attrs.frozen
+class Patch:
+    """Set columns of the rows that satisfy `where`. The values in `changes` are spelled as the store's wires say."""
+
+    schema: Schema
+    where: Core
+    changes: Mapping[str, Any]
+
+
+@attrs.frozen
+class Removal:
+    """Remove the rows that satisfy `where`, for good."""
+
+    schema: Schema
+    where: Core
