@@ -148,19 +148,21 @@ def diagram(catalog: Catalog, *, organisation: bool) -> str:
         for field in schema.links:
             if field.kind is FieldKind.LINK and in_organisation(catalog[field.to]) is organisation:
                 edges.setdefault((field.to, schema.name), []).append(field)
-    lines = [
-        f'    {target} {"||" if any(link.required for link in links) else "|o"}--o{{ {source} : "{names(links)}"'
-        for (target, source), links in edges.items()
-    ]
+    lines = [f'    {to} {line(links)} {source} : "{called(links)}"' for (to, source), links in edges.items()]
     return "\n".join(["```mermaid", "erDiagram", *lines, "```"])
 
 
-def names(links: Iterable[Field]) -> str:
+def line(links: Iterable[Field]) -> str:
+    """Return the line that Mermaid draws from a model to those that link to it."""
+    return f"{'||' if any(link.required for link in links) else '|o'}--o{{"
+
+
+def called(links: Iterable[Field]) -> str:
     """Return links by the names that expressions give them."""
     return ", ".join(link.name.removesuffix("_id") for link in links)
 
 
-# -- parts of a page -----------------------------------------------------------------------------------------------------
+# -- parts of a page ---------------------------------------------------------------------------------------------------
 
 
 def declared(cls: type[Any]) -> dict[str, Field]:

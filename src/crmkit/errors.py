@@ -55,6 +55,7 @@ class CrmError(Exception):
         code: a stable word for programs; messages may be reworded, codes are not.
         message: the fact, and where.
         hint: the way out, or an empty string.
+
     """
 
     code: ClassVar[str] = "error"
@@ -77,7 +78,7 @@ class BadExpression(CrmError):
     code = "bad_expression"
 
 
-class Problem(Exception):  # noqa: N818 - it is raised only inside crmkit; callers meet it as an entry of BadRecord
+class Problem(Exception):
     """One thing that is wrong with one field of a record.
 
     Attributes:
@@ -85,6 +86,7 @@ class Problem(Exception):  # noqa: N818 - it is raised only inside crmkit; calle
         code: a stable word such as `too_long` or `naive_datetime`.
         message: the fact, in words.
         hint: the way out, or an empty string.
+
     """
 
     def __init__(self, code: str, message: str, *, hint: str = "", field: str = "") -> None:
@@ -105,7 +107,11 @@ class Problem(Exception):  # noqa: N818 - it is raised only inside crmkit; calle
 
     def __eq__(self, other: object) -> bool:
         """Two problems are equal when they say the same of the same field."""
-        return isinstance(other, Problem) and (self.field, self.code, str(self)) == (other.field, other.code, str(other))
+        return isinstance(other, Problem) and (self.field, self.code, str(self)) == (
+            other.field,
+            other.code,
+            str(other),
+        )
 
     def __hash__(self) -> int:
         """Agree with equality."""
@@ -118,6 +124,7 @@ class BadRecord(CrmError):
     Attributes:
         entity: the model's name.
         problems: everything that is wrong, in the order of the fields.
+
     """
 
     code = "bad_record"
@@ -148,6 +155,7 @@ class MoveRefused(Refused):
         stage: where the record is.
         target: where it was to go.
         reasons: every reason, each one a sentence.
+
     """
 
     code = "move_refused"
@@ -167,11 +175,12 @@ class Stale(Refused):
         id: the record's id.
         expected: the version the caller holds.
         actual: the version in the store now.
+
     """
 
     code = "stale"
 
-    def __init__(self, entity: str, id: UUID, expected: int, actual: int) -> None:  # noqa: A002 - the record's own word
+    def __init__(self, entity: str, id: UUID, expected: int, actual: int) -> None:
         self.entity = entity
         self.id = id
         self.expected = expected
@@ -187,6 +196,7 @@ class Duplicate(Refused):
     Attributes:
         entity: the model's name.
         fields: the fields whose values, together, must be unique.
+
     """
 
     code = "duplicate"
@@ -216,7 +226,7 @@ class StoreError(CrmError):
 
 
 class Unsupported(CrmError):
-    """This store, or this version of crmkit, cannot do what was asked."""
+    """What was asked is beyond this store, or this version of crmkit."""
 
     code = "unsupported"
 

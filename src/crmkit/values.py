@@ -73,6 +73,7 @@ def clean_text(value: object, *, at_most: int, at_least: int = 0) -> str:
 
     >>> clean_text("Acme", at_most=10)
     'Acme'
+
     """
     if type(value) is not str:
         if not isinstance(value, str):
@@ -81,7 +82,9 @@ def clean_text(value: object, *, at_most: int, at_least: int = 0) -> str:
     if len(value) > at_most:
         raise Problem("too_long", f"has {len(value)} characters, {at_most} at most.")
     if len(value) < at_least:
-        raise Problem("blank" if not value else "too_short", f"needs {at_least} character{'s'[: at_least != 1]} or more.")
+        raise Problem(
+            "blank" if not value else "too_short", f"needs {at_least} character{'s'[: at_least != 1]} or more."
+        )
     if "\x00" in value:
         raise Problem("nul_character", f"holds a NUL character at position {value.index(chr(0))}.", hint="Remove it.")
     if not value.isascii():
@@ -99,7 +102,7 @@ def clean_text(value: object, *, at_most: int, at_least: int = 0) -> str:
 def fold(text: str) -> str:
     """Return the form of `text` in which case and compatibility variants are the same.
 
-    Unicode default caseless matching for identifiers, toNFKC_Casefold but for ignorables (Unicode 15, section 3.13, D147).
+    It is toNFKC_Casefold (Unicode 15, section 3.13, D147), but keeps code points that are ignorable by default.
 
     >>> fold("Straße") == fold("STRASSE")
     True
@@ -121,6 +124,7 @@ def clean_integer(value: object, *, at_least: int = INT64_MIN, at_most: int = IN
 
     >>> clean_integer(7, at_most=10)
     7
+
     """
     if type(value) is not int:
         hint = "Write it without a point." if isinstance(value, float) else ""
@@ -146,6 +150,7 @@ def scaled(value: object, scale: int) -> int:
 
     >>> scaled("12.5", 2)
     1250
+
     """
     if isinstance(value, float):
         raise Problem(
@@ -167,7 +172,7 @@ def scaled(value: object, scale: int) -> int:
         return 0
     units = int("".join(map(str, digits)) or "0")
     if shift < 0:
-        units, lost = divmod(units, 10**min(-shift, 40))
+        units, lost = divmod(units, 10 ** min(-shift, 40))
         if lost:
             raise Problem("too_precise", f"has more than {scale} decimal places.")
     else:
@@ -202,9 +207,10 @@ class Money:
 
     >>> Money("12000", "EUR") + Money("0.5", "EUR")
     Money('12000.50', 'EUR')
+
     """
 
-    __slots__ = ("_units", "_currency")
+    __slots__ = ("_currency", "_units")
     __match_args__ = ("amount", "currency")
 
     _units: int
@@ -214,7 +220,9 @@ class Money:
         """Check and make the value."""
         if not isinstance(currency, str) or currency not in MINOR_DIGITS:
             code = currency if isinstance(currency, str) and len(currency) <= 8 else type(currency).__name__  # noqa: PLR2004 - long text is not echoed
-            raise Problem("unknown_currency", f"{code!r} is no ISO 4217 currency code.", hint=near(str(code), MINOR_DIGITS))
+            raise Problem(
+                "unknown_currency", f"{code!r} is no ISO 4217 currency code.", hint=near(str(code), MINOR_DIGITS)
+            )
         return cls._of(scaled(amount, MONEY_SCALE), currency)
 
     @classmethod
@@ -320,6 +328,7 @@ def clean_instant(value: object) -> dt.datetime:
 
     >>> clean_instant(dt.datetime(2026, 1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=1)))).isoformat()
     '2026-01-01T00:00:00+00:00'
+
     """
     if not isinstance(value, dt.datetime):
         raise Problem("wrong_type", f"expects a date and time, not {type(value).__name__}.")
@@ -344,14 +353,15 @@ def clean_instant(value: object) -> dt.datetime:
 
 def system_clock() -> dt.datetime:
     """Return the machine's time as a UTC instant."""
-    return clean_instant(dt.datetime.now(UTC))
+    now = dt.datetime.now(UTC)
+    return now - dt.timedelta(microseconds=now.microsecond % 1000)
 
 
 # -- ids ---------------------------------------------------------------------------------------------------------------
 
 _new_uuid = UUID.__new__
-_set_int = UUID.int.__set__  # type: ignore[attr-defined]  # slots: the only way past UUID's own, four times slower, constructor
-_set_safe = UUID.is_safe.__set__  # type: ignore[attr-defined]  # as above
+_set_int = UUID.int.__set__  # type: ignore[attr-defined,misc]  # past UUID's own, four times slower, constructor
+_set_safe = UUID.is_safe.__set__  # type: ignore[attr-defined,misc]  # as above
 _UNKNOWN = SafeUUID.unknown
 
 
@@ -379,8 +389,13 @@ def uuid_of_hex(text: str) -> UUID:
     return made
 
 
+_MILLISECOND: Final = dt.timedelta(milliseconds=1)
+
+
 def uuid7_source(clock: Clock, rng: random.Random) -> IdSource:
-    """Return a source of UUIDs of version 7 which rise strictly, also within one millisecond and when the clock steps back.
+    """Return a source of UUIDs of version 7, which rise strictly.
+
+    They do so also within one millisecond, and when the clock steps back.
 
     RFC 9562, section 6.2, method 1: the 42 bits below the version are a counter that starts anywhere in its lower half.
     Taking clock and random source as arguments keeps runs reproducible.
@@ -392,22 +407,28 @@ def uuid7_source(clock: Clock, rng: random.Random) -> IdSource:
     (7, True)
     """
     epoch = dt.datetime(1970, 1, 1, tzinfo=UTC)
-    millisecond = dt.timedelta(milliseconds=1)
-    last = -1
-    counter = 0
+    seen = NOT_YET
+    prefix = counter = 0
 
     def make() -> UUID:
-        nonlocal last, counter
-        now = (clock() - epoch) // millisecond
-        if now > last:
-            last, counter = now, rng.getrandbits(41)
-        else:
-            counter += 1 + rng.getrandbits(8)
-            if counter >> 42:
-                last, counter = last + 1, rng.getrandbits(41)
-        high, low = counter >> 30, counter & 0x3FFFFFFF
+        nonlocal seen, prefix, counter
+        now = clock()
+        chance = rng.getrandbits(40)
+        counter += 1 + (chance >> 32)
+        if now > seen:
+            seen = now
+            millisecond = (now - epoch) // _MILLISECOND
+            if millisecond > prefix:
+                prefix, counter = millisecond, rng.getrandbits(41)
+        if counter >> 42:
+            prefix, counter = prefix + 1, rng.getrandbits(41)
         return uuid_of_int(
-            (last & 0xFFFFFFFFFFFF) << 80 | 7 << 76 | high << 64 | 2 << 62 | low << 32 | rng.getrandbits(32)
+            (prefix & 0xFFFFFFFFFFFF) << 80
+            | 7 << 76
+            | counter >> 30 << 64
+            | 2 << 62
+            | (counter & 0x3FFFFFFF) << 32
+            | chance & 0xFFFFFFFF
         )
 
     return make

@@ -44,7 +44,7 @@ class Activity(Record):
     ticket_id: UUID | None = link("ticket", back="activities", default=None, doc="The ticket concerned.")
     campaign_id: UUID | None = link("campaign", back="activities", default=None, doc="The campaign concerned.")
     owner_id: UUID | None = link("user", back="activities", default=None, doc="The user who does or did it.")
-    tags: tuple[str, ...] = tags(doc="Free marks.")
+    tags: tuple[str, ...] = tags(default=(), doc="Free marks.")
 
 
 @entity(indexes=(("status", "due_at"), ("owner_id", "status", "due_at"), ("status", "remind_at")))
@@ -67,4 +67,4 @@ class Task(Record):
     opportunity_id: UUID | None = link("opportunity", back="tasks", default=None, doc="The opportunity concerned.")
     ticket_id: UUID | None = link("ticket", back="tasks", default=None, doc="The ticket concerned.")
     campaign_id: UUID | None = link("campaign", back="tasks", default=None, doc="The campaign concerned.")
-    tags: tuple[str, ...] = tags(doc="Free marks.")
+    tags: tuple[str, ...] = tags(default=(), doc="Free marks.")

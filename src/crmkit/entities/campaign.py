@@ -45,7 +45,7 @@ class Campaign(Staged):
     )
     owner_id: UUID | None = link("user", back="campaigns", default=None, doc="The user who is in charge.")
     team_id: UUID | None = link("team", back="campaigns", default=None, doc="The team that is in charge.")
-    tags: tuple[str, ...] = tags(doc="Free marks.")
+    tags: tuple[str, ...] = tags(default=(), doc="Free marks.")
     description: str | None = text(default=None, max=32_000, doc="Whatever else is worth knowing.")
 
 

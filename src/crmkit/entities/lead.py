@@ -42,9 +42,7 @@ class Lead(Staged):
     language: str | None = text(
         default=None, max=35, doc='The BCP 47 tag of the language to write in, such as "pt-BR".'
     )
-    source: str | None = text(
-        default=None, max=100, index=True, doc="How the lead came in, such as web, trade_show or phone."
-    )
+    source: str | None = text(default=None, max=100, doc="How the lead came in, such as web, trade_show or phone.")
     campaign_id: UUID | None = link("campaign", back="leads", default=None, doc="The campaign that brought the lead.")
     product_id: UUID | None = link("product", back="leads", default=None, doc="The product of interest.")
     intent: str | None = choice("low", "medium", "high", default=None, doc="How serious the wish to buy seems.")
@@ -55,7 +53,7 @@ class Lead(Staged):
     owner_id: UUID | None = link("user", back="leads", default=None, doc="The user who follows the lead up.")
     team_id: UUID | None = link("team", back="leads", default=None, doc="The team that follows the lead up.")
     assigned_at: datetime | None = instant(default=None, doc="When the present owner got the lead.")
-    last_contact_at: datetime | None = instant(default=None, index=True, doc="When somebody last was in touch.")
+    last_contact_at: datetime | None = instant(default=None, doc="When somebody last was in touch.")
     do_not_contact: bool = flag(default=False, doc="Whether the person asked not to be contacted by any channel.")
     lost_reason: str | None = text(default=None, max=100, doc="Why the lead was given up, as one of a few words.")
     lost_notes: str | None = text(default=None, max=4_000, doc="Why the lead was given up, in detail.")
@@ -68,5 +66,5 @@ class Lead(Staged):
     converted_opportunity_id: UUID | None = link(
         "opportunity", back="leads", default=None, doc="The opportunity that conversion opened."
     )
-    tags: tuple[str, ...] = tags(doc="Free marks.")
+    tags: tuple[str, ...] = tags(default=(), doc="Free marks.")
     notes: str | None = text(default=None, max=32_000, doc="Whatever else is worth knowing.")

@@ -34,9 +34,7 @@ class Opportunity(Staged):
     kind: str | None = choice(
         "new", "renewal", "expansion", default=None, doc="Whether it is new business or more of the old."
     )
-    source: str | None = text(
-        default=None, max=100, index=True, doc="Where the deal came from, such as web or referral."
-    )
+    source: str | None = text(default=None, max=100, doc="Where the deal came from, such as web or referral.")
     campaign_id: UUID | None = link("campaign", back="opportunities", default=None, doc="The campaign that brought it.")
     product_id: UUID | None = link(
         "product", back="opportunities", default=None, doc="The main product; lines hold the details."
@@ -44,14 +42,12 @@ class Opportunity(Staged):
     needs: str | None = text(default=None, max=10_000, doc="What the customer needs, as found out.")
     competitor: str | None = text(default=None, max=200, doc="Who else is in the running, or won.")
     next_step: str | None = text(default=None, max=500, doc="What is to be done next.")
-    lost_reason: str | None = text(
-        default=None, max=100, index=True, doc="Why the deal was lost, as one of a few words."
-    )
+    lost_reason: str | None = text(default=None, max=100, doc="Why the deal was lost, as one of a few words.")
     lost_notes: str | None = text(default=None, max=4_000, doc="Why the deal was lost, in detail.")
     win_back_on: date | None = day(default=None, doc="When to try again after a loss.")
     owner_id: UUID | None = link("user", back="opportunities", default=None, doc="The user who sells.")
     team_id: UUID | None = link("team", back="opportunities", default=None, doc="The team that sells.")
-    tags: tuple[str, ...] = tags(doc="Free marks.")
+    tags: tuple[str, ...] = tags(default=(), doc="Free marks.")
     description: str | None = text(default=None, max=32_000, doc="Whatever else is worth knowing.")
 
 

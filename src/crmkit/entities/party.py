@@ -77,7 +77,7 @@ class Customer(Record):
     parent_id: UUID | None = link(
         "customer", back="subsidiaries", default=None, doc="The organisation that this one belongs to."
     )
-    tags: tuple[str, ...] = tags(doc="Free marks such as vip or newsletter.")
+    tags: tuple[str, ...] = tags(default=(), doc="Free marks such as vip or newsletter.")
     notes: str | None = text(default=None, max=32_000, doc="Whatever else is worth knowing.")
 
 
@@ -136,7 +136,7 @@ class Contact(Record):
     last_contact_at: datetime | None = instant(default=None, index=True, doc="When somebody last was in touch.")
     owner_id: UUID | None = link("user", back="contacts", default=None, doc="The user who looks after the contact.")
     team_id: UUID | None = link("team", back="contacts", default=None, doc="The team that looks after the contact.")
-    tags: tuple[str, ...] = tags(doc="Free marks such as newsletter.")
+    tags: tuple[str, ...] = tags(default=(), doc="Free marks such as newsletter.")
     notes: str | None = text(default=None, max=32_000, doc="Whatever else is worth knowing.")
 
 

@@ -22,5 +22,5 @@ class Product(Record):
     unit: str | None = text(default=None, max=40, doc="What one of it is, such as piece, hour or licence.")
     tax_rate: Decimal | None = decimal(scale=4, default=None, min=0, max=100, doc="The tax on the price, in per cent.")
     active: bool = flag(default=True, doc="Whether it is still sold.")
-    tags: tuple[str, ...] = tags(doc="Free marks.")
+    tags: tuple[str, ...] = tags(default=(), doc="Free marks.")
     description: str | None = text(default=None, max=32_000, doc="What the product is and does.")

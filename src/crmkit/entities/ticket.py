@@ -56,7 +56,7 @@ class Ticket(Staged):
         default=None, min=1, max=5, doc="How content the customer was, 5 being the best."
     )
     satisfaction_notes: str | None = text(default=None, max=10_000, doc="What the customer said about the service.")
-    tags: tuple[str, ...] = tags(doc="Free marks.")
+    tags: tuple[str, ...] = tags(default=(), doc="Free marks.")
 
 
 @entity(indexes=(("ticket_id", "at"),))

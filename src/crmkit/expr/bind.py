@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr import core
-from crmkit.expr.literal import canonical, extra_scalar, folded, money_value
+from crmkit.expr.literal import canonical, folded, money_value, tag_of
 from crmkit.expr.nodes import (
     Always,
     And,
@@ -53,6 +53,7 @@ class Binder:
     Args:
         catalog: the models.
         guard: what is asked of every row that a relation leads to.
+
     """
 
     def __init__(self, catalog: Catalog, guard: Guard = _open) -> None:
@@ -64,6 +65,7 @@ class Binder:
 
         Raises:
             BadExpression: it names what the model does not have, or compares what cannot be compared.
+
         """
         match expr:
             case Always():
@@ -83,7 +85,9 @@ class Binder:
                 return core.Not(self._along(schema, expr.ref, self._present))
             case Compare() | OneOf() | StartsWith() | Contains() | Has():
                 return self._along(schema, expr.ref, lambda end, name: self._leaf(end, name, expr))
-        raise BadExpression(f"{type(expr).__name__} is no expression.", hint="Write one with f, as in f.name == 'Acme'.")
+        raise BadExpression(
+            f"{type(expr).__name__} is no expression.", hint="Write one with f, as in f.name == 'Acme'."
+        )
 
     # -- the way to a field --------------------------------------------------------------------------------------------
 
@@ -92,6 +96,7 @@ class Binder:
 
         Raises:
             BadExpression: there is none; the message suggests one.
+
         """
         relation = self._catalog.relations(schema).get(name)
         if relation is None:
@@ -108,6 +113,7 @@ class Binder:
 
         Raises:
             BadExpression: a step does not exist, or may lead to several records.
+
         """
         if not ref.path:
             raise BadExpression("f alone names no field.", hint="Write f.name, or another field.")
@@ -139,12 +145,10 @@ class Binder:
             bound = core.Exists(relation, self.guarded(relation, bound))
         return bound
 
-    def _related(
-        self, schema: Schema, ref: Ref, make: Callable[[Relation, Schema], core.Core]
-    ) -> core.Core:
+    def _related(self, schema: Schema, ref: Ref, make: Callable[[Relation, Schema], core.Core]) -> core.Core:
         if not ref.path:
             raise BadExpression("f.any(...) names no relation.", hint="Write f.contacts.any(...), or another relation.")
-        steps, end, rest = self.hops(schema, Ref((*ref.path[:-1], "id")))
+        steps, end, _ = self.hops(schema, Ref((*ref.path[:-1], "id")))
         relation = self.step(end, ref.path[-1], ref)
         bound = make(relation, self._catalog[relation.target])
         for step in reversed(steps):
@@ -182,7 +186,10 @@ class Binder:
         if field is None:
             relations = self._catalog.relations(schema)
             if name in relations:
-                raise BadExpression(f"f.{name} is a relation of {schema.name}, not a field.", hint=f"Write f.{name}.any(...), or a field beyond it.")
+                raise BadExpression(
+                    f"f.{name} is a relation of {schema.name}, not a field.",
+                    hint=f"Write f.{name}.any(...), or a field beyond it.",
+                )
             raise BadExpression(f"{schema.name} has no field {name!r}.", hint=near(name, [*schema.fields, *relations]))
         return field
 
@@ -210,9 +217,7 @@ class Binder:
                 case Contains():
                     return core.Substring(*folded(field, expr.text))
                 case Has():
-                    if field.kind is not FieldKind.TAGS:
-                        raise Problem("not_tags", "holds no tags.", hint="Compare it with ==, or ask .contains(...).")
-                    return core.Has(field.name, str(canonical(field, expr.tag)))
+                    return core.Has(*tag_of(field, expr.tag))
         except Problem as problem:
             raise BadExpression(f"{expr.ref.text}: {problem.message}", hint=problem.hint) from None
 
@@ -220,8 +225,10 @@ class Binder:
 def _within(schema: Schema, path: tuple[str, ...]) -> bool:
     """Tell whether two names stay within one record: an entry of `extra`, or the currency of an amount."""
     field = schema.fields.get(path[0])
-    return field is not None and len(path) == 2 and (  # noqa: PLR2004 - a field and a part of it
-        field.kind is FieldKind.EXTRA or (field.kind is FieldKind.MONEY and path[1] == "currency")
+    return (
+        field is not None
+        and len(path) == 2
+        and (field.kind is FieldKind.EXTRA or (field.kind is FieldKind.MONEY and path[1] == "currency"))
     )
 
 
@@ -233,7 +240,7 @@ def _holds(count: int, op: Op, number: int) -> bool:
 
 
 def _extra_field(schema: Schema, ref: Ref) -> Field:
-    if len(ref.path) < 2:  # noqa: PLR2004 - a field and a part of it
+    if len(ref.path) == 1:
         raise BadExpression("f.extra is a mapping.", hint='Name one of its entries, as in f.extra["shoe_size"].')
     key = ref.path[1]
     field = schema.extra.get(key)
@@ -248,7 +255,7 @@ def _compare(schema: Schema, field: Field, ref: Ref, expr: Compare) -> core.Core
         inner = _extra_field(schema, ref)
         if op not in {Op.EQ, Op.NE}:
             raise Problem("not_ordered", "an extra field is only compared with == and !=.")
-        return core.Compare(field.name, op, extra_scalar(inner, value), key=inner.name)
+        return core.Compare(field.name, op, canonical(inner, value), key=inner.name)
     if field.kind is FieldKind.MONEY:
         if len(ref.path) > 1:
             return core.Compare(field.currency_column, op, money_value(field, value, part=True))
@@ -273,7 +280,7 @@ def _compare_money(field: Field, op: Op, money: Any) -> core.Core:
 def _one_of(schema: Schema, field: Field, ref: Ref, values: tuple[Any, ...]) -> core.Core:
     if field.kind is FieldKind.EXTRA:
         inner = _extra_field(schema, ref)
-        return core.In(field.name, _distinct(extra_scalar(inner, value) for value in values), key=inner.name)
+        return core.In(field.name, _distinct(canonical(inner, value) for value in values), key=inner.name)
     if field.kind is FieldKind.MONEY:
         if len(ref.path) > 1:
             return core.In(field.currency_column, _distinct(money_value(field, value, part=True) for value in values))

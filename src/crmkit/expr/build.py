@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 import attrs
 
@@ -31,10 +31,21 @@ from crmkit.expr.nodes import (
     StartsWith,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["Counted", "Name", "Sort", "ago", "ahead", "days", "everything", "f", "hours", "me", "nothing", "now", "today"]
+__all__ = [
+    "Counted",
+    "Name",
+    "Sort",
+    "ago",
+    "ahead",
+    "days",
+    "everything",
+    "f",
+    "hours",
+    "me",
+    "nothing",
+    "now",
+    "today",
+]
 
 everything: Final = Always(True)
 """True of every record."""
@@ -50,6 +61,7 @@ class Sort:
         ref: the field.
         descending: whether the greatest comes first.
         missing: where records without a value go; after all others unless it says `"first"`.
+
     """
 
     ref: Ref
@@ -102,7 +114,9 @@ class Name(Ref):
 
     def _compare(self, op: Op, other: object) -> Compare:
         if other is None:
-            raise BadExpression(f"{self.text} {op.value} None: nothing compares with None.", hint=f"Write {self.text}.missing().")
+            raise BadExpression(
+                f"{self.text} {op.value} None: nothing compares with None.", hint=f"Write {self.text}.missing()."
+            )
         if isinstance(other, Ref):
             raise BadExpression(f"{self.text} {op.value} {other.text}: two fields cannot be compared with each other.")
         return Compare(Ref(self.path), op, other)
@@ -116,7 +130,9 @@ class Name(Ref):
         if len(values) == 1 and isinstance(values[0], list | tuple | set | frozenset):
             values = tuple(values[0])
         if None in values:
-            raise BadExpression(f"{self.text}.one_of(None): nothing compares with None.", hint=f"Add | {self.text}.missing().")
+            raise BadExpression(
+                f"{self.text}.one_of(None): nothing compares with None.", hint=f"Add | {self.text}.missing()."
+            )
         return OneOf(Ref(self.path), values)
 
     def missing(self) -> Missing:
@@ -187,7 +203,8 @@ class Name(Ref):
 
     def __contains__(self, value: object) -> NoReturn:
         raise BadExpression(
-            f"'in {self.text}' cannot be read.", hint=f"Write {self.text}.has(...) for tags, {self.text}.contains(...) for text."
+            f"'in {self.text}' cannot be read.",
+            hint=f"Write {self.text}.has(...) for tags, {self.text}.contains(...) for text.",
         )
 
     def __iter__(self) -> NoReturn:

@@ -14,7 +14,21 @@ import attrs
 from crmkit.expr.nodes import Op
 from crmkit.model.schema import Relation
 
-__all__ = ["And", "Compare", "Constant", "Core", "Count", "Exists", "Has", "In", "Missing", "Not", "Or", "Prefix", "Substring"]
+__all__ = [
+    "And",
+    "Compare",
+    "Constant",
+    "Core",
+    "Count",
+    "Exists",
+    "Has",
+    "In",
+    "Missing",
+    "Not",
+    "Or",
+    "Prefix",
+    "Substring",
+]
 
 
 @attrs.frozen
@@ -124,6 +138,4 @@ class Not:
     item: Core
 
 
-Core: TypeAlias = (
-    Constant | Compare | In | Missing | Prefix | Substring | Has | Exists | Count | And | Or | Not
-)
+Core: TypeAlias = Constant | Compare | In | Missing | Prefix | Substring | Has | Exists | Count | And | Or | Not

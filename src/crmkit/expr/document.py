@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, TypeGuard
 
 import attrs
 
 from crmkit.errors import BadExpression, CrmError, Problem, near
 from crmkit.values import INT64_MAX, INT64_MIN, clean_text
 
-__all__ = ["MAX_SIZE", "Cursor", "dump", "load", "quoted"]
+__all__ = ["MAX_SIZE", "Cursor", "dump", "is_list", "is_object", "load", "quoted"]
 
 MAX_SIZE: Final = 64 * 1024
 """The longest document that is read or written, in bytes of UTF-8."""
 
 _LONGEST_INTEGER: Final = 20
+_FEW: Final = 6
 
 
 class _Beyond:
@@ -74,6 +75,16 @@ def _kind(data: object) -> str:
             return f"a {type(data).__name__}"
 
 
+def is_list(data: object) -> TypeGuard[Sequence[Any]]:
+    """Return whether a value is a list of a document, or the tuple that stands for one."""
+    return isinstance(data, list | tuple)
+
+
+def is_object(data: object) -> TypeGuard[Mapping[Any, Any]]:
+    """Return whether a value is an object of a document."""
+    return isinstance(data, Mapping)
+
+
 @attrs.frozen
 class Cursor:
     """A place in a document, with the value found there.
@@ -93,7 +104,7 @@ class Cursor:
         return self.error(f"{self.path} {message}", hint=hint)
 
     def members(self, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Cursor]:
-        """Return the values of an object that has all of the required keys, and none but these and the optional ones."""
+        """Return the values of an object that has all required keys, and none but these and the optional ones."""
         data = self._object()
         known = {*required, *optional}
         for key in data:
@@ -114,7 +125,7 @@ class Cursor:
 
     def elements(self, *, at_most: int, at_least: int = 0) -> list[Cursor]:
         """Return the elements of a list."""
-        if not isinstance(self.data, list | tuple):
+        if not is_list(self.data):
             raise self.refuse(f"is {_kind(self.data)}, where a list belongs.")
         if not at_least <= len(self.data) <= at_most:
             wanted = f"{at_most} at most" if len(self.data) > at_most else f"{at_least} or more"
@@ -133,7 +144,8 @@ class Cursor:
     def word(self, words: Collection[str]) -> str:
         """Return a text that is one of these."""
         if not isinstance(self.data, str) or self.data not in words:
-            hint = near(self.data[:40], words) if isinstance(self.data, str) else f"There is: {', '.join(sorted(words))}."
+            few = not isinstance(self.data, str) or len(words) <= _FEW
+            hint = f"There is: {', '.join(sorted(words))}." if few else near(str(self.data)[:40], words)
             raise self.refuse(f"is {_kind(self.data)}, which is not known here.", hint=hint)
         return self.data
 
@@ -166,8 +178,8 @@ class Cursor:
         """What the value is, in words."""
         return _kind(self.data)
 
-    def _object(self) -> Mapping[str, object]:
-        if not isinstance(self.data, Mapping):
+    def _object(self) -> Mapping[Any, Any]:
+        if not is_object(self.data):
             raise self.refuse(f"is {_kind(self.data)}, where an object belongs.")
         twice = self.data.twice if isinstance(self.data, _Object) else None
         if twice is not None:

@@ -59,6 +59,7 @@ def evaluate(expr: Expr, record: Any, *, facts: Facts | None = None, world: Worl
     >>> from crmkit.expr.build import f
     >>> evaluate(~(f.seats > 4), SimpleNamespace(seats=None))
     True
+
     """
     if facts is not None:
         expr = resolve(expr, facts)
@@ -79,7 +80,7 @@ def is_local(expr: Expr) -> bool:
     return True
 
 
-def _holds(expr: Expr, record: Any, world: World | None) -> bool:  # noqa: C901, PLR0911 - one line per node is the clearest form a specification can take
+def _holds(expr: Expr, record: Any, world: World | None) -> bool:  # noqa: C901 - one line per node is the clearest form a specification can take
     match expr:
         case Always():
             return expr.value

@@ -8,7 +8,7 @@ import attrs
 
 from crmkit.errors import BadExpression
 
-__all__ = ["LIMITS", "Limits", "Meter"]
+__all__ = ["LIMITS", "Limits", "Meter", "clean_source"]
 
 
 @attrs.frozen
@@ -47,8 +47,25 @@ class Meter:
         """
         self._nodes += 1
         if depth > self.limits.depth:
-            raise BadExpression(f"{place} is nested more than {self.limits.depth} deep.", hint="Flatten the expression.")
+            raise BadExpression(
+                f"{place} is nested more than {self.limits.depth} deep.", hint="Flatten the expression."
+            )
         if self._nodes > self.limits.nodes:
             raise BadExpression(
-                f"{place} is node {self._nodes}, {self.limits.nodes} at most.", hint="Join equal tests with one_of(...)."
+                f"{place} is node {self._nodes}, {self.limits.nodes} at most.",
+                hint="Join equal tests with one_of(...).",
             )
+
+
+def clean_source(text: object, limits: Limits) -> str:
+    """Return what is to be read, if it is text and not too long.
+
+    Raises:
+        BadExpression: it is not.
+    """
+    if not isinstance(text, str):
+        raise BadExpression(f"an expression is text, not {type(text).__name__}.")
+    size = len(text.encode(errors="surrogatepass"))
+    if size > limits.size:
+        raise BadExpression(f"the expression has {size} bytes, {limits.size} at most.")
+    return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -11,12 +10,12 @@ import attrs
 
 from crmkit.errors import Problem, near
 from crmkit.model.field import FieldKind
-from crmkit.values import Money, clean_instant, clean_integer, clean_text, decimal_of, fold, scaled
+from crmkit.values import Money, clean_instant, clean_integer, clean_text, fold, scaled
 
 if TYPE_CHECKING:
     from crmkit.model.field import Field
 
-__all__ = ["canonical", "extra_scalar", "folded", "money_value"]
+__all__ = ["canonical", "folded", "money_value", "tag_of"]
 
 MAX_LITERAL: Final = 100_000
 """The longest text that an expression may hold, in code points."""
@@ -27,6 +26,7 @@ def canonical(field: Field, value: Any) -> Any:
 
     Raises:
         Problem: the field can hold no such value.
+
     """
     match field.kind:
         case FieldKind.TEXT | FieldKind.TAGS:
@@ -46,7 +46,9 @@ def canonical(field: Field, value: Any) -> Any:
             return _typed(value, bool, "True or False")
         case FieldKind.DAY:
             if isinstance(value, dt.datetime):
-                raise Problem("wrong_type", "expects a date, not a datetime.", hint="Take its date() in the zone meant.")
+                raise Problem(
+                    "wrong_type", "expects a date, not a datetime.", hint="Take its date() in the zone meant."
+                )
             return _typed(value, dt.date, "a date")
         case FieldKind.INSTANT:
             return clean_instant(value)
@@ -67,6 +69,7 @@ def money_value(field: Field, value: Any, *, part: bool = False) -> Any:
 
     Raises:
         Problem: it is no money, or no known currency.
+
     """
     if part:
         return Money(0, value).currency
@@ -76,35 +79,26 @@ def money_value(field: Field, value: Any, *, part: bool = False) -> Any:
     return value
 
 
-def extra_scalar(field: Field, value: Any) -> bool | int | str:
-    """Return a value of a field inside `extra` as the scalar that stands for it.
-
-    Raises:
-        Problem: the field can hold no such value.
-    """
-    clean = canonical(field, value)
-    if field.kind is FieldKind.DECIMAL:
-        return str(decimal_of(clean, field.scale))
-    if isinstance(clean, dt.datetime):
-        return clean.isoformat(timespec="milliseconds")
-    if isinstance(clean, dt.date):
-        return clean.isoformat()
-    if isinstance(clean, UUID):
-        return clean.hex
-    if isinstance(clean, Decimal):
-        raise Problem("opaque", "cannot stand in extra.")
-    result: bool | int | str = clean
-    return result
-
-
 def folded(field: Field, value: Any) -> tuple[str, str]:
     """Return the column of `field` in which case does not matter, and `value` in that form.
 
     Raises:
         Problem: there is no such column, or the value is no text.
+
     """
     if not field.search:
         raise Problem(
             "not_searchable", "is not searchable.", hint="Declare it with text(search=True), or compare it with ==."
         )
     return field.folded_column, fold(clean_text(value, at_most=MAX_LITERAL))
+
+
+def tag_of(field: Field, value: Any) -> tuple[str, str]:
+    """Return the column of tags of `field`, and `value` as a tag.
+
+    Raises:
+        Problem: the field holds no tags, or the value is no text.
+    """
+    if field.kind is not FieldKind.TAGS:
+        raise Problem("not_tags", "holds no tags.", hint="Compare it with ==, or ask .contains(...).")
+    return field.name, clean_text(value, at_most=MAX_LITERAL)

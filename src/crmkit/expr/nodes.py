@@ -118,7 +118,7 @@ def _parts(kind: type[And | Or], node: Expr) -> tuple[Expr, ...]:
     return node.items if isinstance(node, kind) else (node,)
 
 
-@attrs.frozen
+@attrs.frozen(order=False)
 class Ref:
     """A field, by the names that lead to it: `("customer", "country")`.
 
@@ -147,6 +147,7 @@ class Moment:
     Attributes:
         of_day: whether it is a calendar day rather than an instant.
         offset: what is added to now, or whole days that are added to today.
+
     """
 
     of_day: bool = False

@@ -8,33 +8,42 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import reduce
 from typing import Any, Final
 
-from crmkit.errors import BadExpression, CrmError, Problem, near
+from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr.build import Counted, Name, everything, f, nothing
-from crmkit.expr.limits import LIMITS, Limits, Meter
-from crmkit.expr.nodes import Expr
+from crmkit.expr.limits import LIMITS, Limits, Meter, clean_source
+from crmkit.expr.nodes import FLIPPED, Expr, Op
 from crmkit.expr.parse_value import VALUE_NAMES, read_value
 from crmkit.expr.show import is_plain
 
 __all__ = ["parse"]
 
-_OPERATORS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
+_OPS: Final[Mapping[type[ast.cmpop], Op]] = {
+    ast.Eq: Op.EQ,
+    ast.NotEq: Op.NE,
+    ast.Lt: Op.LT,
+    ast.LtE: Op.LE,
+    ast.Gt: Op.GT,
+    ast.GtE: Op.GE,
 }
-_JOINS: Final[Mapping[type[ast.AST], Callable[[Any, Any], Any]]] = {
-    ast.BitAnd: operator.and_,
-    ast.And: operator.and_,
-    ast.BitOr: operator.or_,
-    ast.Or: operator.or_,
+_COMPARE: Final[Mapping[Op, Callable[[Any, Any], Any]]] = {
+    Op.EQ: operator.eq,
+    Op.NE: operator.ne,
+    Op.LT: operator.lt,
+    Op.LE: operator.le,
+    Op.GT: operator.gt,
+    Op.GE: operator.ge,
+}
+_JOINS: Final[Mapping[type[ast.AST], Callable[[Expr, Expr], Expr]]] = {
+    ast.BitAnd: Expr.__and__,
+    ast.And: Expr.__and__,
+    ast.BitOr: Expr.__or__,
+    ast.Or: Expr.__or__,
 }
 _CONSTANTS: Final[Mapping[str, Expr]] = {"everything": everything, "nothing": nothing}
 _OF_VALUES: Final = ("one_of", "missing", "starts_with", "contains", "has")
@@ -60,17 +69,16 @@ def parse(text: str, *, limits: Limits = LIMITS) -> Expr:
     ...
     crmkit.errors.BadExpression: line 1, column 1: f.name has no test 'startswith'. Did you mean 'starts_with'?
     """
-    if not isinstance(text, str):
-        raise BadExpression(f"an expression is text, not {type(text).__name__}.")
-    size = len(text.encode(errors="surrogatepass"))
-    if size > limits.size:
-        raise BadExpression(f"the expression has {size} bytes, {limits.size} at most.")
-    return _Parser(text.strip(), limits).run()
+    return _Parser(clean_source(text, limits), limits).run()
 
 
 class _Parser:
     def __init__(self, text: str, limits: Limits) -> None:
-        self._text = text
+        self._text = text.strip()
+        self._lines = re.split(r"\r\n|\r|\n", self._text)
+        before = text[: len(text) - len(text.lstrip())]
+        self._rows = before.count("\n")
+        self._columns = len(before) - before.rfind("\n") - 1
         self._meter = Meter(limits)
 
     def run(self) -> Expr:
@@ -79,7 +87,7 @@ class _Parser:
         try:
             tree = ast.parse(self._text, mode="eval")
         except SyntaxError as error:
-            place = f"line {error.lineno or 1}, column {max(error.offset or 1, 1)}"
+            place = self._at(error.lineno or 1, max(error.offset or 1, 1))
             raise BadExpression(f"{place}: {error.msg}.", hint="Write it as Python.") from None
         except (ValueError, RecursionError, MemoryError) as error:
             what = "cannot be read" if isinstance(error, ValueError) else "is nested too deep"
@@ -102,7 +110,10 @@ class _Parser:
             case ast.Compare():
                 raise self._refuse(node, "a chain of comparisons cannot be read.", _PARENTHESES)
             case ast.Call(func=ast.Attribute() as method) if self._is_field(method.value):
-                return self._tested(node, self._call(node, method, depth))
+                made = self._call(node, method, depth)
+                if isinstance(made, Counted):
+                    raise self._refuse(node, "a count is no test.", "Compare it, as in f.contacts.count() > 0.")
+                return made
             case ast.Name(id=name) if name in _CONSTANTS:
                 return _CONSTANTS[name]
             case _:
@@ -114,12 +125,24 @@ class _Parser:
         return reduce(_JOINS[type(op)], tests)
 
     def _compare(self, node: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.expr, depth: int) -> Expr:
-        if type(op) not in _OPERATORS:
-            raise self._refuse(node, "in, not in and is cannot be read.", "Write .one_of(...), .has(...) or .missing().")
+        known = _OPS.get(type(op))
+        if known is None:
+            raise self._refuse(
+                node, "in, not in and is cannot be read.", "Write .one_of(...), .has(...) or .missing()."
+            )
+        first, second = self._side(left, depth), self._side(right, depth)
+        if not isinstance(first, Name | Counted):
+            first, known, second = second, FLIPPED[known], first
+        if not isinstance(first, Name | Counted):
+            raise self._refuse(node, "this compares no field.", "Name one, as in f.amount > 1.")
+        if isinstance(second, Name | Counted):
+            raise self._refuse(node, "two fields cannot be compared with each other.")
+        if first is f:
+            raise self._refuse(node, "f alone is no field.", "Name one, as in f.amount > 1.")
         with self._placed(node):
-            # The language's own operators do the comparing, so that both spellings are refused for the same reasons;
-            # with the value first, Python hands the comparison to the field with its sides exchanged.
-            return self._tested(node, _OPERATORS[type(op)](self._side(left, depth), self._side(right, depth)))
+            # The language's own operators do the comparing: what they refuse is refused here, in the same words.
+            made: Expr = _COMPARE[known](first, second)
+        return made
 
     def _side(self, node: ast.expr, depth: int) -> Any:
         if self._is_field(node):
@@ -133,30 +156,27 @@ class _Parser:
             raise self._refuse(node, "nothing is computed inside a comparison.", _PARENTHESES)
         return self._value(node)
 
-    def _tested(self, node: ast.expr, made: object) -> Expr:
-        if isinstance(made, Expr):
-            return made
-        if isinstance(made, Counted):
-            raise self._refuse(node, "a count is no test.", "Compare it, as in f.contacts.count() > 0.")
-        raise self._refuse(node, "this compares no field.", "Name one, as in f.amount > 1.")
-
-    def _no_test(self, node: ast.expr) -> CrmError:
+    def _no_test(self, node: ast.expr) -> BadExpression:
         if self._is_field(node):
-            name = self._field(node)
-            return self._refuse(node, f"{name.text} alone is no test.", f"Compare it, as in {name.text} == True.")
+            shown = self._field(node).text
+            return self._refuse(node, f"{shown} alone is no test.", f"Compare it, as in {shown} == True.")
         match node:
             case ast.Name(id=name):
-                return self._refuse(node, f"{name[:40]!r} is not known here.", near(name[:40], ("f", *_CONSTANTS, *VALUE_NAMES)))
+                return self._refuse(
+                    node, f"{name[:40]!r} is not known here.", near(name[:40], ("f", *_CONSTANTS, *VALUE_NAMES))
+                )
             case ast.Constant(value=bool()):
                 return self._refuse(node, "a constant is no test.", "Write everything or nothing.")
             case ast.Call(func=ast.Name(id=name)):
-                return self._refuse(node, f"{name[:40]}(...) is no test.", "A test begins with f, as in f.tags.has(...).")
+                return self._refuse(
+                    node, f"{name[:40]}(...) is no test.", "A test begins with f, as in f.tags.has(...)."
+                )
             case _:
                 return self._refuse(node, "this is no test.", "A test begins with f, as in f.amount > 1.")
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def _call(self, node: ast.Call, method: ast.Attribute, depth: int) -> object:
+    def _call(self, node: ast.Call, method: ast.Attribute, depth: int) -> Expr | Counted:
         name = self._field(method.value)
         if method.attr not in _METHODS:
             raise self._refuse(node, f"{name.text} has no test {method.attr[:40]!r}.", near(method.attr[:40], _METHODS))
@@ -170,7 +190,8 @@ class _Parser:
         else:
             arguments = [self._value(argument) for argument in node.args]
         with self._placed(node):
-            return getattr(name, method.attr)(*arguments)
+            made: Expr | Counted = getattr(name, method.attr)(*arguments)
+        return made
 
     # -- fields and values ---------------------------------------------------------------------------------------------
 
@@ -199,8 +220,7 @@ class _Parser:
         with self._placed(node):
             if isinstance(node, ast.Tuple | ast.List | ast.Set):
                 self._count(node.elts)
-                values = [read_value(element) for element in node.elts]
-                return values if isinstance(node, ast.List) else tuple(values)
+                return tuple(read_value(element) for element in node.elts)
             return read_value(node)
 
     # -- places --------------------------------------------------------------------------------------------------------
@@ -211,22 +231,22 @@ class _Parser:
             raise self._refuse(parts[most], f"this list has {len(parts)} entries, {most} at most.")
 
     def _place(self, node: ast.expr) -> str:
-        lines = self._text.splitlines(keepends=True)
-        # Python counts columns in bytes, and some line ends differently from str.splitlines.
-        line = lines[node.lineno - 1] if node.lineno <= len(lines) else ""
-        column = len(line.encode(errors="replace")[: node.col_offset].decode(errors="ignore")) + 1
-        return f"line {node.lineno}, column {column}"
+        # Python counts columns in bytes of UTF-8.
+        line = self._lines[node.lineno - 1]
+        column = node.col_offset if line.isascii() else len(line.encode()[: node.col_offset].decode())
+        return self._at(node.lineno, column + 1)
+
+    def _at(self, line: int, column: int) -> str:
+        return f"line {line + self._rows}, column {column + (self._columns if line == 1 else 0)}"
 
     def _refuse(self, node: ast.expr, message: str, hint: str = "") -> BadExpression:
         return BadExpression(f"{self._place(node)}: {message}", hint=hint)
 
     @contextmanager
-    def _placed(self, node: ast.expr) -> Iterator[None]:
+    def _placed(self, node: ast.expr) -> Generator[None]:
         try:
             yield
         except BadExpression as error:
-            if error.message.startswith("line "):
-                raise
             raise self._refuse(node, error.message, error.hint) from None
         except Problem as problem:
             raise self._refuse(node, f"the value {problem.message}", problem.hint) from None
@@ -235,7 +255,7 @@ class _Parser:
 
 
 def _spine(node: ast.expr) -> list[ast.expr]:
-    """Return what one operator joins, however many: Python nests `a & b & c` to the left, which is no depth to a reader."""
+    """Return all that one operator joins; Python nests `a & b & c` to the left, which is no depth to a reader."""
     joined = type(node.op) if isinstance(node, ast.BinOp) else None
     parts: list[ast.expr] = []
     while isinstance(node, ast.BinOp) and type(node.op) is joined:

@@ -15,7 +15,7 @@ from crmkit.values import UTC, Money, clean_instant, clean_integer
 
 __all__ = ["VALUE_NAMES", "read_value"]
 
-_CALLS: Final[Mapping[str, Callable[..., object]]] = {
+_CALLS: Final[Mapping[str, Callable[..., Any]]] = {
     "Decimal": Decimal,
     "Money": Money,
     "UUID": UUID,
@@ -33,7 +33,8 @@ VALUE_NAMES: Final = ("me", *_CALLS)
 """The names with which a value may begin."""
 
 _KEYWORDS: Final = {"datetime": ("tzinfo",), "timedelta": ("days", "seconds", "microseconds")}
-_SPANS: Final = {"ago": "days(90)", "ahead": "days(90)"}
+_SPANS: Final = ("ago", "ahead")
+_ROUGH: Final = ("days", "hours", "timedelta")
 
 
 def read_value(node: ast.expr) -> Any:
@@ -59,17 +60,24 @@ def read_value(node: ast.expr) -> Any:
         case ast.Name(id=name):
             raise BadExpression(f"{name[:40]!r} is no value.", hint='Put text in quotes, as in "won".')
         case _:
-            raise BadExpression("this is no value.", hint="Write text in quotes, a number, or a call such as Money(...).")
+            raise BadExpression(
+                "this is no value.", hint="Write text in quotes, a number, or a call such as Money(...)."
+            )
 
 
-def _called(node: ast.Call, name: str) -> object:
+def _called(node: ast.Call, name: str) -> Any:
     if name not in _CALLS:
         raise BadExpression(f"{name[:40]}(...) is not known here.", hint=near(name[:40], _CALLS))
-    keywords = {keyword.arg: _argument(keyword.value) for keyword in node.keywords}
-    for word in keywords:
-        if word not in _KEYWORDS.get(name, ()):
-            raise BadExpression(f"{name}(...) takes no {word or '**'} here.")
+    keywords: dict[str, Any] = {}
+    for keyword in node.keywords:
+        if keyword.arg is None or keyword.arg not in _KEYWORDS.get(name, ()):
+            raise BadExpression(f"{name}(...) takes no {keyword.arg or '**'} here.")
+        keywords[keyword.arg] = _argument(keyword.value)
     arguments = [_argument(argument) for argument in node.args]
+    if name in _SPANS and not (len(arguments) == 1 and isinstance(arguments[0], dt.timedelta)):
+        raise BadExpression(f"{name}(...) takes one span.", hint=f"Write {name}(days(90)).")
+    if name not in _ROUGH and any(isinstance(argument, float) for argument in arguments):
+        raise BadExpression(f"{name}(...) takes no number with a point.", hint='Write it as text: "1.5".')
     try:
         return _CALLS[name](*arguments, **keywords)
     except (TypeError, ValueError, ArithmeticError, AttributeError):

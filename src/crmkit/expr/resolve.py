@@ -27,7 +27,6 @@ from crmkit.expr.nodes import (
 )
 from crmkit.values import UTC
 
-
 __all__ = ["SAMPLE", "Asker", "Facts", "resolve"]
 
 
@@ -59,6 +58,7 @@ class Facts:
         now: the instant of the reading.
         zone: in which `today` is meant.
         me: whoever asks; `None` where nobody does, so that `me` is refused.
+
     """
 
     now: dt.datetime
@@ -71,15 +71,18 @@ class Facts:
         return self.now.astimezone(self.zone).date()
 
 
+_SOMEBODY: Final = UUID(int=1)
+
+
 @attrs.frozen
-class _Nobody:
-    id: UUID | None = UUID(int=1)
+class _Sample:
+    id: UUID | None = _SOMEBODY
     key: str = "sample"
-    team_id: UUID | None = UUID(int=1)
-    team_ids: tuple[UUID, ...] = (UUID(int=1),)
+    team_id: UUID | None = _SOMEBODY
+    team_ids: tuple[UUID, ...] = (_SOMEBODY,)
 
 
-SAMPLE: Final = Facts(dt.datetime(2000, 1, 1, tzinfo=UTC), UTC, _Nobody())
+SAMPLE: Final = Facts(dt.datetime(2000, 1, 1, tzinfo=UTC), UTC, _Sample())
 """Facts by which an expression with placeholders can be checked before anybody asks."""
 
 
@@ -88,6 +91,7 @@ def resolve(expr: Expr, facts: Facts) -> Expr:
 
     Raises:
         BadExpression: a moment lies outside the years 1 to 9999, or `me` is named where nobody asks.
+
     """
     match expr:
         case Compare():

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from crmkit.expr.build import Name
+from crmkit.expr.document import is_list
 from crmkit.expr.nodes import (
     Always,
     And,
@@ -27,7 +28,7 @@ from crmkit.expr.nodes import (
     Ref,
     StartsWith,
 )
-from crmkit.values import UTC
+from crmkit.values import UTC, Money
 
 __all__ = ["is_plain", "show", "show_field", "show_value"]
 
@@ -102,7 +103,7 @@ def _arguments(values: tuple[Any, ...] | Me) -> str:
     if isinstance(values, Me):
         return show_value(values)
     # one_of(me.id) and one_of(("a", "b")) mean something else than one value of that kind.
-    if len(values) == 1 and isinstance(values[0], Me | tuple):
+    if len(values) == 1 and (is_list(values[0]) or isinstance(values[0], Me)):
         return f"[{show_value(values[0])}]"
     return ", ".join(map(show_value, values))
 
@@ -127,11 +128,13 @@ def show_field(ref: Ref) -> str:
 
 
 def show_value(value: object) -> str:
-    """Return a value as a person writes it; one that is not part of the language, as Python's `repr` does.
+    r"""Return a value as a person writes it; one that is not part of the language, as Python's `repr` does.
 
-    >>> show_value("Zoë said \\"no\\""), show_value(Decimal("1.50"))
-    ('"Zoë said \\\\"no\\\\""', 'Decimal("1.50")')
+    >>> show_value("Zoë said \"no\""), show_value(Decimal("1.50"))
+    ('"Zoë said \\"no\\""', 'Decimal("1.50")')
     """
+    if is_list(value):
+        return f"({', '.join(map(show_value, value))}{',' if len(value) == 1 else ''})"
     match value:
         case str():
             return _text(value)
@@ -147,20 +150,19 @@ def show_value(value: object) -> str:
             return f"me.{value.name}"
         case Moment():
             return _moment(value)
-        case tuple():
-            inner = ", ".join(map(show_value, value))
-            return f"({inner},)" if len(value) == 1 else f"({inner})"
+        case Money():
+            return f'Money("{value.amount}", "{value.currency}")'
         case _:
-            return repr(value).replace("'", '"')
+            return repr(value)
 
 
 def _text(text: str) -> str:
     # Whatever does not print is escaped: marks that turn the direction of writing must not disguise a condition.
-    return '"' + "".join(_ESCAPES.get(ch) or (ch if ch.isprintable() else _escaped(ch)) for ch in text) + '"'
-
-
-def _escaped(ch: str) -> str:
-    return ch.encode("unicode_escape", "surrogatepass").decode() if ch > "\xff" else f"\\x{ord(ch):02x}"
+    return (
+        '"'
+        + "".join(_ESCAPES.get(ch) or (ch if ch.isprintable() else ch.encode("unicode_escape").decode()) for ch in text)
+        + '"'
+    )
 
 
 def _instant(value: dt.datetime) -> str:

@@ -75,7 +75,7 @@ _NODES: Final[Mapping[str, tuple[type[Expr], tuple[str, ...]]]] = {
     "or": (Or, ("items",)),
     "not": (Not, ("item",)),
 }
-_NAMES: Final = {cls: name for name, (cls, _) in _NODES.items()}
+_NAMES: Final[Mapping[type, str]] = {cls: name for name, (cls, _) in _NODES.items()}
 _ATTRIBUTE: Final = {"field": "ref", "holds": "value"}
 """Where a key of the document and an attribute of the node differ."""
 _OPS: Final = {op.value: op for op in Op}
@@ -116,7 +116,7 @@ class _Writer:
         self._meter = Meter(limits)
 
     def node(self, expr: object, path: str, depth: int) -> dict[str, Any]:
-        name = _NAMES.get(type(expr))  # type: ignore[call-overload]  # any class may be asked for; most have no name
+        name = _NAMES.get(type(expr))
         if name is None:
             raise BadExpression(f"{path} is {type(expr).__name__}, which is no expression.", hint="Build it with f.")
         self._meter.visit(path, depth)
@@ -156,7 +156,9 @@ class _Writer:
     @staticmethod
     def _field(ref: Ref, path: str) -> list[str]:
         if not 1 <= len(ref.path) <= _MAX_PATH:
-            raise BadExpression(f"{path} has {len(ref.path)} names, where 1 to {_MAX_PATH} belong.", hint="Write f.name.")
+            raise BadExpression(
+                f"{path} has {len(ref.path)} names, where 1 to {_MAX_PATH} belong.", hint="Write f.name."
+            )
         return [_checked(path, clean_text, name, at_least=1, at_most=_MAX_NAME) for name in ref.path]
 
 

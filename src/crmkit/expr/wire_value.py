@@ -11,7 +11,7 @@ from uuid import UUID
 
 from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr.build import ME
-from crmkit.expr.document import Cursor
+from crmkit.expr.document import Cursor, is_list
 from crmkit.expr.nodes import Me, Moment
 from crmkit.values import Money, clean_instant, clean_integer, clean_text
 
@@ -47,7 +47,7 @@ def write_value(value: object, path: str, *, items: int = 0) -> Any:
     Raises:
         BadExpression: the language has no such value.
     """
-    if isinstance(value, tuple | list) and items:
+    if items and is_list(value):
         if len(value) > items:
             raise BadExpression(f"{path} has {len(value)} entries, {items} at most.")
         return [write_value(one, f"{path}[{index}]") for index, one in enumerate(value)]
@@ -130,14 +130,15 @@ def read_value(cursor: Cursor, *, items: int = 0) -> Any:
         case list() | tuple() if items:
             return tuple(read_value(one) for one in cursor.elements(at_most=items))
         case Mapping():
-            return _tagged(cursor, data)
+            return _tagged(cursor)
         case None | float():
             raise cursor.refuse(f"is {cursor.kind}, which is no value here.", hint=_WAYS_OUT[type(data)])
         case _:
             return cursor.integer()
 
 
-def _tagged(cursor: Cursor, data: Mapping[Any, object]) -> Any:
+def _tagged(cursor: Cursor) -> Any:
+    data: Any = cursor.data
     tag = next((tag for tag in _READ if tag in data), None)
     if tag is None:
         first = next((key for key in data if isinstance(key, str)), "")

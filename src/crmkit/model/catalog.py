@@ -23,6 +23,7 @@ class Catalog:
 
     Raises:
         BadDefinition: two models want one name, a link leads nowhere, or a relation's name is taken.
+
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Catalog:
                     self._relate(Relation(field.back, target.name, schema.name, True, "id", field.name, fixed))
             return
         if field.to not in self._schemas:
-            raise BadDefinition(f"{schema.name}.{field.name} links to {field.to!r}.", hint=near(field.to, self._schemas))
+            raise BadDefinition(
+                f"{schema.name}.{field.name} links to {field.to!r}.", hint=near(field.to, self._schemas)
+            )
         self._relate(Relation(field.name.removesuffix("_id"), schema.name, field.to, False, field.name, "id"))
         if field.back:
             self._relate(Relation(field.back, field.to, schema.name, True, "id", field.name))
@@ -67,7 +70,9 @@ class Catalog:
     def _relate(self, relation: Relation) -> None:
         taken = self._relations[relation.source]
         if relation.name in taken or relation.name in self[relation.source].fields:
-            raise BadDefinition(f"{relation.source} has two things called {relation.name!r}.", hint="Rename a link's back.")
+            raise BadDefinition(
+                f"{relation.source} has two things called {relation.name!r}.", hint="Rename a link's back."
+            )
         taken[relation.name] = relation
 
     def __iter__(self) -> Iterator[Schema]:
@@ -79,6 +84,7 @@ class Catalog:
 
         Raises:
             BadDefinition: there is none.
+
         """
         try:
             return self._schemas[name]
@@ -90,6 +96,7 @@ class Catalog:
 
         Raises:
             BadDefinition: the model is not part of this catalog.
+
         """
         own = schema_of(model)
         held = self._schemas.get(own.name)

@@ -39,6 +39,7 @@ class Wire:
         decode: a Python expression that turns the driver's `{v}` back.
         names: what the two expressions may refer to.
         repeats: whether few distinct values are expected, so that decoding remembers them within a batch.
+
     """
 
     encode: str = "{v}"
@@ -61,11 +62,14 @@ class Codec(Generic[T]):
         dump: `dump(record, tenant)` gives the row that holds the record.
         dump_new: `dump_new(record, tenant, id, now, actor_key)` gives the row of a record that is added.
         load: `load(rows)` gives the records, unchecked: only for rows that crmkit wrote.
+
     """
 
     def __init__(self, schema: Schema, wires: Wires) -> None:
         self._schema = schema
         self._wires = wires
+        cls = schema.cls
+        self._open: Any = type(f"Open{cls.__name__}", (cls,), {"__slots__": (), "__setattr__": object.__setattr__})
         self.columns = tuple(column.name for column in schema.columns)
         self.read = tuple(column.name for field in schema.fields.values() for column in _read_columns(field))
         self.dump: Callable[[T, str], Row] = self._compile(*self._dump_source("record, tenant", {}), "dump")
@@ -85,6 +89,15 @@ class Codec(Generic[T]):
         """Return one value, as the store spells it, in canonical form."""
         decoder = self._decoders.get(column.kind)
         return value if decoder is None or value is None else decoder(value)
+
+    def replace(self, record: T, **clean: Any) -> T:
+        """Return a copy of a record with other values, which must be clean already."""
+        made = object.__new__(self._open)
+        for name in self._schema.fields:
+            setattr(made, name, clean[name] if name in clean else getattr(record, name))
+        made.__class__ = self._schema.cls
+        result: T = made
+        return result
 
     # -- generated code ------------------------------------------------------------------------------------------------
 
@@ -108,10 +121,8 @@ class Codec(Generic[T]):
         return f"(None if (v := {source}) is None else {template.replace('{v}', 'v')})"
 
     def _load_source(self) -> tuple[list[str], dict[str, Any]]:
-        cls: type[Any] = self._schema.cls
-        open_cls = type(f"Open{cls.__name__}", (cls,), {"__slots__": (), "__setattr__": object.__setattr__})
         names: dict[str, Any] = {
-            "cls": cls, "open_cls": open_cls, "new": object.__new__,
+            "cls": self._schema.cls, "open_cls": self._open, "new": object.__new__,
             "decimal_of": decimal_of, "money_of": money_of, "Extra": Extra,
         }  # fmt: skip
         variables = [f"c{number}" for number in range(len(self.read))]
@@ -181,7 +192,7 @@ _STAMPS: Final[Mapping[str, str]] = {
 
 
 def _canonical(field: Field) -> tuple[str, ...]:
-    """Return, for each of a field's columns, the expression that makes its canonical value of the field's value `{v}`."""
+    """Return, for each column of a field, the expression that makes its canonical value of the field's value `{v}`."""
     if field.kind is FieldKind.MONEY:
         return "{v}.units", "{v}.currency"
     if field.kind is FieldKind.DECIMAL:
@@ -199,8 +210,8 @@ def _read_columns(field: Field) -> tuple[Column, ...]:
 def pause_collector() -> Iterator[None]:
     """Hold back the cyclic garbage collector while many records are made, and put it back as it was.
 
-    Records hold no cycles, yet each of them counts towards a collection; building 50,000 takes three times as long with
-    the collector running.
+    Records hold no cycles, yet each of them counts towards a collection; building 50,000 takes three times as long
+    with the collector running.
     """
     if not gc.isenabled():
         yield

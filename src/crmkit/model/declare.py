@@ -49,8 +49,8 @@ def _declare(field: Field, default: Any) -> Any:
 def text(
     *,
     default: Any = _REQUIRED,
-    max: int = 200,  # noqa: A002 - the word a reader expects
-    min: int = 0,  # noqa: A002 - the word a reader expects
+    max: int = 200,
+    min: int = 0,
     search: bool = False,
     unique: bool = False,
     index: bool = False,
@@ -68,10 +68,9 @@ def text(
         index: whether stores index it.
         managed: whether only crmkit sets it.
         doc: one sentence for the reference.
+
     """
-    field = Field(
-        FieldKind.TEXT, min=min, max=max, search=search, unique=unique, index=index, managed=managed, doc=doc
-    )
+    field = Field(FieldKind.TEXT, min=min, max=max, search=search, unique=unique, index=index, managed=managed, doc=doc)
     return _declare(field, default)
 
 
@@ -83,8 +82,8 @@ def choice(*words: str, default: Any = _REQUIRED, index: bool = False, managed: 
 def integer(
     *,
     default: Any = _REQUIRED,
-    min: int | None = None,  # noqa: A002 - the word a reader expects
-    max: int | None = None,  # noqa: A002 - the word a reader expects
+    min: int | None = None,
+    max: int | None = None,
     index: bool = False,
     managed: bool = False,
     doc: str = "",
@@ -97,8 +96,8 @@ def decimal(
     *,
     scale: int,
     default: Any = _REQUIRED,
-    min: int | None = None,  # noqa: A002 - the word a reader expects
-    max: int | None = None,  # noqa: A002 - the word a reader expects
+    min: int | None = None,
+    max: int | None = None,
     index: bool = False,
     doc: str = "",
 ) -> Any:
@@ -106,7 +105,7 @@ def decimal(
     return _declare(Field(FieldKind.DECIMAL, scale=scale, min=min, max=max, index=index, doc=doc), default)
 
 
-def money(*, default: Any = _REQUIRED, min: int | None = None, index: bool = False, doc: str = "") -> Any:  # noqa: A002 - the word a reader expects
+def money(*, default: Any = _REQUIRED, min: int | None = None, index: bool = False, doc: str = "") -> Any:
     """Declare an amount in a currency."""
     return _declare(Field(FieldKind.MONEY, min=min, index=index, doc=doc), default)
 
@@ -142,6 +141,7 @@ def link(to: str, *, back: str = "", default: Any = _REQUIRED, doc: str = "") ->
         back: what the relation from there to here is called, such as `"contacts"`; blank for none.
         default: `None` makes the link optional.
         doc: one sentence for the reference.
+
     """
     return _declare(Field(FieldKind.LINK, to=to, back=back, doc=doc), default)
 
@@ -153,6 +153,7 @@ def attached(*, to: str = "*", back: str = "", doc: str = "") -> Any:
         to: `"*"` for any model, `"staged"` for those with a pipeline.
         back: what the relation from each such model to here is called.
         doc: one sentence for the reference.
+
     """
     return _declare(Field(FieldKind.ATTACHED, to=to, back=back, doc=doc), _REQUIRED)
 
@@ -167,17 +168,19 @@ def extra(*, default: Mapping[str, Any] = NO_EXTRA, doc: str = "") -> Any:
     return _declare(Field(FieldKind.EXTRA, doc=doc), default)
 
 
-def document(*, default: Any = _REQUIRED, max: int = 1_000_000, doc: str = "") -> Any:  # noqa: A002 - the word a reader expects
+def document(*, default: Any = _REQUIRED, max: int = 1_000_000, doc: str = "") -> Any:
     """Declare a JSON document kept as text, into which no expression looks."""
     return _declare(Field(FieldKind.DOCUMENT, max=max, doc=doc), default)
 
 
-_SPECIFIERS: Final = (
-    text, choice, integer, decimal, money, flag, day, instant, key, link, attached, tags, extra, document,
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    # Spelt out, as type checkers cannot follow a name here and would take every field for optional.
+    field_specifiers=(
+        text, choice, integer, decimal, money, flag, day, instant, key, link, attached, tags, extra, document,
+    ),
 )  # fmt: skip
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=_SPECIFIERS)
 def entity(
     *,
     plural: str = "",
@@ -206,6 +209,7 @@ def entity(
     ...     seats: int = integer(default=4, min=1)
     >>> Vehicle(plate="B-CR 1").seats
     4
+
     """
 
     def decorate(cls: type[_T]) -> type[_T]:
@@ -215,7 +219,8 @@ def entity(
             raise BadDefinition(f"{cls.__name__} extends {extends.__name__} but does not inherit from it.")
         own_name = parent.name if parent else name or _snake(cls.__name__)
         fields = {
-            attribute.name: attrs.evolve(attribute.metadata[_KEY], name=attribute.name) for attribute in _attributes(made)
+            attribute.name: attrs.evolve(attribute.metadata[_KEY], name=attribute.name)
+            for attribute in _attributes(made)
         }
         schema = Schema(
             name=own_name,
@@ -239,7 +244,8 @@ def _attributes(cls: type[Any]) -> tuple[attrs.Attribute[Any], ...]:
     for attribute in attributes:
         if _KEY not in attribute.metadata:
             raise BadDefinition(
-                f"{cls.__name__}.{attribute.name} is not declared.", hint="Use text(), integer(), link() or another of them."
+                f"{cls.__name__}.{attribute.name} is not declared.",
+                hint="Use text(), integer(), link() or another of them.",
             )
     return tuple(attributes)
 
@@ -264,7 +270,14 @@ def _check(schema: Schema) -> None:
             schema.field(name)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=_SPECIFIERS)
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    # As above; this one serves classes in between, which are no models themselves.
+    field_specifiers=(
+        text, choice, integer, decimal, money, flag, day, instant, key, link, attached, tags, extra, document,
+    ),
+)  # fmt: skip
 @attrs.define(frozen=True, kw_only=True, slots=True)
 class Record:
     """What every record has: an id, a version, who made and changed it and when, and room for added fields.
@@ -279,6 +292,7 @@ class Record:
         created_by, updated_by: the actor's key.
         deleted_at: when it was deleted; `None` for a live record.
         extra: values of the fields that a product's end users added.
+
     """
 
     id: UUID = key(default=NEW, managed=True, doc="A UUIDv7, given when the record is added.")

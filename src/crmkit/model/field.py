@@ -64,6 +64,7 @@ class Column:
         nullable: whether a value may be missing.
         max: the longest text, in code points; 0 for other kinds.
         scale: the decimal places of a `DECIMAL`; 0 for other kinds.
+
     """
 
     name: str
@@ -111,6 +112,7 @@ class Field:
         to, back: of a link: the target model, and the name of the relation that leads back from there. A field that is
             attached may lead to any model: to is then `"*"`, or `"staged"` for those with a pipeline.
         doc: one sentence for readers of the reference.
+
     """
 
     kind: FieldKind
@@ -135,6 +137,7 @@ class Field:
 
         Raises:
             Problem: the field does not accept it. The problem carries the field's name.
+
         """
         if value is None and self.kind not in {FieldKind.TAGS, FieldKind.EXTRA}:
             if self.required:
@@ -193,7 +196,7 @@ class Field:
         return (value,)
 
 
-# -- what each kind accepts ----------------------------------------------------------------------------------------------
+# -- what each kind accepts --------------------------------------------------------------------------------------------
 
 
 def _text(field: Field, value: object) -> str:
@@ -277,7 +280,9 @@ def _link(field: Field, value: object) -> UUID:
         raise Problem("wrong_type", f"expects the id of a {field.to}, not {type(value).__name__}.", hint=hint)
     if value.int == 0:
         raise Problem(
-            "link_not_added", f"links to a {field.to} that was not added yet.", hint="Add that one first; it gets its id then."
+            "link_not_added",
+            f"links to a {field.to} that was not added yet.",
+            hint="Add that one first; it gets its id then.",
         )
     return value
 

@@ -19,6 +19,8 @@ __all__ = ["TENANT", "Relation", "Schema", "schema_of"]
 TENANT: Final = Column("tenant", Kind.TEXT, max=64)
 """The column that leads every row and every index."""
 
+_EXTRA_KINDS: Final = frozenset({FieldKind.TEXT, FieldKind.CHOICE, FieldKind.INTEGER, FieldKind.FLAG})
+
 
 @attrs.frozen
 class Relation:
@@ -30,6 +32,7 @@ class Relation:
         many: whether one source row may meet several target rows.
         local, remote: the columns that must be equal: of the source, and of the target.
         fixed: a further column of the target and the text it must hold, where one table serves several models.
+
     """
 
     name: str
@@ -55,6 +58,7 @@ class Schema:
         staged: whether its records move through a pipeline.
         append_only: whether its records are written once and never changed.
         extra: the declared fields inside the `extra` mapping, by name.
+
     """
 
     name: str
@@ -90,6 +94,7 @@ class Schema:
 
         Raises:
             BadDefinition: there is none; the message suggests one.
+
         """
         try:
             return self.fields[name]
@@ -102,7 +107,7 @@ class Schema:
         return (*single, *self.uniques)
 
     def index_columns(self) -> tuple[tuple[str, ...], ...]:
-        """Return each group of columns, the tenant left out, that the stores should index; without those that lead a unique."""
+        """Return each group of columns to be indexed, the tenant left out; a longer group serves a shorter one, too."""
         wanted = [(link.name,) for link in self.links]
         wanted += [(field.name,) for field in self.fields.values() if field.index]
         wanted += [(field.folded_column,) for field in self.fields.values() if field.search]
@@ -116,13 +121,16 @@ class Schema:
 
         Raises:
             BadRecord: some are refused; it lists them all.
+
         """
         clean: dict[str, object] = {}
         problems: list[Problem] = []
         for name, value in values.items():
             field = self.fields.get(name)
             if field is None:
-                problems.append(Problem("unknown_field", "is no field of this model.", hint=near(name, self.fields), field=name))
+                problems.append(
+                    Problem("unknown_field", "is no field of this model.", hint=near(name, self.fields), field=name)
+                )
                 continue
             try:
                 clean[name] = field.clean(value)
@@ -133,8 +141,20 @@ class Schema:
         return clean
 
     def with_extra(self, extra: Iterable[Field]) -> Schema:
-        """Return the same schema with these fields declared inside `extra`."""
-        return attrs.evolve(self, extra={field.name: field for field in extra})
+        """Return the same schema with these fields declared inside `extra`.
+
+        Raises:
+            BadDefinition: a field is of a kind that cannot stand there.
+
+        """
+        fields = {field.name: field for field in extra}
+        for field in fields.values():
+            if field.kind not in _EXTRA_KINDS or field.search or field.unique or field.index:
+                raise BadDefinition(
+                    f"{self.name}.extra.{field.name}: an added field is a plain text, choice, integer or flag.",
+                    hint="Extend the model for anything else: @entity(extends=...).",
+                )
+        return attrs.evolve(self, extra=fields)
 
 
 def schema_of(model: type[Any]) -> Schema:
@@ -142,6 +162,7 @@ def schema_of(model: type[Any]) -> Schema:
 
     Raises:
         BadDefinition: the class was not declared with `@entity`.
+
     """
     schema = model.__dict__.get("__schema__") if isinstance(model, type) else None
     if not isinstance(schema, Schema):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadRecord, Problem, near
-from crmkit.expr.literal import extra_scalar
 from crmkit.model.field import NO_EXTRA, Extra
 
 if TYPE_CHECKING:
@@ -17,33 +16,26 @@ __all__ = ["check_extra"]
 
 
 def check_extra(schema: Schema, extra: Mapping[str, Any]) -> Extra:
-    """Return the values of added fields as they are stored: booleans, whole numbers and text.
-
-    Decimals, dates, instants and ids become the text that stands for them.
+    """Return the values of added fields as the declared fields accept them; missing ones are left out.
 
     Raises:
-        BadRecord: a field is not declared, or does not accept its value.
+        BadRecord: a field is not declared, is required and missing, or does not accept its value.
+
     """
     problems: list[Problem] = []
-    scalars: dict[str, Any] = {}
-    for name, value in extra.items():
-        field = schema.extra.get(name)
-        place = f"extra.{name}"
-        if field is None:
+    clean: dict[str, Any] = {}
+    for name in extra:
+        if name not in schema.extra:
             hint = near(name, schema.extra) or "Declare it in connect(..., extra={...})."
-            problems.append(Problem("unknown_field", "is not declared.", hint=hint, field=place))
-            continue
+            problems.append(Problem("unknown_field", "is not declared.", hint=hint, field=f"extra.{name}"))
+    for name, field in schema.extra.items():
         try:
-            clean = value if value is None else field.clean(_restored(field, value))
-            if clean is not None:
-                scalars[name] = extra_scalar(field, clean)
+            value = field.clean(extra.get(name))
         except Problem as problem:
-            problems.append(problem.at(place))
-    problems += [
-        Problem("required", "is required.", field=f"extra.{name}")
-        for name, field in schema.extra.items()
-        if field.required and name not in scalars and name not in extra
-    ]
+            problems.append(problem.at(f"extra.{name}"))
+        else:
+            if value is not None:
+                clean[name] = value
     if problems:
         raise BadRecord(schema.name, problems)
-    return Extra(scalars) if scalars else NO_EXTRA
+    return Extra(clean) if clean else NO_EXTRA

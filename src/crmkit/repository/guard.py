@@ -11,6 +11,7 @@ from crmkit.expr.nodes import Always, Expr, Op
 from crmkit.expr.normal import normalise
 from crmkit.expr.resolve import Facts, resolve
 from crmkit.security.access import Action
+from crmkit.segment import Segment
 
 if TYPE_CHECKING:
     from crmkit.expr.nodes import Ref
@@ -36,7 +37,7 @@ class Guard:
         self._scopes: dict[tuple[str, Action, bool], tuple[Core, ...]] = {}
         # Rules of the policy may follow relations too. There the tenant and deletion still count, but no further rule:
         # two models whose rules name each other would otherwise never end.
-        self._rules = Binder(catalog, lambda schema: And(self._ground(schema, deleted=False)))
+        self._rules = Binder(catalog, lambda _: And(self._ground(deleted=False)))
         self._binder = Binder(catalog, lambda schema: And(self.scope(schema, Action.READ)))
 
     def scope(self, schema: Schema, action: Action, *, deleted: bool = False) -> tuple[Core, ...]:
@@ -46,12 +47,13 @@ class Guard:
             schema: the model.
             action: what is done.
             deleted: whether deleted rows count as well.
+
         """
         key = (schema.name, action, deleted)
         scope = self._scopes.get(key)
         if scope is None:
             rule = self.rule(schema, action)
-            parts = And((*self._ground(schema, deleted=deleted), self._rules.bind(schema, rule)))
+            parts = And((*self._ground(deleted=deleted), self._rules.bind(schema, rule)))
             core = normalise(self._catalog, schema, parts)
             scope = self._scopes[key] = core.items if isinstance(core, And) else (core,)
         return scope
@@ -61,19 +63,23 @@ class Guard:
         return resolve(self._policy.rows(self._actor, action, schema), self._facts)
 
     def where(
-        self, schema: Schema, expr: Expr, facts: Facts, *, action: Action = Action.READ, deleted: bool = False
+        self, schema: Schema, expr: Expr | Segment, facts: Facts, *, action: Action = Action.READ, deleted: bool = False
     ) -> Core:
         """Return the caller's expression, bound and within the actor's scope, in normal form.
 
         Raises:
             BadExpression: the expression does not fit the model.
+
         """
         scope = self.scope(schema, action, deleted=deleted)
+        if isinstance(expr, Segment):
+            expr = expr.within(schema)
         if expr == Always(True):
             return And(scope)
         if not isinstance(expr, Expr):
             raise BadExpression(
-                f"an expression was expected, not {type(expr).__name__}.", hint="Write one with f, as in f.name == 'Acme'."
+                f"an expression was expected, not {type(expr).__name__}.",
+                hint="Write one with f, as in f.name == 'Acme'.",
             )
         bound = normalise(self._catalog, schema, self._binder.bind(schema, resolve(expr, facts)))
         if bound == Constant(False):
@@ -85,6 +91,7 @@ class Guard:
 
         Raises:
             BadExpression: a step does not exist, or may lead to several records.
+
         """
         steps, end, rest = self._binder.hops(schema, ref)
         guarded = tuple(
@@ -96,6 +103,6 @@ class Guard:
         )
         return guarded, end, rest
 
-    def _ground(self, schema: Schema, *, deleted: bool) -> tuple[Core, ...]:
+    def _ground(self, *, deleted: bool) -> tuple[Core, ...]:
         tenant = Compare("tenant", Op.EQ, self._actor.tenant)
         return (tenant,) if deleted else (tenant, Missing("deleted_at"))

@@ -34,6 +34,7 @@ async def check_links(
 
     Raises:
         BadRecord: a link leads nowhere. That the record exists for somebody else is not told.
+
     """
     wanted: dict[str, set[UUID]] = {}
     for field in fields:
@@ -68,5 +69,7 @@ def _problems(records: Sequence[Any], fields: Iterable[Field], lost: dict[str, s
             linked = getattr(record, field.name)
             if linked in lost.get(name, ()):
                 message = f"links to {name} {linked}, which does not exist."
-                problems[Problem("no_such_link", message, hint="Add it first, or leave the link out.", field=field.name)] = None
+                problems[
+                    Problem("no_such_link", message, hint="Add it first, or leave the link out.", field=field.name)
+                ] = None
     return list(problems)

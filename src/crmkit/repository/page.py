@@ -1,4 +1,4 @@
-"""Keyset pages: each page starts where the last one ended, by values, so that the thousandth costs what the first did."""
+"""Keyset pages: each starts where the last one ended, by values, so that the thousandth costs what the first did."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Page(Sequence[T], Generic[T]):
 
     Attributes:
         next: what to give as `after` for the next page; `None` on the last one.
+
     """
 
     __slots__ = ("_records", "next")
@@ -61,6 +62,7 @@ def segments(
         schema: the model.
         keys: the order; its last key is unique.
         after: the keys' values in the last row seen; `None` to start at the beginning.
+
     """
     first = keys[0]
     if not schema.by_column[first.column].nullable:
@@ -123,6 +125,7 @@ def read_cursor(keys: tuple[SortKey, ...], cursor: str) -> tuple[Any, ...]:
 
     Raises:
         BadExpression: the text is no cursor, or belongs to another order.
+
     """
     try:
         order, spelled = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
@@ -149,4 +152,6 @@ def _read(kind: str, value: Any) -> Any:
         if value is not None and type(value) not in {str, int, bool}:
             raise ValueError(kind)
         return value
-    return {"at": dt.datetime.fromisoformat, "on": dt.date.fromisoformat, "id": UUID}[kind](value)
+    if kind == "at":
+        return dt.datetime.fromisoformat(value)
+    return dt.date.fromisoformat(value) if kind == "on" else UUID(value)

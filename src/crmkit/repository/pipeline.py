@@ -32,6 +32,7 @@ class Pipelines:
 
     Raises:
         BadDefinition: two definitions of one model share a name.
+
     """
 
     def __init__(self, pipelines: Iterable[Pipeline]) -> None:
@@ -54,6 +55,7 @@ class Pipelines:
 
         Raises:
             BadDefinition: there is none of this name, or none at all.
+
         """
         named = self._now.get(schema.name, {})
         if not named:
@@ -73,6 +75,7 @@ class Pipelines:
 
         Raises:
             StoreError: it is not stored; somebody removed it.
+
         """
         tenant = work.actor.tenant
         key = (tenant, schema.name, record.pipeline, record.pipeline_version)
@@ -97,7 +100,7 @@ class Pipelines:
     # -- storing definitions -------------------------------------------------------------------------------------------
 
     async def meet(self, setup: Setup, actor: Actor) -> None:
-        """Store the present definitions in the actor's tenant, in a transaction of its own, if that was not done yet."""
+        """Store the present definitions in the actor's tenant, in a transaction of its own, unless that was done."""
         if actor.tenant in self._met:
             return
         for attempt in (1, 2):

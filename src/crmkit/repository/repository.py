@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from crmkit.errors import BadExpression, BadRecord, NotAllowed, NotFound, Problem, Stale
-from crmkit.expr.build import Sort, everything, f
+from crmkit.expr.build import Sort, everything
 from crmkit.expr.core import And, Compare, Missing
 from crmkit.expr.evaluate import evaluate, is_local
 from crmkit.expr.nodes import Always, Expr, Op, Ref
@@ -16,7 +16,7 @@ from crmkit.repository.added import check_extra
 from crmkit.repository.link import check_links
 from crmkit.repository.move import Moves
 from crmkit.repository.page import Page, read_cursor, segments, write_cursor
-from crmkit.repository.total import Group, total
+from crmkit.repository.tally import Group, tally
 from crmkit.security.access import Action
 from crmkit.storage.spi import Measure, Patch, Query, Removal, SortKey, Tally
 from crmkit.storage.spi import Op as MeasureOp
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from crmkit.expr.core import Core
     from crmkit.model.schema import Schema
-    from crmkit.repository.total import By, Measured
+    from crmkit.repository.tally import By, Measured
     from crmkit.repository.work import Work
+    from crmkit.segment import Segment
 
 __all__ = ["AsyncRepository"]
 
@@ -54,7 +55,7 @@ class AsyncRepository(Generic[T]):
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    async def get(self, id: UUID, *, deleted: bool = False) -> T:  # noqa: A002 - the field's own name
+    async def get(self, id: UUID, *, deleted: bool = False) -> T:
         """Return the record with this id.
 
         Args:
@@ -63,6 +64,7 @@ class AsyncRepository(Generic[T]):
 
         Raises:
             NotFound: there is none that the actor may see.
+
         """
         scope = self._work.guard.scope(self._schema, Action.READ, deleted=deleted)
         rows = await self._work.rows(self._schema, (*scope, self._work.same_id(id)), self._codec.read)
@@ -73,7 +75,7 @@ class AsyncRepository(Generic[T]):
 
     async def find(
         self,
-        where: Expr = everything,
+        where: Expr | Segment = everything,
         *,
         order: Ref | Sort | Sequence[Ref | Sort] = (),
         limit: int = 100,
@@ -91,6 +93,7 @@ class AsyncRepository(Generic[T]):
 
         Raises:
             BadExpression: the expression, the order or the cursor does not fit the model.
+
         """
         if type(limit) is not int or limit < 1:
             raise BadExpression(f"limit must be a whole number from 1 up, not {limit!r}.")
@@ -103,41 +106,62 @@ class AsyncRepository(Generic[T]):
             return Page(records, None)
         return Page(records, write_cursor(keys, self._position(keys, rows[limit - 1])))
 
-    async def first(self, where: Expr = everything, *, order: Ref | Sort | Sequence[Ref | Sort] = ()) -> T | None:
+    async def first(
+        self, where: Expr | Segment = everything, *, order: Ref | Sort | Sequence[Ref | Sort] = ()
+    ) -> T | None:
         """Return the first record that satisfies an expression, or `None`."""
         page = await self.find(where, order=order, limit=1)
         return page[0] if page else None
 
-    async def stream(self, where: Expr = everything, *, deleted: bool = False) -> AsyncIterator[T]:
+    async def stream(self, where: Expr | Segment = everything, *, deleted: bool = False) -> AsyncIterator[T]:
         """Yield every record that satisfies an expression, oldest first, in bounded memory.
 
         Records are fetched in batches; each batch sees what is committed when it is fetched.
         """
+        async for batch in self.batches(where, deleted=deleted):
+            for record in batch:
+                yield record
+
+    async def batches(self, where: Expr | Segment = everything, *, deleted: bool = False) -> AsyncIterator[list[T]]:
+        """Yield what `stream` yields, in lists of up to 5,000."""
         core = self._work.guard.where(self._schema, where, self._work.facts(), deleted=deleted)
         keys = (SortKey("id"),)
         values: tuple[Any, ...] | None = None
         while True:
             rows = await self._segmented(core, keys, values, BATCH)
-            for record in self._load(rows):
-                yield record
+            if rows:
+                yield self._load(rows)
             if len(rows) < BATCH:
                 return
             values = self._position(keys, rows[-1])
 
-    async def count(self, where: Expr = everything, *, deleted: bool = False) -> int:
+    async def count(self, where: Expr | Segment = everything, *, deleted: bool = False) -> int:
         """Return how many records satisfy an expression; counted inside the store."""
         core = self._work.guard.where(self._schema, where, self._work.facts(), deleted=deleted)
         unit = await self._work.unit()
         rows = await unit.tally(Tally(self._schema, core, (), (Measure(MeasureOp.COUNT),)))
         return int(rows[0][0])
 
-    async def exists(self, where: Expr = everything) -> bool:
+    async def ids(self, where: Expr | Segment = everything) -> list[UUID]:
+        """Return the ids of all records that satisfy an expression, oldest first."""
+        core = self._work.guard.where(self._schema, where, self._work.facts())
+        unit = await self._work.unit()
+        rows = await unit.fetch(Query(self._schema, core, ("id",), (SortKey("id"),)))
+        column = self._schema.by_column["id"]
+        return [self._codec.decode(column, row[0]) for row in rows]
+
+    async def exists(self, where: Expr | Segment = everything) -> bool:
         """Return whether any record satisfies an expression."""
         core = self._work.guard.where(self._schema, where, self._work.facts())
         return bool(await self._work.rows(self._schema, (core,), limit=1))
 
-    async def total(
-        self, *, by: By | Sequence[By] = (), where: Expr = everything, deleted: bool = False, **measures: Measured
+    async def tally(
+        self,
+        *,
+        by: By | Sequence[By] = (),
+        where: Expr | Segment = everything,
+        deleted: bool = False,
+        **measures: Measured,
     ) -> list[Group]:
         """Group records and measure each group, inside the store.
 
@@ -149,9 +173,10 @@ class AsyncRepository(Generic[T]):
 
         Returns:
             A `Group` for each combination of keys that occurs, ordered by the keys.
+
         """
         core = self._work.guard.where(self._schema, where, self._work.facts(), deleted=deleted)
-        return await total(self._work, self._schema, core, by, measures)
+        return await tally(self._work, self._schema, core, by, measures)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -163,6 +188,7 @@ class AsyncRepository(Generic[T]):
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy lets the actor create no such record.
             MoveRefused: the stage given is not one to enter.
+
         """
         rows = await self._add([record])
         added: T = self._load([self._readable(rows[0])])[0]
@@ -197,12 +223,13 @@ class AsyncRepository(Generic[T]):
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy lets the actor not do this.
+
         """
         self._work.model_of(record, self._schema)
         self._changeable(changes)
         clean = self._schema.clean(changes)
         if "extra" in clean:
-            clean["extra"] = check_extra(self._schema, clean["extra"])
+            clean["extra"] = check_extra(self._schema, changes["extra"])
         now = self._work.setup.clock()
         updated = await self._write(record, clean, now, Action.UPDATE)
         await self._work.announce(
@@ -251,6 +278,7 @@ class AsyncRepository(Generic[T]):
         Raises:
             MoveRefused: the pipeline does not allow it; it lists every reason.
             Stale: somebody else changed the record first.
+
         """
         self._work.model_of(record, self._schema)
         self._changeable(changes)
@@ -265,9 +293,10 @@ class AsyncRepository(Generic[T]):
             pipeline: the pipeline; the record's own if blank.
             stage: the stage it continues in.
             note: why, for the history.
+
         """
         self._work.model_of(record, self._schema)
-        return await self._moved(record, {}, *self._moves.transfer(record, pipeline, stage), note)
+        return await self._moved(record, {}, *(await self._moves.transfer(record, pipeline, stage)), note)
 
     async def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
         """Return why a record may not move to a stage now, as a sentence or several; blank if it may."""
@@ -296,7 +325,9 @@ class AsyncRepository(Generic[T]):
             keys.setdefault(field.name, SortKey(field.name, sort.descending, sort.missing == "first"))
             if field.name == "id":
                 break
-        keys.setdefault("id", SortKey("id", wanted[-1].descending if wanted and isinstance(wanted[-1], Sort) else False))
+        keys.setdefault(
+            "id", SortKey("id", wanted[-1].descending if wanted and isinstance(wanted[-1], Sort) else False)
+        )
         return tuple(keys.values())
 
     async def _segmented(
@@ -427,7 +458,9 @@ class AsyncRepository(Generic[T]):
             raise NotFound(f"the {schema.name} {record.id} is deleted.", hint="Call restore() first.")
         raise NotAllowed(f"the policy does not let this actor {action.value} this {schema.name}.")
 
-    async def _moved(self, record: Any, clean: dict[str, Any], fields: dict[str, Any], move: Any, note: str | None) -> T:
+    async def _moved(
+        self, record: Any, clean: dict[str, Any], fields: dict[str, Any], move: Any, note: str | None
+    ) -> T:
         now = self._work.setup.clock()
         moved = await self._write(record, clean | fields, now, Action.UPDATE)
         await self._moves.record([await self._moves.history(moved, move, note)])

@@ -35,6 +35,7 @@ class Work:
         setup: what the whole CRM shares.
         actor: whoever acts.
         guard: what they may touch.
+
     """
 
     def __init__(self, setup: Setup, actor: Actor) -> None:
@@ -82,7 +83,7 @@ class Work:
         unit = await self.unit()
         return await unit.fetch(Query(schema, And(tuple(where)), columns, limit=limit))
 
-    def same_id(self, id: UUID) -> Compare:  # noqa: A002 - the column's own name
+    def same_id(self, id: UUID) -> Compare:
         """Return the condition that a row has this id."""
         return Compare("id", Op.EQ, id)
 
@@ -120,6 +121,7 @@ class Work:
 
         Raises:
             BadRecord: it is of another class.
+
         """
         if type(record) is not schema.cls:
             raise BadRecord(

@@ -36,12 +36,13 @@ class Actor:
 
     >>> Actor(id=UUID(int=7), name="Ann", roles=frozenset({"rep"})).key
     '00000000-0000-0000-0000-000000000007'
+
     """
 
     id: UUID | None = None
     tenant: str = attrs.field(default="main", validator=_short)
     name: str = attrs.field(default="", validator=_short)
-    roles: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset)
+    roles: frozenset[str] = attrs.field(default=frozenset[str](), converter=frozenset[str])
     team_id: UUID | None = None
     team_ids: tuple[UUID, ...] = ()
     zone: str = "UTC"

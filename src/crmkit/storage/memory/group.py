@@ -30,11 +30,13 @@ def tally_rows(tally: Tally, tables: Callable[[str], Table]) -> list[Row]:
 
 
 def _measure(measure: Measure, rows: list[Row], table: Table) -> Any:
-    if measure.op is Op.COUNT:
+    if not measure.column:
         return len(rows)
     place = table.places[measure.column]
     values = [value for row in rows if (value := row[place]) is not None]
     match measure.op:
+        case Op.COUNT:
+            return len(values)
         case Op.COUNT_DISTINCT:
             return len(set(values))
         case Op.SUM:

@@ -1,4 +1,5 @@
 """What a backend implements: the store protocol, and the plans it is asked to carry out."""
+
 from crmkit.storage.spi.plan import Bucket, Hop, Key, Measure, Op, Patch, Query, Removal, SortKey, Tally
 from crmkit.storage.spi.store import Feature, Store, Unit
 

@@ -1,4 +1,4 @@
-"""Plans: what a store is asked to do. They name columns, never fields, and are complete: tenant and permissions are in."""
+"""Plans: what a store is asked to do. They name columns, and are complete: tenant and permissions are in them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class SortKey:
         column: its name.
         descending: whether the greatest comes first.
         missing_first: whether rows without a value come before all others, whatever the direction.
+
     """
 
     column: str
@@ -39,6 +40,7 @@ class Query:
         columns: which columns to return, in this order.
         order: what to sort by; the last key makes the order total.
         limit: how many rows at most; `None` for all.
+
     """
 
     schema: Schema
@@ -87,6 +89,7 @@ class Key:
         hops: the way there, each step to one record.
         bucket: for a `DATE` or an `INSTANT`: the span, whose first day (a date) is the key's value.
         zone: for an `INSTANT` with a bucket: the IANA name of the zone whose days are meant.
+
     """
 
     column: str
@@ -99,7 +102,8 @@ class Key:
 class Measure:
     """What to compute per group.
 
-    `COUNT` counts rows. The others read a column and pass over missing values; `SUM` is 0, `MIN` and `MAX` are missing
+    `COUNT` counts rows; with a column, the rows in which it has a value. The others read a column and pass over missing
+    values; `SUM` is 0, `MIN` and `MAX` are missing
     where there is no value. A sum is exact, also past 64 bits.
     """
 

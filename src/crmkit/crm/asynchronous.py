@@ -1,0 +1,116 @@
+"""The awaited face, which is the code: the blocking face steps through these same coroutines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from crmkit.crm.open import make_setup, open_store
+from crmkit.crm.shelf import AsyncShelf
+from crmkit.errors import CrmError
+from crmkit.repository import AsyncRepository, Work
+from crmkit.security.access import Actor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from crmkit.lifecycle import Pipeline
+    from crmkit.repository import Setup
+    from crmkit.security.access import Policy
+    from crmkit.values import Clock, IdSource
+
+__all__ = ["AsyncCrm", "AsyncSession", "aconnect"]
+
+T = TypeVar("T")
+
+
+async def aconnect(
+    database: Any,
+    *,
+    models: Iterable[type[Any]] = (),
+    extra: Mapping[type[Any], Mapping[str, Any]] | None = None,
+    pipelines: Iterable[Pipeline] | None = None,
+    policy: Policy | None = None,
+    clock: Clock | None = None,
+    ids: IdSource | None = None,
+    outbox: bool = False,
+    create: bool = True,
+) -> AsyncCrm:
+    """Connect to a database that is awaited; see `connect` for the arguments and what is raised."""
+    setup = make_setup(
+        open_store(database, awaited=True),
+        models=models, extra=extra, pipelines=pipelines, policy=policy, clock=clock, ids=ids, outbox=outbox,
+    )  # fmt: skip
+    await setup.store.prepare(setup.catalog, create=create)
+    return AsyncCrm(setup)
+
+
+class AsyncCrm:
+    """A connected CRM whose calls are awaited. `aconnect` makes it."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+
+    def session(self, actor: Actor) -> AsyncSession:
+        """Return a session for an actor, to be entered with `async with`."""
+        return AsyncSession(self.setup, actor)
+
+    async def close(self) -> None:
+        """Give back the connections that crmkit opened itself."""
+        await self.setup.store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        await self.close()
+
+
+class AsyncSession(AsyncShelf):
+    """One actor, one transaction: committed on leaving, rolled back on an exception."""
+
+    def __init__(self, setup: Setup, actor: Actor) -> None:
+        if not isinstance(actor, Actor):
+            raise CrmError(
+                f"a session acts for an Actor, not for {type(actor).__name__}.",
+                hint='Give Actor(id=user.id), or system("nightly") for background work.',
+            )
+        self._setup = setup
+        self.work = Work(setup, actor)
+
+    @property
+    def actor(self) -> Actor:
+        """Whoever the session acts for."""
+        return self.work.actor
+
+    def repository(self, model: type[T]) -> AsyncRepository[T]:
+        """Return the repository of a model.
+
+        Raises:
+            BadDefinition: the model is not one of this CRM's.
+
+        """
+        return AsyncRepository(self.work, self._setup.catalog.of(model))
+
+    async def commit(self) -> None:
+        """Make everything so far permanent and go on in a new transaction."""
+        await self.work.commit()
+
+    async def rollback(self) -> None:
+        """Undo everything since the last commit and go on in a new transaction."""
+        await self.work.rollback()
+
+    async def __aenter__(self) -> Self:
+        await self._setup.pipelines.meet(self._setup, self.actor)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                await self.work.commit()
+            else:
+                await self.work.rollback()
+        finally:
+            self.work.end()

@@ -1,0 +1,129 @@
+"""Opening: from what a caller hands over, a store and all that sessions share."""
+
+from __future__ import annotations
+
+import os
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from crmkit.entities import BUILT_IN
+from crmkit.errors import BadDefinition, StoreError, Unsupported
+from crmkit.lifecycle.built_in import BUILT_IN_PIPELINES
+from crmkit.model.catalog import Catalog
+from crmkit.repository import Pipelines, Setup
+from crmkit.security.access import Open
+from crmkit.values import system_clock, uuid7_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from crmkit.lifecycle import Pipeline
+    from crmkit.security.access import Policy
+    from crmkit.storage.spi import Store
+    from crmkit.values import Clock, IdSource
+
+__all__ = ["make_setup", "open_store"]
+
+
+def open_store(database: Any, *, awaited: bool) -> Store:
+    """Return the store for a URL or for a driver's own object.
+
+    Args:
+        database: a URL, an SQLAlchemy `Engine` or `AsyncEngine`, a `MongoClient` or `AsyncMongoClient` (whose default
+            database is used), or a store.
+        awaited: whether it will be used with `await`.
+
+    Raises:
+        StoreError: the URL is malformed, or the driver is not installed.
+        Unsupported: there is no store for this database, or it does not fit the face.
+
+    """
+    store = _store(database, awaited=awaited)
+    if awaited and store.io == "blocking":
+        raise Unsupported(
+            "this store blocks, which would stop the event loop.", hint="Use connect(), or an async driver."
+        )
+    if not awaited and store.io == "asyncio":
+        raise Unsupported("this store must be awaited.", hint="Use aconnect().")
+    return store
+
+
+def _store(database: Any, *, awaited: bool) -> Store:
+    if not isinstance(database, str):
+        module = type(database).__module__.partition(".")[0]
+        if module == "sqlalchemy":
+            return _sql(database, awaited=awaited)
+        if module == "pymongo":
+            return _mongo(database, awaited=awaited)
+        if hasattr(database, "begin") and hasattr(database, "wires"):
+            store: Store = database
+            return store
+        raise StoreError(f"a {type(database).__name__} is no database.", hint="Give a URL, an Engine or a MongoClient.")
+    scheme, found, _ = database.partition("://")
+    if not found:
+        raise StoreError("a database is named by a URL.", hint='Write "sqlite:///crm.db", for example.')
+    if scheme == "memory":
+        from crmkit.storage.memory import MemoryStore
+
+        return MemoryStore()
+    if scheme.partition("+")[0] == "sqlite":
+        return _sql(database, awaited=awaited)
+    if scheme in {"mongodb", "mongodb+srv"}:
+        return _mongo(database, awaited=awaited)
+    raise Unsupported(f"there is no store for {scheme}:// yet.", hint="There is: sqlite, mongodb, memory.")
+
+
+def _sql(database: Any, *, awaited: bool) -> Store:
+    try:
+        from crmkit.storage.sql.store import open_async_sql, open_sql
+    except ModuleNotFoundError as error:
+        raise StoreError(f"{error.name} is not installed.", hint="pip install crmkit") from None
+    if awaited and isinstance(database, str) and database.startswith("sqlite://"):
+        database = database.replace("sqlite://", "sqlite+aiosqlite://", 1)
+    return open_async_sql(database) if awaited else open_sql(database)
+
+
+def _mongo(database: Any, *, awaited: bool) -> Store:
+    try:
+        from crmkit.storage.mongo.store import open_async_mongo, open_mongo
+    except ModuleNotFoundError as error:
+        raise StoreError(f"{error.name} is not installed.", hint="pip install 'crmkit[mongo]'") from None
+    return open_async_mongo(database) if awaited else open_mongo(database)
+
+
+def make_setup(
+    store: Store,
+    *,
+    models: Iterable[type[Any]],
+    extra: Mapping[type[Any], Mapping[str, Any]] | None,
+    pipelines: Iterable[Pipeline] | None,
+    policy: Policy | None,
+    clock: Clock | None,
+    ids: IdSource | None,
+    outbox: bool,
+) -> Setup:
+    """Return what sessions share.
+
+    Raises:
+        BadDefinition: the models or the pipelines do not fit together.
+
+    """
+    catalog = Catalog([*BUILT_IN, *models], extra)
+    own = tuple(pipelines or ())
+    for pipeline in own:
+        if not catalog[pipeline.entity].staged:
+            raise BadDefinition(f"pipeline {pipeline.name!r}: {pipeline.entity} has no stages.")
+    led = {pipeline.entity for pipeline in own}
+    # The product's own pipelines of a model take the place of the built-in one.
+    every = (*own, *(pipeline for pipeline in BUILT_IN_PIPELINES if pipeline.entity not in led))
+    time = clock or system_clock
+    return Setup(
+        catalog=catalog,
+        store=store,
+        policy=policy or Open(),
+        clock=time,
+        # Ids carry 74 random bits beside the time. They are names, not secrets, so a seeded generator will do.
+        ids=ids or uuid7_source(time, Random(os.urandom(16))),  # noqa: S311 - see above
+        pipelines=Pipelines(every),
+        outbox=outbox,
+    )

@@ -1,0 +1,291 @@
+"""Tallies: grouping and measuring inside the store. Sums of money never cross currencies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import attrs
+
+from crmkit.errors import BadExpression, near
+from crmkit.expr.nodes import Ref
+from crmkit.model.field import Field, FieldKind
+from crmkit.storage.spi import Bucket, Hop, Key, Measure, Op, Tally
+from crmkit.values import Money, money_of
+
+if TYPE_CHECKING:
+    from crmkit.expr.core import Core
+    from crmkit.model.schema import Schema
+    from crmkit.repository.work import Work
+
+__all__ = [
+    "By", "Group", "Measured", "MoneyBag", "Span", "average", "by_day", "by_month", "by_quarter", "by_week", "by_year",
+    "count", "count_distinct", "greatest", "least", "tally", "total",
+]  # fmt: skip
+
+_PRECISION: Final = Context(prec=34)
+
+
+class MoneyBag(Mapping[str, Money]):
+    """Amounts in several currencies, kept apart: a mapping from currency code to `Money`.
+
+    >>> bag = MoneyBag([Money(5, "EUR"), Money(7, "USD")])
+    >>> bag["EUR"], bag.get("GBP")
+    (Money('5.00', 'EUR'), None)
+    """
+
+    __slots__ = ("_amounts",)
+
+    def __init__(self, amounts: Sequence[Money] = ()) -> None:
+        self._amounts: dict[str, Money] = {}
+        for money in sorted(amounts, key=lambda each: each.currency):
+            held = self._amounts.get(money.currency)
+            self._amounts[money.currency] = money if held is None else held + money
+
+    def __getitem__(self, currency: str) -> Money:
+        return self._amounts[currency]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._amounts)
+
+    def __len__(self) -> int:
+        return len(self._amounts)
+
+    def __repr__(self) -> str:
+        return f"MoneyBag({list(self._amounts.values())!r})"
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self._amounts.values())) or "0"
+
+
+@attrs.frozen
+class Span:
+    """A field of time, grouped by spans of it; the key is the first day of the span.
+
+    Attributes:
+        ref: the field or path.
+        bucket: the span.
+        zone: for an instant: whose days are meant, as an IANA name.
+
+    """
+
+    ref: Ref
+    bucket: Bucket
+    zone: str = "UTC"
+
+
+By: TypeAlias = Ref | Span
+"""What records can be grouped by."""
+
+
+def by_day(ref: Ref, zone: str = "UTC") -> Span:
+    """Return the grouping of a date or an instant by day."""
+    return Span(ref, Bucket.DAY, zone)
+
+
+def by_week(ref: Ref, zone: str = "UTC") -> Span:
+    """Return the grouping of a date or an instant by week; weeks begin on Monday."""
+    return Span(ref, Bucket.WEEK, zone)
+
+
+def by_month(ref: Ref, zone: str = "UTC") -> Span:
+    """Return the grouping of a date or an instant by month."""
+    return Span(ref, Bucket.MONTH, zone)
+
+
+def by_quarter(ref: Ref, zone: str = "UTC") -> Span:
+    """Return the grouping of a date or an instant by quarter of the calendar year."""
+    return Span(ref, Bucket.QUARTER, zone)
+
+
+def by_year(ref: Ref, zone: str = "UTC") -> Span:
+    """Return the grouping of a date or an instant by calendar year."""
+    return Span(ref, Bucket.YEAR, zone)
+
+
+@attrs.frozen
+class Measured:
+    """What to compute of each group; made by `count()`, `total(f.amount)` and their like.
+
+    Attributes:
+        word: which measure.
+        ref: the field; `None` for a count of records.
+
+    """
+
+    word: str
+    ref: Ref | None = None
+
+
+def count() -> Measured:
+    """Return the measure that counts records."""
+    return Measured("count")
+
+
+def count_distinct(ref: Ref) -> Measured:
+    """Return the measure that counts the different values of a field; missing ones do not count."""
+    return Measured("count_distinct", ref)
+
+
+def total(ref: Ref) -> Measured:
+    """Return the measure that adds up a number, exactly; of money it is a `MoneyBag`."""
+    return Measured("sum", ref)
+
+
+def least(ref: Ref) -> Measured:
+    """Return the measure that takes the least value; `None` where there is none."""
+    return Measured("min", ref)
+
+
+def greatest(ref: Ref) -> Measured:
+    """Return the measure that takes the greatest value; `None` where there is none."""
+    return Measured("max", ref)
+
+
+def average(ref: Ref) -> Measured:
+    """Return the measure that averages a number: the exact sum over the count of present values, to 34 digits.
+
+    It is `None` where there is no value, and not offered for money, which may be in several currencies.
+    """
+    return Measured("avg", ref)
+
+
+@attrs.frozen
+class Group:
+    """One group and what was measured of it.
+
+    Attributes:
+        key: the keys' values, in the order asked for.
+        measures: the measures' values, by name; `group["won"]` reads one.
+
+    """
+
+    key: tuple[Any, ...]
+    measures: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a measure's value."""
+        return self.measures[name]
+
+
+async def tally(
+    work: Work, schema: Schema, where: Core, by: By | Sequence[By], measures: Mapping[str, Measured]
+) -> list[Group]:
+    """Group and measure the rows that satisfy a condition which holds the actor's scope already."""
+    keys = [_key(work, schema, each) for each in ([by] if isinstance(by, Ref | Span) else by)]
+    wanted = {
+        name: _Plan.of(work, schema, name, measured) for name, measured in (measures or {"count": count()}).items()
+    }
+    # One tally per money field that is measured, as each needs its currency among the keys, and one for all the rest.
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    unit = await work.unit()
+    for currency in dict.fromkeys(plan.currency for plan in wanted.values()):
+        plans = {name: plan for name, plan in wanted.items() if plan.currency == currency}
+        extra = (Key(currency),) if currency else ()
+        asked = tuple(measure for plan in plans.values() for measure in plan.measures)
+        rows = await unit.tally(Tally(schema, where, (*(key for key, _ in keys), *extra), asked))
+        for row in rows:
+            group = groups.setdefault(
+                tuple(_keyed(value, field) for value, (_, field) in zip(row, keys, strict=False)), {}
+            )
+            values = iter(row[len(keys) + len(extra) :])
+            code = row[len(keys)] if currency else ""
+            for name, plan in plans.items():
+                plan.gather(group, name, code, [next(values) for _ in plan.measures])
+    for group in groups.values():
+        for name, plan in wanted.items():
+            group[name] = plan.finish(group.get(name))
+    made = [Group(key, {name: group[name] for name in wanted}) for key, group in groups.items()]
+    return sorted(made, key=lambda group: [_rank(value) for value in group.key])
+
+
+def _rank(value: Any) -> tuple[bool, Any]:
+    return (value is None, 0 if value is None else value)
+
+
+def _keyed(value: Any, field: Field) -> Any:
+    if field.kind is FieldKind.DECIMAL and value is not None:
+        return Decimal(value).scaleb(-field.scale)
+    return value
+
+
+def _field(work: Work, schema: Schema, ref: Ref) -> tuple[tuple[Hop, ...], Field, str]:
+    steps, end, rest = work.guard.hops(schema, ref)
+    field = end.fields.get(rest[0])
+    if field is None:
+        names = [*end.fields, *work.setup.catalog.relations(end)]
+        raise BadExpression(f"{ref.text}: {end.name} has no field {rest[0]!r}.", hint=near(rest[0], names))
+    if field.kind in {FieldKind.TAGS, FieldKind.EXTRA, FieldKind.DOCUMENT}:
+        raise BadExpression(f"{ref.text} is a {field.kind.value}, which cannot be grouped or measured.")
+    column = field.currency_column if field.kind is FieldKind.MONEY and len(rest) > 1 else field.name
+    return tuple(Hop(relation, where) for relation, where in steps), field, column
+
+
+def _key(work: Work, schema: Schema, by: By) -> tuple[Key, Field]:
+    span = by if isinstance(by, Span) else None
+    hops, field, column = _field(work, schema, span.ref if span else by)  # type: ignore[arg-type]  # by is a Ref then
+    text = (span.ref if span else by).text  # type: ignore[union-attr]  # by is a Ref then
+    if field.kind is FieldKind.MONEY and column == field.name:
+        raise BadExpression(f"{text} is an amount.", hint=f"Group by {text}.currency, or by another field.")
+    if span is None:
+        return Key(column, hops), field
+    if field.kind not in {FieldKind.DAY, FieldKind.INSTANT}:
+        raise BadExpression(f"{text} is no date and no instant, so it has no {span.bucket.value}.")
+    return Key(column, hops, span.bucket, span.zone), field
+
+
+@attrs.frozen
+class _Plan:
+    """How one measure is asked of the store and put together again."""
+
+    word: str
+    field: Field | None
+    measures: tuple[Measure, ...]
+    currency: str
+
+    @classmethod
+    def of(cls, work: Work, schema: Schema, name: str, measured: Measured) -> _Plan:
+        if not isinstance(measured, Measured):
+            raise BadExpression(f"{name} is no measure.", hint="Write count(), total(f.amount) or another of them.")
+        if measured.ref is None:
+            return cls(measured.word, None, (Measure(Op.COUNT),), "")
+        hops, field, column = _field(work, schema, measured.ref)
+        text = measured.ref.text
+        if hops:
+            raise BadExpression(
+                f"{text}: a measure reads a field of {schema.name} itself.", hint="Start from the other model."
+            )
+        numeric = field.kind in {FieldKind.INTEGER, FieldKind.DECIMAL, FieldKind.MONEY}
+        if measured.word in {"sum", "avg"} and not numeric:
+            raise BadExpression(f"{text} is no number, so it has no {measured.word}.")
+        money = field.kind is FieldKind.MONEY
+        if money and measured.word in {"avg", "count_distinct"}:
+            raise BadExpression(
+                f"{text} may be in several currencies, so it has no {measured.word}.", hint="Take total() and count()."
+            )
+        if measured.word == "avg":
+            return cls("avg", field, (Measure(Op.SUM, column), Measure(Op.COUNT, column)), "")
+        return cls(measured.word, field, (Measure(Op(measured.word), column),), field.currency_column if money else "")
+
+    def gather(self, group: dict[str, Any], name: str, currency: str | None, values: list[Any]) -> None:
+        """Take one row of the store's answer."""
+        if not self.currency:
+            group[name] = values
+        elif currency is not None and values[0] is not None:
+            group.setdefault(name, []).append(money_of(values[0], currency))
+
+    def finish(self, gathered: Any) -> Any:
+        """Return the measure as the caller gets it."""
+        if self.currency:
+            return MoneyBag(gathered or ())
+        scale = self.field.scale if self.field is not None and self.field.kind is FieldKind.DECIMAL else 0
+        if gathered is None:
+            return 0 if self.word in {"count", "count_distinct", "sum"} else None
+        value = gathered[0]
+        if self.word == "avg":
+            present = gathered[1]
+            return _PRECISION.divide(Decimal(value).scaleb(-scale), Decimal(present)) if present else None
+        if scale and value is not None and self.word != "count_distinct":
+            return Decimal(value).scaleb(-scale)
+        return value

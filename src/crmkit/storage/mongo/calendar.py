@@ -1,0 +1,125 @@
+"""Spans of time as MongoDB expressions.
+
+The rules of time zones come from Python's `zoneinfo` and travel with the query as a table of offsets. A server brings a
+zone database of its own, as old as its build and without daylight saving past 2037, so two servers could sort the same
+instant into different days.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from crmkit.model.kind import Kind
+from crmkit.storage.mongo.wire import NAIVE
+from crmkit.storage.spi.plan import Bucket
+from crmkit.values import UTC
+
+__all__ = ["first_day"]
+
+_DAY: Final = 86_400_000
+_STEP: Final = dt.timedelta(days=2)
+"""No zone has ever changed its offset twice within less than four days."""
+_FIRST: Final = dt.datetime(1800, 1, 1, tzinfo=UTC)
+"""Before the first change of any zone, which was in 1834."""
+_PERIODIC: Final = dt.datetime(2100, 1, 1, tzinfo=UTC)
+"""After the last change that is not made by a yearly rule, which will be in 2087."""
+_PERIOD: Final = dt.timedelta(days=146_097)
+"""400 years: the Gregorian calendar repeats itself, its weekdays included."""
+_EARLIEST: Final = dt.datetime(1, 1, 1)  # noqa: DTZ001 - the driver's own spelling of UTC
+_LATEST: Final = dt.datetime(9999, 12, 31, 23, 59, 59, 999_000)  # noqa: DTZ001 - as above
+_FORMAT: Final = {Bucket.DAY: "%Y-%m-%d", Bucket.WEEK: "%Y-%m-%d", Bucket.MONTH: "%Y-%m-01", Bucket.YEAR: "%Y-01-01"}
+
+
+def first_day(path: str, kind: Kind, span: Bucket, zone: str) -> Any:
+    """Return the expression for the first day, as ISO text, of the span in which a value lies; missing stays missing.
+
+    Args:
+        path: the expression for the value.
+        kind: `INSTANT` or `DATE`.
+        span: the span.
+        zone: the IANA name of the zone in which an instant's day is meant.
+    """
+    if kind is Kind.INSTANT:
+        local: Any = _local(path, zone)
+    else:
+        local = {"$dateFromString": {"dateString": path, "format": "%Y-%m-%d"}}
+    return {"$let": {"vars": {"day": local}, "in": _first_day("$$day", span)}}
+
+
+def _first_day(day: str, span: Bucket) -> Any:
+    if span is Bucket.WEEK:
+        since_monday = {"$multiply": [{"$subtract": [{"$isoDayOfWeek": day}, 1]}, _DAY]}
+        return _text({"$subtract": [day, since_monday]}, _FORMAT[span])
+    if span is Bucket.QUARTER:
+        month = {"$month": day}
+        later = _text(day, "%Y-10-01")
+        for bound, form in ((10, "%Y-07-01"), (7, "%Y-04-01"), (4, "%Y-01-01")):
+            later = {"$cond": [{"$lt": [month, bound]}, _text(day, form), later]}
+        return later
+    return _text(day, _FORMAT[span])
+
+
+def _text(day: Any, form: str) -> Any:
+    return {"$dateToString": {"date": day, "format": form}}
+
+
+def _local(path: str, zone: str) -> Any:
+    """Return the expression for an instant moved so that its UTC day is the zone's, and kept within the calendar."""
+    starts, offsets = _offsets(zone)
+    if not starts and not offsets[0]:
+        return path
+    instant = {"$toLong": path}
+    first, period = _milliseconds(_PERIODIC), _PERIOD // dt.timedelta(milliseconds=1)
+    in_table = {"$add": [first, {"$mod": [{"$subtract": ["$$instant", first]}, period]}]}
+    at = {"$cond": [{"$lt": ["$$instant", first]}, "$$instant", in_table]}
+    table = _search(starts, offsets, 0, len(starts))
+    offset = {"$let": {"vars": {"instant": instant}, "in": {"$let": {"vars": {"at": at}, "in": table}}}}
+    moved = {"$add": [path, offset]}
+    kept = {"$max": [_EARLIEST, {"$min": [_LATEST, moved]}]}
+    return {"$cond": [{"$gt": [path, None]}, kept, None]}
+
+
+def _search(starts: tuple[int, ...], offsets: tuple[int, ...], low: int, high: int) -> Any:
+    """Return the expression that finds, by halving, the offset that holds at `$$at`."""
+    if low == high:
+        return offsets[low]
+    middle = (low + high) // 2
+    before, after = _search(starts, offsets, low, middle), _search(starts, offsets, middle + 1, high)
+    return {"$cond": [{"$lt": ["$$at", starts[middle]]}, before, after]}
+
+
+@lru_cache(maxsize=32)
+def _offsets(name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return when a zone's offset from UTC changes, and the offsets before, between and after; in milliseconds."""
+    zone = ZoneInfo(name)
+    end = _PERIODIC + _PERIOD
+    samples = [_FIRST + number * _STEP for number in range((end - _FIRST) // _STEP + 1)]
+    starts: list[int] = []
+    offsets = [_offset(samples[0], zone)]
+    for before, after in pairwise(samples):
+        if (offset := _offset(after, zone)) != offsets[-1]:
+            starts.append(_milliseconds(_change(before, after, zone)))
+            offsets.append(offset)
+    return tuple(starts), tuple(offsets)
+
+
+def _change(before: dt.datetime, after: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+    """Return the second between two instants from which the later one's offset holds."""
+    old = _offset(before, zone)
+    while after - before > dt.timedelta(seconds=1):
+        middle = before + (after - before) // dt.timedelta(seconds=2) * dt.timedelta(seconds=1)
+        before, after = (middle, after) if _offset(middle, zone) == old else (before, middle)
+    return after
+
+
+def _offset(instant: dt.datetime, zone: ZoneInfo) -> int:
+    offset = instant.astimezone(zone).utcoffset()
+    return 0 if offset is None else offset // dt.timedelta(milliseconds=1)
+
+
+def _milliseconds(instant: dt.datetime) -> int:
+    return (instant - NAIVE.replace(tzinfo=UTC)) // dt.timedelta(milliseconds=1)

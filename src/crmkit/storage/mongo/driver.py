@@ -1,0 +1,57 @@
+"""The two faces of the driver, and the one difference between them: whether a call's answer is awaited or is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import attrs
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from crmkit.storage.mongo.wire import DOCUMENTS
+
+if TYPE_CHECKING:
+    from crmkit.model.schema import Schema
+
+__all__ = ["AnyClient", "Driver", "make_driver"]
+
+AnyClient: TypeAlias = MongoClient[Any] | AsyncMongoClient[Any]
+
+
+@attrs.frozen(eq=False)
+class Driver:
+    """A client, its database, and how its answers arrive.
+
+    Attributes:
+        client: the driver's client.
+        database: the driver's database, with crmkit's options.
+        io: `"blocking"` for a `MongoClient`, `"asyncio"` for an `AsyncMongoClient`.
+        own: whether crmkit made the client, and so closes it.
+    """
+
+    client: Any
+    database: Any
+    io: Literal["blocking", "asyncio"]
+    own: bool
+
+    async def settle(self, answer: Any) -> Any:
+        """Return what a call of the driver answered."""
+        return await answer if self.io == "asyncio" else answer
+
+    def collection(self, schema: Schema) -> Any:
+        """Return the collection that holds a model's rows."""
+        return self.database[schema.plural]
+
+
+def make_driver(client: AnyClient, name: str, *, own: bool) -> Driver:
+    """Return the driver for a database of a client, whatever options the client itself has."""
+    database = client.get_database(
+        name,
+        codec_options=DOCUMENTS,
+        read_preference=ReadPreference.PRIMARY,
+        write_concern=WriteConcern("majority"),
+        read_concern=ReadConcern("majority"),
+    )
+    return Driver(client, database, "blocking" if isinstance(client, MongoClient) else "asyncio", own)

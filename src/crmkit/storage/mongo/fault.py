@@ -1,0 +1,70 @@
+"""The driver's errors as crmkit's: without addresses, documents or values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    OperationFailure,
+    PyMongoError,
+)
+
+from crmkit.errors import Busy, CrmError, Duplicate, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["fault_of"]
+
+_DUPLICATE: Final = 11000
+_TOO_LARGE: Final = {10334, 17280, 17419, 17420}
+_TOO_MUCH: Final = 388
+_BUSY: Final = {24, 112, 246, 251}
+"""LockTimeout, WriteConflict, SnapshotUnavailable, NoSuchTransaction."""
+
+
+def fault_of(error: Exception, entity: str) -> CrmError:
+    """Return what to raise for an error of the driver.
+
+    Args:
+        error: the driver's.
+        entity: the model that was worked on.
+    """
+    code, details = _facts(error)
+    if code == _DUPLICATE:
+        pattern: Mapping[str, Any] = details.get("keyPattern") or {}
+        columns = [name for name in pattern if name != "tenant"]
+        return Duplicate(entity, ("id",) if columns == ["_id"] else columns)
+    if code in _BUSY or (isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError")):
+        return Busy(
+            "the database aborted the transaction, as another one is at work there.", hint="Run the session again."
+        )
+    if isinstance(error, DocumentTooLarge) or code in _TOO_LARGE:
+        return StoreError(f"a {entity} does not fit into one document of 16 MB.")
+    if code == _TOO_MUCH:
+        return StoreError(
+            "the transaction is larger than the database's cache can hold.",
+            hint="Write less in one session, or give mongod a larger --wiredTigerCacheSizeGB.",
+        )
+    if isinstance(error, ConnectionFailure | AutoReconnect):
+        return StoreError("the database cannot be reached.", hint="Check its address, and that it runs.")
+    shown = type(error).__name__ if code is None else f"code {code}{_name(details)}"
+    return StoreError(f"the database refused to work on {entity}: {shown}.")
+
+
+def _facts(error: Exception) -> tuple[int | None, Mapping[str, Any]]:
+    if isinstance(error, BulkWriteError):
+        failed: list[Mapping[str, Any]] = error.details.get("writeErrors") or []
+        return (failed[0].get("code"), failed[0]) if failed else (error.code, {})
+    if isinstance(error, OperationFailure):
+        return error.code, error.details or {}
+    return None, {}
+
+
+def _name(details: Mapping[str, Any]) -> str:
+    name = details.get("codeName")
+    return f" ({name})" if isinstance(name, str) and name.isalnum() else ""

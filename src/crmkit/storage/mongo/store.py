@@ -1,0 +1,147 @@
+"""The store on MongoDB, with the blocking and with the asyncio driver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from bson.errors import BSONError
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
+
+from crmkit.errors import StoreError
+from crmkit.storage.mongo.driver import AnyClient, Driver, make_driver
+from crmkit.storage.mongo.fault import fault_of
+from crmkit.storage.mongo.index import prepare_indexes
+from crmkit.storage.mongo.unit import MongoUnit
+from crmkit.storage.mongo.wire import WIRES
+from crmkit.storage.spi.store import Feature
+
+if TYPE_CHECKING:
+    from crmkit.model.catalog import Catalog
+    from crmkit.model.codec import Wires
+
+__all__ = ["MongoStore", "open_async_mongo", "open_mongo"]
+
+_OLDEST: Final = 9
+"""The wire version of MongoDB 4.4."""
+_DUPLICATE: Final = 11000
+_ADDRESS: Final = 'Write "mongodb://localhost/crm?replicaSet=rs0", crm being the database.'
+
+
+class MongoStore:
+    """A MongoDB database: one collection per model, one document per row.
+
+    It needs a replica set, of one member at least, because only there MongoDB has transactions. Reads see what a
+    majority of the members hold; a commit returns when a majority holds it.
+    """
+
+    features: Final[frozenset[Feature]] = frozenset(Feature)
+    wires: Final[Wires] = WIRES
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._catalog: Catalog | None = None
+        self._closed = False
+
+    @property
+    def io(self) -> Literal["blocking", "asyncio"]:
+        """Whether its coroutines suspend."""
+        return self._driver.io
+
+    async def prepare(self, catalog: Catalog, *, create: bool) -> None:
+        """Learn the models, and make sure that collections and indexes are there.
+
+        Raises:
+            StoreError: the database cannot be reached, is no replica set or too old; or it lacks something and
+                `create` is false; or it holds what does not fit the models. All differences are named.
+        """
+        self._check()
+        failure = None
+        try:
+            self._accept(await self._driver.settle(self._driver.client.admin.command("hello")))
+            await prepare_indexes(self._driver, catalog, create=create)
+        except (PyMongoError, BSONError) as error:
+            failure = fault_of(error, "the models")
+            if isinstance(error, OperationFailure) and error.code == _DUPLICATE:
+                names = " and ".join(name for name in (error.details or {}).get("keyPattern", {}) if name != "tenant")
+                failure = StoreError(f"a unique index on {names} cannot be made, as several documents share a value.")
+        if failure is not None:
+            raise failure
+        self._catalog = catalog
+
+    def _accept(self, hello: dict[str, Any]) -> None:
+        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+            raise StoreError(
+                "this MongoDB server is not part of a replica set, so it has no transactions.",
+                hint="Start it with --replSet and run rs.initiate() once; a set of one member will do.",
+            )
+        if hello.get("maxWireVersion", 0) < _OLDEST:
+            raise StoreError("this MongoDB server is older than 4.4.", hint="Use a newer one.")
+
+    async def begin(self) -> MongoUnit:
+        """Return a new unit; its transaction starts with its first write."""
+        self._check()
+        if self._catalog is None:
+            raise StoreError("the store was not prepared.", hint="Call prepare() first.")
+        return MongoUnit(self._driver, self._catalog)
+
+    async def close(self) -> None:
+        """Close the client, unless the host brought it."""
+        if not self._closed:
+            self._closed = True
+            if self._driver.own:
+                await self._driver.settle(self._driver.client.close())
+
+    def _check(self) -> None:
+        if self._closed:
+            raise StoreError("the store is closed.", hint="Open a new one.")
+
+
+def open_mongo(url_or_client: str | MongoClient[Any], database: str | None = None, **options: Any) -> MongoStore:
+    """Open a MongoDB database with the blocking driver.
+
+    Args:
+        url_or_client: an address such as `"mongodb://localhost/crm?replicaSet=rs0"`, or a client of the host's, which
+            stays the host's to close.
+        database: the database's name; needed where the address names none.
+        options: for the driver's client; only with an address.
+
+    Raises:
+        StoreError: the address is not acceptable, or no database is named.
+    """
+    return _open(MongoClient, url_or_client, database, options)
+
+
+def open_async_mongo(
+    url_or_client: str | AsyncMongoClient[Any], database: str | None = None, **options: Any
+) -> MongoStore:
+    """Open a MongoDB database with the asyncio driver, for use in one event loop.
+
+    Args:
+        url_or_client: as for `open_mongo`.
+        database: as for `open_mongo`.
+        options: as for `open_mongo`.
+
+    Raises:
+        StoreError: the address is not acceptable, or no database is named.
+    """
+    return _open(AsyncMongoClient, url_or_client, database, options)
+
+
+def _open(
+    kind: type[MongoClient[Any] | AsyncMongoClient[Any]],
+    url_or_client: str | AnyClient,
+    database: str | None,
+    options: dict[str, Any],
+) -> MongoStore:
+    client: Any = url_or_client
+    if isinstance(url_or_client, str):
+        try:
+            client = kind(url_or_client, **options)
+        except (ConfigurationError, TypeError, ValueError):  # what the driver says may quote the address's password
+            raise StoreError("the MongoDB driver does not accept the address or an option.", hint=_ADDRESS) from None
+    try:
+        name: str = database or client.get_default_database().name
+    except ConfigurationError:
+        raise StoreError("no database is named.", hint=_ADDRESS) from None
+    return MongoStore(make_driver(client, name, own=isinstance(url_or_client, str)))

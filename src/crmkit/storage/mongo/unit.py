@@ -1,0 +1,261 @@
+"""One unit of work on MongoDB: reads as they come, and from the first write on one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from bson.errors import BSONError
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from crmkit.errors import StoreError
+from crmkit.expr.core import Constant
+from crmkit.model.codec import pause_collector
+from crmkit.storage.mongo.document import Document, documents_of, key_of, projection, rows_of
+from crmkit.storage.mongo.fault import fault_of
+from crmkit.storage.mongo.select import Selection, Selector
+from crmkit.storage.mongo.tally import tally_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from crmkit.model.catalog import Catalog
+    from crmkit.model.codec import Row
+    from crmkit.model.schema import Schema
+    from crmkit.storage.mongo.driver import Driver
+    from crmkit.storage.spi.plan import Patch, Query, Removal, SortKey, Tally
+
+__all__ = ["MongoUnit"]
+
+_BATCH: Final = 10_000
+_FAULTS: Final = (PyMongoError, BSONError, OverflowError)
+_COMMIT_ATTEMPTS: Final = 5
+_UNKNOWN_COMMIT: Final = "UnknownTransactionCommitResult"
+
+
+class MongoUnit:
+    """One transaction on a `MongoStore`.
+
+    Until its first write a unit reads what is committed at each moment, which costs no transaction. Its first write
+    starts one; from then on it reads and writes one snapshot and what it wrote itself. The database ends a transaction
+    after 60 seconds (`transactionLifetimeLimitSeconds`), so large loads are better cut into several units.
+
+    The database aborts a transaction at its first error, a duplicate included. The unit is finished then: everything
+    but `rollback` raises `StoreError`.
+    """
+
+    def __init__(self, driver: Driver, catalog: Catalog) -> None:
+        self._driver = driver
+        self._catalog = catalog
+        self._session = driver.client.start_session(causal_consistency=True)
+        self._writing = False
+        self._over = ""
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    async def fetch(self, query: Query) -> list[Row]:
+        """Return the rows that a query asks for."""
+        schema, columns, order = query.schema, query.columns, query.order
+        self._check()
+        if query.limit == 0 or query.where == Constant(False):
+            return []
+        selection = await self._selector().select(schema, query.where)
+        with pause_collector():
+            if selection.joins or not _is_native(schema, order):
+                documents = await self._run(schema, _ordered_stages(query, selection))
+            else:
+                documents = await self._call(
+                    schema,
+                    lambda: (
+                        self._driver.collection(schema)
+                        .find(
+                            selection.match,
+                            projection(schema, columns),
+                            sort=[(key_of(key.column), -1 if key.descending else 1) for key in order] or None,
+                            limit=query.limit or 0,
+                            batch_size=min(query.limit or _BATCH, _BATCH),
+                            session=self._session,
+                        )
+                        .to_list()
+                    ),
+                )
+            return rows_of(schema, columns, documents)
+
+    async def tally(self, tally: Tally) -> list[Row]:
+        """Return the groups that a tally asks for, in canonical values."""
+        self._check()
+        return await tally_rows(tally, self._selector(), self._catalog, self._run)
+
+    def _selector(self) -> Selector:
+        return Selector(self._catalog, self._run)
+
+    async def _run(self, schema: Schema, stages: Sequence[Document]) -> list[Document]:
+        collection = self._driver.collection(schema)
+        cursor = await self._call(
+            schema,
+            lambda: collection.aggregate(list(stages), session=self._session, allowDiskUse=True, batchSize=_BATCH),
+        )
+        found: list[Document] = await self._call(schema, cursor.to_list)
+        return found
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    async def insert(self, schema: Schema, rows: Sequence[Row]) -> None:
+        """Write new rows.
+
+        Raises:
+            Duplicate: a unique group of columns, or an id, is taken. The unit is finished.
+            Busy: another unit that is still open wrote that id or that group. The unit is finished.
+        """
+        await self._write()
+        if rows:
+            documents = documents_of(schema, rows)
+            collection = self._driver.collection(schema)
+            await self._call(schema, lambda: collection.insert_many(documents, session=self._session))
+
+    async def patch(self, patch: Patch) -> int:
+        """Change rows in place and return how many.
+
+        Raises:
+            Duplicate: a unique group of columns is taken. The unit is finished.
+            Busy: another unit that is still open wrote one of the rows. The unit is finished.
+        """
+        await self._write()
+        collection = self._driver.collection(patch.schema)
+        changes = {"$set": {key_of(column): value for column, value in patch.changes.items()}}
+        hit = 0
+        for match in await self._filters(patch):
+            done = await self._call(
+                patch.schema, lambda match=match: collection.update_many(match, changes, session=self._session)
+            )
+            hit += done.matched_count
+        return hit
+
+    async def remove(self, removal: Removal) -> int:
+        """Remove rows and return how many.
+
+        Raises:
+            Busy: another unit that is still open wrote one of the rows. The unit is finished.
+        """
+        await self._write()
+        collection = self._driver.collection(removal.schema)
+        hit = 0
+        for match in await self._filters(removal):
+            done = await self._call(
+                removal.schema, lambda match=match: collection.delete_many(match, session=self._session)
+            )
+            hit += done.deleted_count
+        return hit
+
+    async def _filters(self, plan: Patch | Removal) -> list[Document]:
+        """Return filters, without lookups, whose rows together are those of a plan."""
+        selection = await self._selector().select(plan.schema, plan.where)
+        if not selection.joins:
+            return [selection.match]
+        found = await self._run(plan.schema, [*selection.stages, {"$project": {"_id": 1}}])
+        ids = [document["_id"] for document in found]
+        return [{"_id": {"$in": ids[start : start + _BATCH]}} for start in range(0, len(ids), _BATCH)]
+
+    async def _write(self) -> None:
+        self._check()
+        if not self._writing:
+            await self._driver.settle(
+                self._session.start_transaction(
+                    ReadConcern("snapshot"), WriteConcern("majority"), ReadPreference.PRIMARY
+                )
+            )
+            self._writing = True
+
+    # -- ending --------------------------------------------------------------------------------------------------------
+
+    async def commit(self) -> None:
+        """Make everything permanent and visible, and end the unit.
+
+        Raises:
+            Busy: the database aborted the transaction. Nothing was written.
+            StoreError: the database did not answer, so it is unknown whether the unit was committed.
+        """
+        self._check()
+        failure = None
+        try:
+            if self._writing:
+                await self._commit()
+        except _FAULTS as error:
+            failure = fault_of(error, "this unit of work")
+            if isinstance(error, PyMongoError) and error.has_error_label(_UNKNOWN_COMMIT):
+                failure = StoreError(
+                    "the database did not say whether the unit of work was committed.",
+                    hint="Read what it should have changed before running it again.",
+                )
+        finally:
+            await self._end()
+        if failure is not None:
+            raise failure
+
+    async def _commit(self) -> None:
+        for attempt in range(_COMMIT_ATTEMPTS):
+            try:
+                await self._driver.settle(self._session.commit_transaction())
+            except PyMongoError as error:
+                if not error.has_error_label(_UNKNOWN_COMMIT) or attempt + 1 == _COMMIT_ATTEMPTS:
+                    raise
+            else:
+                return
+
+    async def rollback(self) -> None:
+        """Undo everything and end the unit."""
+        if self._session.has_ended:
+            self._check()
+        await self._end()
+
+    async def _end(self) -> None:
+        self._over = self._over or "the unit of work has ended."
+        # Ending a session aborts its transaction; the driver swallows what goes wrong there, as the server ends it too.
+        await self._driver.settle(self._session.end_session())
+
+    # -- the driver ----------------------------------------------------------------------------------------------------
+
+    async def _call(self, schema: Schema, call: Callable[[], Any]) -> Any:
+        """Return what a call of the driver gives; make its errors crmkit's, and be finished after one that aborts."""
+        try:
+            return await self._driver.settle(call())
+        except _FAULTS as error:
+            failure = fault_of(error, schema.name)
+        if self._writing:
+            self._over = f"the database aborted this unit of work: {failure.message}"
+            await self._driver.settle(self._session.abort_transaction())
+            self._writing = False
+        raise failure  # outside the handler, so that the driver's error, which may hold values, does not travel along
+
+    def _check(self) -> None:
+        if self._over:
+            raise StoreError(self._over, hint="Begin another one.")
+
+
+def _is_native(schema: Schema, order: Sequence[SortKey]) -> bool:
+    """Tell whether MongoDB, to which a missing value is less than any other, sorts like this by itself."""
+    return all(key.missing_first is not key.descending or not schema.by_column[key.column].nullable for key in order)
+
+
+def _ordered_stages(query: Query, selection: Selection) -> list[Document]:
+    stages = selection.stages
+    flags: Document = {}
+    sort: Document = {}
+    for number, key in enumerate(query.order):
+        name = key_of(key.column)
+        if query.schema.by_column[key.column].nullable:
+            flag = f"_missing{number}"
+            flags[flag] = {"$cond": [{"$gt": [f"${name}", None]}, 0, 1]}
+            sort[flag] = -1 if key.missing_first else 1
+        sort[name] = -1 if key.descending else 1
+    if flags:
+        stages.append({"$set": flags})
+    if sort:
+        stages.append({"$sort": sort})
+    if query.limit is not None:
+        stages.append({"$limit": query.limit})
+    kept = {key_of(column): 1 for column in query.columns}
+    stages.append({"$project": kept if "_id" in kept else {**kept, "_id": 0}})
+    return stages

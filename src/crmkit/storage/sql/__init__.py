@@ -1,0 +1,1 @@
+"""The SQL store: real tables on SQLAlchemy Core, and the driver's own cursor on the hot paths."""

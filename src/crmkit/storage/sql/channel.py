@@ -1,0 +1,111 @@
+"""Channels: one connection of SQLAlchemy's pool, reached through its driver rather than through SQLAlchemy.
+
+SQLAlchemy's own execution costs several times what SQLite needs to find a row, so statements go straight to the driver.
+Pooling, addresses and the options of a host's engine stay with SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, PoolProxiedConnection
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+__all__ = ["AiosqliteChannel", "Channel", "Sqlite3Channel"]
+
+
+class Channel(Protocol):
+    """A way to one connection. It raises what the driver raises."""
+
+    async def open(self) -> bool:
+        """Take a connection out of the pool, and return whether a transaction is open on it already."""
+
+    async def rows(self, text: str, values: Sequence[Any]) -> list[Any]:
+        """Carry out a statement and return all its rows."""
+
+    async def change(self, text: str, values: Sequence[Any] = ()) -> int:
+        """Carry out a statement and return how many rows it changed."""
+
+    async def many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Carry out a statement once for each row of values."""
+
+    async def close(self) -> None:
+        """Put the connection back into the pool."""
+
+
+class Sqlite3Channel:
+    """A connection of the sqlite3 module. Its coroutines never suspend."""
+
+    __slots__ = ("_driver", "_engine", "_lease")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lease: PoolProxiedConnection | None = None
+        self._driver: Any = None
+
+    async def open(self) -> bool:
+        """Take a connection out of the pool."""
+        self._lease = self._engine.raw_connection()
+        self._driver = self._lease.driver_connection
+        return bool(self._driver.in_transaction)
+
+    async def rows(self, text: str, values: Sequence[Any]) -> list[Any]:
+        """Carry out a statement and return all its rows."""
+        rows: list[Any] = self._driver.execute(text, values).fetchall()
+        return rows
+
+    async def change(self, text: str, values: Sequence[Any] = ()) -> int:
+        """Carry out a statement and return how many rows it changed."""
+        changed: int = self._driver.execute(text, values).rowcount
+        return changed
+
+    async def many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Carry out a statement once for each row of values."""
+        self._driver.executemany(text, rows)
+
+    async def close(self) -> None:
+        """Put the connection back into the pool, which rolls back what may be open on it."""
+        lease, self._lease, self._driver = self._lease, None, None
+        if lease is not None:
+            lease.close()
+
+
+class AiosqliteChannel:
+    """A connection of aiosqlite, awaited directly. SQLAlchemy's greenlets serve only to take and to give it back."""
+
+    __slots__ = ("_driver", "_engine", "_lease")
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._lease: AsyncConnection | None = None
+        self._driver: Any = None
+
+    async def open(self) -> bool:
+        """Take a connection out of the pool."""
+        self._lease = await self._engine.connect()
+        self._driver = (await self._lease.get_raw_connection()).driver_connection
+        return bool(self._driver.in_transaction)
+
+    async def rows(self, text: str, values: Sequence[Any]) -> list[Any]:
+        """Carry out a statement and return all its rows."""
+        return list(await self._driver.execute_fetchall(text, values))
+
+    async def change(self, text: str, values: Sequence[Any] = ()) -> int:
+        """Carry out a statement and return how many rows it changed."""
+        cursor = await self._driver.execute(text, values)
+        changed: int = cursor.rowcount
+        await cursor.close()
+        return changed
+
+    async def many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Carry out a statement once for each row of values."""
+        cursor = await self._driver.executemany(text, rows)
+        await cursor.close()
+
+    async def close(self) -> None:
+        """Put the connection back into the pool, which rolls back what may be open on it."""
+        lease, self._lease, self._driver = self._lease, None, None
+        if lease is not None:
+            await lease.close()

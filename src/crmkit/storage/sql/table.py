@@ -1,0 +1,88 @@
+"""Tables: from a model's schema to what a database administrator would have drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, MetaData, PrimaryKeyConstraint, Table
+from sqlalchemy.types import Boolean
+
+from crmkit.model.field import FieldKind
+from crmkit.model.kind import Kind
+from crmkit.storage.sql.name import constraint_name
+from crmkit.storage.sql.sqlite import SqliteDialect
+
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
+
+    from crmkit.model import field as model
+    from crmkit.model.catalog import Catalog
+    from crmkit.model.schema import Schema
+    from crmkit.storage.sql.dialect import Dialect
+
+__all__ = ["KEY", "metadata_of"]
+
+KEY = ("tenant", "id")
+"""The primary key of every table."""
+
+
+def metadata_of(catalog: Catalog, dialect: Dialect | None = None) -> MetaData:
+    """Return the tables of all models of a catalog, for Alembic's `target_metadata` or for a look.
+
+    Args:
+        catalog: the models.
+        dialect: whose types to use; SQLite's by default.
+
+    >>> from crmkit.model.catalog import Catalog
+    >>> from crmkit.model.declare import Record, entity, text
+    >>> @entity()
+    ... class Vehicle(Record):
+    ...     plate: str = text(max=12, unique=True)
+    >>> metadata_of(Catalog([Vehicle])).tables["vehicles"].c.plate.type
+    String(length=12)
+
+    """
+    chosen = dialect or SqliteDialect()
+    metadata = MetaData()
+    for schema in catalog:
+        _add_table(metadata, catalog, schema, chosen)
+    return metadata
+
+
+def _add_table(metadata: MetaData, catalog: Catalog, schema: Schema, dialect: Dialect) -> None:
+    name = schema.plural
+    table = Table(
+        name,
+        metadata,
+        *(Column(column.name, _type_of(name, column, dialect), nullable=column.nullable) for column in schema.columns),
+        PrimaryKeyConstraint(*KEY, name=constraint_name("pk", name)),
+    )
+    for field in schema.fields.values():
+        if field.kind is FieldKind.LINK:
+            # Deferred, so that one transaction may write records that link to each other in any order.
+            columns = ("tenant", field.name)
+            target = catalog[field.to].plural
+            table.append_constraint(
+                ForeignKeyConstraint(
+                    columns,
+                    [f"{target}.{column}" for column in KEY],
+                    name=constraint_name("fk", name, [field.name]),
+                    deferrable=True,
+                    initially="DEFERRED",
+                )
+            )
+        elif field.kind is FieldKind.CHOICE:
+            check = table.c[field.name].in_(field.choices)
+            table.append_constraint(CheckConstraint(check, name=constraint_name("ck", name, [field.name])))
+    for group in schema.unique_columns():
+        Index(constraint_name("uq", name, group), *(table.c[column] for column in ("tenant", *group)), unique=True)
+    for group in schema.index_columns():
+        # With the id at its end an index also gives the order in which pages are read.
+        ends = () if "id" in group else ("id",)
+        Index(constraint_name("ix", name, group), *(table.c[column] for column in ("tenant", *group, *ends)))
+
+
+def _type_of(table: str, column: model.Column, dialect: Dialect) -> TypeEngine[Any]:
+    if column.kind is Kind.BOOL:
+        return Boolean(create_constraint=True, name=constraint_name("ck", table, [column.name]))
+    return dialect.type_of(column)

@@ -1,0 +1,232 @@
+"""One transaction on a SQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from crmkit.errors import BadRecord, Busy, CrmError, Duplicate, Problem, StoreError
+from crmkit.model.field import FieldKind
+from crmkit.storage.sql.bucket import ranges
+from crmkit.storage.sql.dialect import Fault
+
+if TYPE_CHECKING:
+    from crmkit.model.codec import Row
+    from crmkit.model.schema import Schema
+    from crmkit.storage.spi.plan import Patch, Query, Removal, Tally
+    from crmkit.storage.sql.bucket import Range
+    from crmkit.storage.sql.channel import Channel
+    from crmkit.storage.sql.database import Command, Database
+
+__all__ = ["SqlUnit"]
+
+
+class SqlUnit:
+    """One transaction.
+
+    What it reads before its first write it reads without a transaction, so that it holds no lock while its caller
+    thinks. The first write takes the write lock, and from there on everything belongs to one transaction.
+
+    Args:
+        database: what the units of the store share.
+        channel: the way to a connection of its own.
+        errors: what the driver and the pool raise.
+
+    """
+
+    def __init__(self, database: Database, channel: Channel, errors: tuple[type[Exception], ...]) -> None:
+        self._database = database
+        self._channel = channel
+        self._errors = errors
+        self._opened = False
+        self._writing = False
+        self._ended = ""
+        self._written: dict[str, Schema] = {}
+
+    # -- reads ---------------------------------------------------------------------------------------------------------
+
+    async def fetch(self, query: Query) -> list[Row]:
+        """Return the rows that a query asks for, spelled as the store's wires say."""
+        return await self._rows(query.schema, self._database.query(query))
+
+    async def tally(self, tally: Tally) -> list[Row]:
+        """Return the groups that a tally asks for, in canonical values."""
+        zoned = self._database.zoned(tally)
+        if not zoned:
+            rows = await self._rows(tally.schema, self._database.tally(tally, {}))
+        elif self._writing:
+            rows = await self._zoned_rows(tally, zoned)
+        else:
+            # What years there are is asked first; nothing may be added between that and the tally.
+            await self._rows(tally.schema, ("BEGIN", ()))
+            try:
+                rows = await self._zoned_rows(tally, zoned)
+            finally:
+                with suppress(*self._errors):
+                    await self._channel.change("ROLLBACK")
+        return self._database.answer(tally, rows)
+
+    async def _zoned_rows(self, tally: Tally, zoned: Sequence[int]) -> list[Any]:
+        zones: dict[int, tuple[Range, ...]] = {}
+        for place in zoned:
+            key = tally.by[place]
+            years = await self._rows(tally.schema, self._database.years(tally, key))
+            zones[place] = ranges(key.zone, (year for (year,) in years))
+        return await self._rows(tally.schema, self._database.tally(tally, zones))
+
+    async def _rows(self, schema: Schema, command: Command) -> list[Any]:
+        try:
+            if not self._opened:
+                await self._open()
+            return await self._channel.rows(*command)
+        except self._errors as error:
+            raise await self._refused(schema, error) from None
+
+    # -- writes --------------------------------------------------------------------------------------------------------
+
+    async def insert(self, schema: Schema, rows: Sequence[Row]) -> None:
+        """Write new rows: all of them, or none if one is refused.
+
+        Raises:
+            Duplicate: a unique group of columns, or an id, is taken.
+
+        """
+        text = self._database.insert(schema)
+        if len(rows) == 1:
+            await self._change(schema, (text, rows[0]))
+        elif rows:
+            await self._start(schema)
+            try:
+                await self._insert_all(text, rows)
+            except self._errors as error:
+                raise await self._refused(schema, error) from None
+
+    async def _insert_all(self, text: str, rows: Sequence[Row]) -> None:
+        await self._channel.change("SAVEPOINT crmkit_insert")
+        try:
+            await self._channel.many(text, rows)
+        except self._errors:
+            with suppress(*self._errors):
+                await self._channel.change("ROLLBACK TO crmkit_insert")
+            raise
+        await self._channel.change("RELEASE crmkit_insert")
+
+    async def patch(self, patch: Patch) -> int:
+        """Change rows in place and return how many.
+
+        Raises:
+            Duplicate: as for `insert`.
+
+        """
+        return await self._change(patch.schema, self._database.patch(patch))
+
+    async def remove(self, removal: Removal) -> int:
+        """Remove rows and return how many."""
+        return await self._change(removal.schema, self._database.removal(removal))
+
+    async def _change(self, schema: Schema, command: Command) -> int:
+        await self._start(schema)
+        try:
+            return await self._channel.change(*command)
+        except self._errors as error:
+            raise await self._refused(schema, error) from None
+
+    async def _start(self, schema: Schema) -> None:
+        if not self._writing:
+            try:
+                if not self._opened:
+                    await self._open()
+                await self._channel.change(self._database.dialect.begin)
+            except self._errors as error:
+                raise await self._refused(schema, error) from None
+            self._writing = True
+        self._written[schema.name] = schema
+
+    # -- the end -------------------------------------------------------------------------------------------------------
+
+    async def commit(self) -> None:
+        """Make everything permanent and visible, and end the unit.
+
+        Raises:
+            BadRecord: a link leads to no record; everything is undone.
+            Busy: others kept the database locked; everything is undone.
+            StoreError: the unit was ended before, or by an error; everything is undone.
+
+        """
+        if self._ended:
+            raise StoreError(self._ended)
+        if self._writing:
+            try:
+                await self._channel.change("COMMIT")
+            except self._errors as error:
+                failure = self._database.dialect.failure(error)
+                lost = await self._orphan() if failure.fault is Fault.ORPHAN else None
+                refused = lost or await self._refused(None, error)
+                await self.rollback()
+                raise refused from None
+            self._writing = False
+        await self._end("the unit was committed before.")
+
+    async def rollback(self) -> None:
+        """Undo everything and end the unit."""
+        try:
+            if self._writing:
+                self._writing = False
+                with suppress(*self._errors):  # after some errors the database has rolled back by itself
+                    await self._channel.change("ROLLBACK")
+        finally:
+            await self._end("the unit was rolled back before.")
+
+    async def _open(self) -> None:
+        if self._ended:
+            raise StoreError(self._ended)
+        if await self._channel.open():
+            await self._channel.close()
+            raise StoreError(
+                "the engine's connections begin transactions by themselves.",
+                hint="Leave the driver's autocommit setting at its default.",
+            )
+        self._opened = True
+
+    async def _end(self, reason: str) -> None:
+        self._ended = self._ended or reason
+        self._opened = False
+        await self._channel.close()
+
+    # -- errors --------------------------------------------------------------------------------------------------------
+
+    async def _refused(self, schema: Schema | None, error: Exception) -> CrmError:
+        failure = self._database.dialect.failure(getattr(error, "orig", None) or error)
+        name = schema.name if schema is not None else "record"
+        match failure.fault:
+            case Fault.DUPLICATE:
+                return Duplicate(name, [column for column in failure.columns if column != "tenant"])
+            case Fault.REFUSED:
+                return StoreError(
+                    f"the database refused a row of {name}: {failure.detail}.", hint="Its table does not fit the model."
+                )
+            case Fault.ORPHAN:
+                return await self._orphan() or StoreError(f"a row of {name} links to a row that is not there.")
+            case Fault.BUSY:
+                refused: CrmError = Busy("the database is locked by another transaction.", hint="Try again.")
+            case Fault.OTHER:
+                refused = StoreError(f"the database failed on {name}: {failure.detail}.")
+        if self._writing:
+            # Some of these errors roll the transaction back inside the database; what followed would then be written
+            # without one. So all of it ends here.
+            await self.rollback()
+            self._ended = "an error of the database ended the unit before."
+        return refused
+
+    async def _orphan(self) -> CrmError | None:
+        for schema in self._database.catalog:
+            for link in schema.links:
+                if link.kind is not FieldKind.LINK or not self._written.keys() & {schema.name, link.to}:
+                    continue
+                with suppress(*self._errors):
+                    if await self._channel.rows(self._database.orphans(schema, link), ()):
+                        lost = f"links to a {link.to} that does not exist."
+                        hint = "Add it first, or leave the link out."
+                        return BadRecord(schema.name, [Problem("no_such_link", lost, hint=hint, field=link.name)])
+        return None

@@ -1,0 +1,15 @@
+"""The conformance kit, for authors of stores; and a store in memory, for the tests of programs that use crmkit."""
+
+import sys
+from typing import Final
+
+_TESTS: Final = ("differential", "drive", "fidelity", "golden", "order", "scope", "summary", "transaction")
+
+if "pytest" in sys.modules:
+    # Asserts outside test files say what they compared only if pytest is told of them before they are imported.
+    sys.modules["pytest"].register_assert_rewrite(*(f"{__name__}.{name}" for name in _TESTS))
+
+from crmkit.storage.memory import MemoryStore  # noqa: E402 - the line above must come first
+from crmkit.testing.suite import StoreSuite  # noqa: E402 - as above
+
+__all__ = ["MemoryStore", "StoreSuite"]

@@ -1,0 +1,333 @@
+"""What Hypothesis draws: small worlds of related records, and expressions that bind to them.
+
+Values come from small pools, so that comparisons hit as often as they miss; the pools hold the values that databases
+are known to get wrong.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import attrs
+from hypothesis import strategies as st
+
+from crmkit.expr.build import ago, ahead, days, everything, f, hours, me, now, nothing, today
+from crmkit.expr.nodes import (
+    Compare,
+    Contains,
+    Counts,
+    Expr,
+    Has,
+    Me,
+    Missing,
+    Not,
+    OneOf,
+    Op,
+    Quantifier,
+    Reaches,
+    Ref,
+    StartsWith,
+)
+from crmkit.expr.resolve import Facts
+from crmkit.model.field import Field, FieldKind
+from crmkit.testing.world import CATALOG, Account, Deal, Region, Remark, World, fresh_id
+from crmkit.values import INT64_MAX, INT64_MIN, UTC, Money
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from crmkit.model.declare import Record
+    from crmkit.model.schema import Schema
+
+__all__ = ["NOW", "TEXTS", "Case", "cases"]
+
+NOW: Final = dt.datetime(2024, 3, 31, 0, 30, tzinfo=UTC)
+"""When the expressions are read: half an hour before a change to summer time."""
+
+TEXTS: Final = (
+    "", "a", "A", "b", "ab", "Ab", "aB", "abc", " a", "a ", "a\n", "a%", "a_b", "%", "_", "a\\b", "\\", "^a.*$", "[a-z]", "a'b",
+    'a"b', "$a", "$where", "; DROP TABLE x; --", "é", "e\u0301", "É", "straße", "STRASSE", "strasse", "ﬁn", "fin", "İ", "i̇",
+    "ı", "I", "ς", "σ", "Σ", "日本", "😀", "😀a", "\uffff", "\U00010000", "\ufeffa", "a\u200b", "\u202eabc", "Z̸̡͌a̶l̴g̵o̷", "0", "1", "01",
+    "null", "None", "NaN", "true", "-0", "1e3",
+)  # fmt: skip
+"""Text that meets collations, wildcards, escapes, folding, normal forms, numbers in disguise and the end of the BMP."""
+
+_texts = st.one_of(
+    st.sampled_from(TEXTS),
+    st.sampled_from(TEXTS),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5),
+)
+_integers = st.one_of(
+    st.integers(-2, 3), st.sampled_from((INT64_MIN, INT64_MIN + 1, -(2**53) - 1, 2**53 + 1, INT64_MAX - 1, INT64_MAX))
+)
+_currencies = st.sampled_from(("EUR", "USD", "JPY"))
+_amounts = st.one_of(
+    st.integers(-1, 3).map(Decimal),
+    st.sampled_from(
+        [Decimal(text) for text in ("0.0001", "-0.0001", "922337203685477.5807", "-922337203685477.5808", "0.1", "0.3")]
+    ),
+)
+_ratios = st.sampled_from(
+    [
+        Decimal(text)
+        for text in (
+            "0",
+            "0.5",
+            "0.500000",
+            "-0.5",
+            "1",
+            "0.000001",
+            "9223372036854.775807",
+            "-9223372036854.775808",
+            "0.1",
+        )
+    ]
+)
+_moneys = st.builds(Money, _amounts, _currencies)
+_days = st.sampled_from(
+    [NOW.date() + dt.timedelta(offset) for offset in (-366, -31, -1, 0, 1, 30)]
+    + [dt.date(1, 1, 1), dt.date(9999, 12, 31)]
+)
+_instants = st.sampled_from(
+    [NOW + dt.timedelta(milliseconds=offset) for offset in (-86_400_000, -1, 0, 1, 3_600_000)]
+    + [
+        dt.datetime(1, 1, 1, tzinfo=UTC),
+        dt.datetime(1969, 12, 31, 23, 59, 59, 999000, UTC),
+        dt.datetime(1970, 1, 1, tzinfo=UTC),
+        dt.datetime(9999, 12, 31, 23, 59, 59, 999000, UTC),
+    ]
+)
+_keys = st.sampled_from([UUID(int=0), UUID(int=1), UUID(int=2**127), UUID(int=2**128 - 1)])
+_tags = st.sampled_from(("vip", "VIP", "a", "A", "a,b", '"', "é", "$x", "", " ", "😀"))
+_zones = st.sampled_from((UTC, dt.timezone(dt.timedelta(hours=5, minutes=45)), dt.timezone(-dt.timedelta(hours=11))))
+
+_BY_KIND: Final[Mapping[FieldKind, st.SearchStrategy[Any]]] = {
+    FieldKind.TEXT: _texts,
+    FieldKind.INTEGER: _integers,
+    FieldKind.DECIMAL: _ratios,
+    FieldKind.MONEY: _moneys,
+    FieldKind.FLAG: st.booleans(),
+    FieldKind.DAY: _days,
+    FieldKind.INSTANT: _instants,
+    FieldKind.KEY: _keys,
+    FieldKind.TAGS: st.lists(_tags.filter(bool), max_size=3, unique=True).map(tuple),
+    FieldKind.DOCUMENT: st.sampled_from(("{}", "[1]", '"a"')),
+}
+
+
+def _extras(fields: Mapping[str, Field]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional={name: _BY_KIND[field.kind] for name, field in fields.items()})
+
+
+# -- worlds ------------------------------------------------------------------------------------------------------------
+
+
+def _values(field: Field, schema: Schema, held: list[Record]) -> st.SearchStrategy[Any]:
+    """Return what a field of a new record may hold, beside the records that are there."""
+    if field.kind is FieldKind.CHOICE:
+        values: st.SearchStrategy[Any] = st.sampled_from(field.choices)
+    elif field.kind is FieldKind.EXTRA:
+        few = dict(list(schema.extra.items())[:: max(1, len(schema.extra) // 6)])
+        return _extras(few)
+    elif field.kind is FieldKind.LINK:
+        ids = [record.id for record in held if CATALOG.of(type(record)).name == field.to]
+        values = st.sampled_from(ids) if ids else st.none()
+    else:
+        values = _BY_KIND[field.kind]
+    return values if field.required or field.kind is FieldKind.TAGS else st.one_of(st.none(), values, values)
+
+
+_STAMPS: Final = frozenset({"id", "version", "created_at", "updated_at", "created_by", "updated_by", "deleted_at"})
+
+
+def _record(draw: st.DrawFn, model: type[Any], held: list[Record], **fixed: Any) -> Record:
+    schema = CATALOG.of(model)
+    drawn = {
+        name: draw(_values(field, schema, held))
+        for name, field in schema.fields.items()
+        if name not in _STAMPS and name not in fixed
+    }
+    record: Record = model(
+        id=fresh_id(),
+        version=1,
+        created_at=draw(_instants),
+        updated_at=NOW,
+        created_by="kit",
+        updated_by="kit",
+        **drawn,
+        **fixed,
+    )
+    return record
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Draw a few regions, accounts, deals and remarks; some links lead nowhere, some relations are empty."""
+    held: list[Record] = []
+    for model, most in ((Region, 3), (Account, 4), (Deal, 4)):
+        if model is Deal and not any(isinstance(record, Account) for record in held):
+            continue
+        for _ in range(draw(st.integers(0, most))):
+            held.append(_record(draw, model, held))  # noqa: PERF401 - each record may link to those before it
+    for _ in range(draw(st.integers(0, 3)) if held else 0):
+        subject = draw(st.sampled_from(held))
+        name = draw(st.sampled_from([CATALOG.of(type(subject)).name] * 3 + ["kit_deal"]))
+        held.append(_record(draw, Remark, [], entity=name, subject_id=subject.id))
+    return World(tuple(held))
+
+
+# -- expressions -------------------------------------------------------------------------------------------------------
+
+_OPS: Final = st.sampled_from(list(Op))
+_EQUAL: Final = st.sampled_from([Op.EQ, Op.NE])
+_MOMENTS: Final = st.sampled_from([now(), ago(days(1)), ahead(hours(1)), ago(hours(0.5))])
+_TODAYS: Final = st.sampled_from([today(), today(-1), today(30)])
+
+
+@attrs.frozen
+class Asker:
+    """Somebody who asks, made of a drawn world's ids."""
+
+    id: UUID | None
+    key: str
+    team_id: UUID | None
+    team_ids: tuple[UUID, ...]
+
+
+def _literals(field: Field, world: World) -> st.SearchStrategy[Any]:
+    ids = [record.id for record in world.records] or [UUID(int=1)]
+    match field.kind:
+        case FieldKind.CHOICE:
+            return st.sampled_from(field.choices)
+        case FieldKind.LINK | FieldKind.ATTACHED:
+            return st.one_of(st.sampled_from(ids), st.sampled_from([me.id, me.team_id]))
+        case FieldKind.KEY:
+            return st.one_of(st.sampled_from(ids), _keys, st.just(me.id))
+        case FieldKind.DAY:
+            return st.one_of(_days, _TODAYS)
+        case FieldKind.INSTANT:
+            zoned = st.builds(_in_zone, _instants, _zones)
+            return st.one_of(_instants, zoned, _MOMENTS)
+        case FieldKind.TEXT if field.name in {"created_by", "updated_by"}:
+            return st.one_of(st.just("kit"), st.just(me.key), _texts)
+        case _:
+            return _BY_KIND[field.kind]
+
+
+def _in_zone(moment: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment
+
+
+def _leaf(draw: st.DrawFn, schema: Schema, world: World, path: tuple[str, ...]) -> Expr:
+    """Draw a test of one field of the model that `path` leads to."""
+    field = schema.fields[draw(st.sampled_from(list(schema.fields)))]
+    ref = Ref((*path, field.name))
+    match field.kind:
+        case FieldKind.TAGS:
+            return Has(ref, draw(_tags.filter(bool)))
+        case FieldKind.DOCUMENT:
+            return Missing(ref)
+        case FieldKind.EXTRA:
+            return _extra_leaf(draw, schema, ref)
+        case FieldKind.MONEY if draw(st.booleans()):
+            return _scalar_leaf(draw, Ref((*ref.path, "currency")), _currencies, ordered=False)
+        case FieldKind.TEXT if field.search and draw(st.booleans()):
+            part = draw(_texts)
+            return Contains(ref, part) if draw(st.booleans()) else StartsWith(ref, part)
+    ordered = field.kind not in {FieldKind.CHOICE, FieldKind.FLAG}
+    if field.kind in {FieldKind.LINK, FieldKind.KEY} and draw(st.integers(0, 5)) == 0:
+        return OneOf(ref, Me("team_ids"))
+    return _scalar_leaf(draw, ref, _literals(field, world), ordered=ordered)
+
+
+def _extra_leaf(draw: st.DrawFn, schema: Schema, ref: Ref) -> Expr:
+    if not schema.extra:
+        return draw(st.sampled_from([everything, nothing]))
+    inner = schema.extra[draw(st.sampled_from(list(schema.extra)))]
+    return _scalar_leaf(draw, Ref((*ref.path, inner.name)), _BY_KIND[inner.kind], ordered=False)
+
+
+def _scalar_leaf(draw: st.DrawFn, ref: Ref, values: st.SearchStrategy[Any], *, ordered: bool) -> Expr:
+    form = draw(st.integers(0, 5))
+    if form == 0:
+        return Missing(ref)
+    if form == 1:
+        return OneOf(ref, tuple(draw(st.lists(values, max_size=3))))
+    return Compare(ref, draw(_OPS if ordered else _EQUAL), draw(values))
+
+
+def _way(draw: st.DrawFn, schema: Schema, steps: int) -> tuple[Schema, tuple[str, ...]]:
+    """Draw a path of at most so many steps to one record each."""
+    path: list[str] = []
+    for _ in range(draw(st.integers(0, steps))):
+        single = [relation for relation in CATALOG.relations(schema).values() if not relation.many]
+        if not single:
+            break
+        relation = draw(st.sampled_from(single))
+        path.append(relation.name)
+        schema = CATALOG[relation.target]
+    return schema, tuple(path)
+
+
+def _expression(draw: st.DrawFn, schema: Schema, world: World, depth: int) -> Expr:
+    form = draw(st.integers(0, 9)) if depth else 9
+    if form <= 1:
+        left, right = (_expression(draw, schema, world, depth - 1) for _ in range(2))
+        return left & right if form else left | right
+    if form <= 3:  # noqa: PLR2004 - shares of ten
+        return Not(_expression(draw, schema, world, depth - 1))
+    if form <= 6:  # noqa: PLR2004 - as above
+        return _relation(draw, schema, world, depth)
+    end, path = _way(draw, schema, 2 if draw(st.booleans()) else 0)
+    return _leaf(draw, end, world, path)
+
+
+def _relation(draw: st.DrawFn, schema: Schema, world: World, depth: int) -> Expr:
+    end, path = _way(draw, schema, 1)
+    relation = draw(st.sampled_from(list(CATALOG.relations(end).values()) or [None]))
+    if relation is None:
+        return _leaf(draw, end, world, path)
+    where = (
+        everything if draw(st.integers(0, 4)) == 0 else _expression(draw, CATALOG[relation.target], world, depth - 1)
+    )
+    ref = Ref((*path, relation.name))
+    if draw(st.integers(0, 2)) == 0:
+        return Counts(ref, where, draw(_OPS), draw(st.integers(-1, 3)))
+    return Reaches(ref, draw(st.sampled_from(list(Quantifier))), where)
+
+
+# -- both --------------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class Case:
+    """A world, and questions about it: each a model and an expression."""
+
+    world: World
+    questions: tuple[tuple[Schema, Expr], ...]
+    facts: Facts
+
+
+PER_WORLD: Final = 10
+"""How many expressions are asked of each world: making a world is what costs."""
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Draw a world and the questions that are asked of it."""
+    world = draw(worlds())
+    ids = [record.id for record in world.records]
+    own = draw(st.sampled_from([None, *ids]))
+    asker = Asker(own, draw(st.sampled_from(["kit", "other"])), own, tuple(ids[: draw(st.integers(0, 3))]))
+    schemas = list({schema.name: schema for schema, _ in world.by_schema()}.values()) or [CATALOG.of(Account)]
+    questions = []
+    for _ in range(PER_WORLD):
+        schema = draw(st.sampled_from(schemas))
+        questions.append((schema, _expression(draw, schema, world, 3)))
+    return Case(world, tuple(questions), Facts(NOW, UTC, asker))

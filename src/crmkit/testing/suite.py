@@ -1,0 +1,37 @@
+"""The conformance kit: the tests that every store must pass.
+
+    class TestMyStore(StoreSuite):
+        async def make_store(self) -> Store:
+            return MyStore("mydb://localhost/test")
+
+pytest finds the tests by inheritance. The kit never clears a store: each test works as a tenant of its own, so stores
+on one database may serve every test.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from crmkit.testing.differential import Differential
+from crmkit.testing.fidelity import Fidelity
+from crmkit.testing.golden import Golden
+from crmkit.testing.order import Order, Sets
+from crmkit.testing.scope import Bulk, Features, Life, Tenants
+from crmkit.testing.summary import Summary
+from crmkit.testing.transaction import Contention, Unique, Visibility
+
+if TYPE_CHECKING:
+    from crmkit.storage.spi.store import Store
+
+__all__ = ["StoreSuite"]
+
+
+class StoreSuite(
+    Golden, Sets, Order, Summary, Fidelity, Visibility, Unique, Contention, Tenants, Features, Life, Bulk, Differential, ABC
+):
+    """Every test that a store must pass; a backend's author inherits it and says how to make a store."""
+
+    @abstractmethod
+    async def make_store(self) -> Store:
+        """Return a store, not prepared, on a database that holds nothing or what an earlier test left."""

@@ -1,0 +1,174 @@
+"""Values: what is accepted, what is refused, and that nothing is lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import pickle
+from decimal import Decimal
+from random import Random
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmkit.errors import Problem
+from crmkit.values import (
+    INT64_MAX,
+    INT64_MIN,
+    UTC,
+    Money,
+    clean_instant,
+    clean_integer,
+    clean_text,
+    decimal_of,
+    fold,
+    scaled,
+    uuid7_source,
+    uuid_of_hex,
+    uuid_of_int,
+)
+
+units = st.integers(INT64_MIN, INT64_MAX)
+
+
+@given(units, st.integers(0, 9))
+def test_a_scaled_number_comes_back_exactly(number: int, scale: int) -> None:
+    assert scaled(decimal_of(number, scale), scale) == number
+
+
+@given(units)
+def test_money_comes_back_from_its_own_amount(number: int) -> None:
+    money = Money(decimal_of(number, 4), "EUR")
+    assert Money(money.amount, money.currency) == money
+    assert money.units == number
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "code"),
+    [
+        (1.5, "EUR", "float_number"),
+        (True, "EUR", "wrong_type"),
+        ("twelve", "EUR", "not_a_number"),
+        ("NaN", "EUR", "not_finite"),
+        ("1e400000", "EUR", "beyond_64_bit"),
+        (Decimal("0.00001"), "EUR", "too_precise"),
+        (922_337_203_685_478, "EUR", "beyond_64_bit"),
+        (1, "EURO", "unknown_currency"),
+        (1, "eur", "unknown_currency"),
+        (1, None, "unknown_currency"),
+    ],
+)
+def test_money_refuses(amount: object, currency: object, code: str) -> None:
+    with pytest.raises(Problem) as caught:
+        Money(amount, currency)  # type: ignore[arg-type]  # wrong on purpose
+    assert caught.value.code == code
+
+
+def test_a_tiny_exponent_is_refused_without_computing_it() -> None:
+    with pytest.raises(Problem):
+        scaled(Decimal("1e-400000"), 4)
+    assert scaled(Decimal("0e400000"), 4) == 0
+
+
+def test_money_shows_the_minor_digits_of_its_currency() -> None:
+    assert [str(Money("1234.5", code)) for code in ("EUR", "JPY", "KWD")] == [
+        "1,234.50 EUR",
+        "1,234.5 JPY",
+        "1,234.500 KWD",
+    ]
+    assert repr(Money(7, "JPY")) == "Money('7', 'JPY')"
+
+
+def test_money_computes_within_one_currency_only() -> None:
+    assert Money(1, "EUR") + Money("0.01", "EUR") - Money(1, "EUR") == Money("0.01", "EUR")
+    assert -Money(1, "EUR") < Money(0, "EUR") <= Money(0, "EUR")
+    with pytest.raises(ValueError, match="EUR and USD do not mix"):
+        Money(1, "EUR") + Money(1, "USD")
+    with pytest.raises(ValueError, match="do not mix"):
+        assert Money(1, "EUR") < Money(1, "USD")
+    assert Money(1, "EUR") != Money(1, "USD")
+    with pytest.raises(OverflowError):
+        Money(922_337_203_685_477, "EUR") + Money(1, "EUR")
+
+
+def test_money_is_a_value() -> None:
+    money = Money("12.5", "EUR")
+    assert pickle.loads(pickle.dumps(money)) == money  # noqa: S301 - our own bytes
+    assert len({money, Money("12.50", "EUR")}) == 1
+    with pytest.raises(AttributeError, match="immutable"):
+        money.amount = Decimal(1)  # type: ignore[misc]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [(7, "wrong_type"), ("abcd", "too_long"), ("", "blank"), ("a\x00", "nul_character"), ("a\ud800", "lone_surrogate")],
+)
+def test_text_refuses(text: object, code: str) -> None:
+    with pytest.raises(Problem) as caught:
+        clean_text(text, at_most=3, at_least=1)
+    assert caught.value.code == code
+
+
+@given(st.text())
+def test_folding_twice_is_folding_once(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+@pytest.mark.parametrize("pair", [("Straße", "STRASSE"), ("ﬁn", "FIN"), ("Ａcme", "acme"), ("É", "é")])
+def test_folding_brings_variants_together(pair: tuple[str, str]) -> None:
+    assert fold(pair[0]) == fold(pair[1])
+
+
+@pytest.mark.parametrize(("number", "code"), [(1.0, "wrong_type"), (True, "wrong_type"), (2**63, "beyond_64_bit")])
+def test_an_integer_is_whole_and_fits(number: object, code: str) -> None:
+    with pytest.raises(Problem) as caught:
+        clean_integer(number)
+    assert caught.value.code == code
+
+
+@given(st.datetimes(min_value=dt.datetime(2, 1, 1), max_value=dt.datetime(9998, 1, 1), timezones=st.timezones()))
+def test_an_instant_is_utc_to_the_millisecond_and_stays_so(moment: dt.datetime) -> None:
+    instant = clean_instant(moment)
+    assert instant.tzinfo is UTC
+    assert instant.microsecond % 1000 == 0
+    assert dt.timedelta() <= moment - instant < dt.timedelta(milliseconds=1)
+    assert clean_instant(instant) is instant
+
+
+def test_a_naive_datetime_names_no_instant() -> None:
+    with pytest.raises(Problem) as caught:
+        clean_instant(dt.datetime(2026, 1, 1))
+    assert caught.value.code == "naive_datetime"
+
+
+def test_an_instant_beyond_the_calendar_is_refused() -> None:
+    east = dt.timezone(dt.timedelta(hours=2))
+    with pytest.raises(Problem) as caught:
+        clean_instant(dt.datetime(1, 1, 1, tzinfo=east))
+    assert caught.value.code == "out_of_range"
+
+
+@given(st.uuids())
+def test_a_uuid_comes_back_from_its_number_and_its_digits(id_: UUID) -> None:
+    assert uuid_of_int(id_.int) == uuid_of_hex(id_.hex) == id_
+    assert hash(uuid_of_int(id_.int)) == hash(id_)
+    assert str(uuid_of_int(id_.int)) == str(id_)
+
+
+def test_ids_rise_strictly_even_when_the_clock_stands_or_steps_back() -> None:
+    start = dt.datetime(2026, 1, 1, tzinfo=UTC)
+    times = iter([start] * 5000 + [start - dt.timedelta(hours=1)] * 5000 + [start + dt.timedelta(hours=1)] * 10)
+    make = uuid7_source(lambda: next(times), Random(3))
+    ids = [make() for _ in range(10_010)]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == len(ids)
+    assert {(id_.version, id_.variant) for id_ in ids} == {(7, "specified in RFC 4122")}
+
+
+def test_ids_repeat_with_the_same_clock_and_seed() -> None:
+    def source() -> list[UUID]:
+        make = uuid7_source(lambda: dt.datetime(2026, 1, 1, tzinfo=UTC), Random(7))
+        return [make() for _ in range(10)]
+
+    assert source() == source()

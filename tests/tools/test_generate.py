@@ -1,0 +1,63 @@
+"""What is generated from the models is up to date, and the check notices when it is not."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+from tools import generate
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the generated files."""
+    shutil.copytree(ROOT / generate.ENTITIES, tmp_path / generate.ENTITIES)
+    return tmp_path
+
+
+def test_the_pages_are_up_to_date():
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "generate.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_a_copy_of_the_pages_differs_in_nothing(project):
+    assert generate.differences(project, generate.documents()) == []
+
+
+def test_a_changed_a_missing_and_a_surplus_page_are_found(project):
+    folder = project / generate.ENTITIES
+    (folder / "lead.md").write_text("changed by hand")
+    (folder / "user.md").unlink()
+    (folder / "unicorn.md").write_text("no such model")
+    found = [path.name for path in generate.differences(project, generate.documents())]
+    assert found == ["lead.md", "unicorn.md", "user.md"]
+
+
+def test_writing_puts_everything_right(project, monkeypatch, capsys):
+    (project / generate.ENTITIES / "lead.md").write_text("changed by hand")
+    (project / generate.ENTITIES / "unicorn.md").write_text("no such model")
+    monkeypatch.setattr(generate, "ROOT", project)
+    assert generate.main(["--check"]) == 1
+    assert "differs: docs/reference/entities/lead.md" in capsys.readouterr().out
+    assert generate.main([]) == 0
+    assert generate.main(["--check"]) == 0
+    assert not (project / generate.ENTITIES / "unicorn.md").exists()
+
+
+def test_a_page_tells_all_of_a_model():
+    page = generate.documents()[generate.ENTITIES / "campaign_member.md"]
+    assert "# CampaignMember\n\nOne person or customer that a campaign addressed" in page
+    assert "| `campaign_id` | link to [Campaign](campaign.md) | yes |" in page
+    assert '| `status` | choice | no; `"invited"` | `invited`, `sent`,' in page
+    assert "| `campaign` | [Campaign](campaign.md) | one | `campaign_id` here |" in page
+    assert "- `campaign_id`, `contact_id`" in page
+
+
+def test_the_index_draws_the_relations():
+    page = generate.documents()[generate.ENTITIES / "index.md"]
+    assert '    opportunity ||--o{ opportunity_line : "opportunity"' in page
+    assert '    customer |o--o{ lead : "converted_customer"' in page
