@@ -7,8 +7,8 @@ from benchmarks.mongo_raw import StoredDocuments, connect, read_documents
 from benchmarks.participant import Workload
 
 DATABASE = "crmkit"
-COLLECTION = "customer"
-SCOPE = {"tenant": "default", "deleted_at": None}
+COLLECTION = "customers"
+SCOPE = {"tenant": "main", "deleted_at": None}
 
 
 class CrmkitMongo(Crmkit):

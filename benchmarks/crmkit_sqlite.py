@@ -7,9 +7,9 @@ from benchmarks.crmkit_face import Crmkit
 from benchmarks.participant import Workload
 from benchmarks.sqlite_raw import StoredTable, read_table
 
-TABLE = "customer"
+TABLE = "customers"
 SCOPE = "tenant = ? AND deleted_at IS NULL"
-TENANT = "default"
+TENANT = "main"
 
 
 class CrmkitSqlite(Crmkit):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.entities import BUILT_IN
 from crmkit.errors import BadDefinition, StoreError, Unsupported
-from crmkit.lifecycle.built_in import BUILT_IN_PIPELINES
+from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.model.catalog import Catalog
 from crmkit.repository import Pipelines, Setup
 from crmkit.security.access import Open

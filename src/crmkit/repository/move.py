@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from crmkit.errors import BadDefinition, MoveRefused
 from crmkit.expr.core import And, Compare
 from crmkit.expr.nodes import Op
-from crmkit.expr.resolve import Facts
 from crmkit.storage.spi import Measure, Tally
 from crmkit.storage.spi import Op as MeasureOp
 from crmkit.values import NOT_YET
@@ -46,32 +45,29 @@ class Moves:
 
         """
         pipeline = await self._pipeline(record)
-        facts = self._facts()
-        changed = self._changed(record, clean)
-        step = pipeline.step(changed, stage, at=at or facts.now, roles=self._work.actor.roles, facts=facts)
-        return self._fields(step), step
+        asker = self._asker()
+        step = pipeline.step(self._changed(record, clean), stage, **asker | ({} if at is None else {"at": at}))
+        return step.changes, step
 
     async def transfer(self, record: Any, name: str, stage: str) -> tuple[dict[str, Any], Step]:
         """Return the fields that set a record into a pipeline's present definition, and the move itself."""
         self._staged()
         pipelines = self._work.setup.pipelines
         pipeline = pipelines.named(self._schema, name or record.pipeline)
-        step = pipeline.transfer(record, stage, at=self._facts().now)
+        work = self._work
+        step = pipeline.transfer(record, stage, at=work.setup.clock(), me=work.actor, zone=work.zone)
         number = pipelines.number(self._work.actor.tenant, pipeline)
-        return self._fields(step) | {"pipeline": pipeline.name, "pipeline_version": number}, step
+        return step.changes | {"pipeline_version": number}, step
 
     async def why_not(self, record: Any, clean: dict[str, Any], stage: str) -> str:
         """Return every reason against a move, as one text; blank if there is none."""
         pipeline = await self._pipeline(record)
-        facts = self._facts()
-        changed = self._changed(record, clean)
-        return " ".join(pipeline.why_not(changed, stage, roles=self._work.actor.roles, facts=facts, at=facts.now))
+        return " ".join(pipeline.why_not(self._changed(record, clean), stage, **self._asker()))
 
     async def allowed(self, record: Any) -> tuple[str, ...]:
         """Return the stages that a record may enter next."""
         pipeline = await self._pipeline(record)
-        facts = self._facts()
-        return pipeline.allowed(record, roles=self._work.actor.roles, facts=facts, at=facts.now)
+        return pipeline.allowed(record, **self._asker())
 
     # -- entering ------------------------------------------------------------------------------------------------------
 
@@ -92,10 +88,9 @@ class Moves:
         for record, id_ in zip(records, ids, strict=True):
             pipeline = pipelines.named(self._schema, record.pipeline)
             at = now if record.created_at == NOT_YET else record.created_at
-            step = pipeline.enter(record, record.stage or None, at=at)
+            step = pipeline.enter(record, at=at, me=self._work.actor, zone=self._work.zone)
             number = pipelines.number(self._work.actor.tenant, pipeline)
-            fields = self._fields(step) | {"pipeline": pipeline.name, "pipeline_version": number}
-            placed = codec.replace(record, id=id_, **fields)
+            placed = codec.replace(record, id=id_, pipeline_version=number, **step.changes)
             entered.append(placed)
             history.append(self._row(placed, step, 1, None))
         return entered, history
@@ -159,18 +154,9 @@ class Moves:
             )
         return await self._work.setup.pipelines.followed(self._work, self._schema, record)
 
-    def _facts(self) -> Facts:
-        return self._work.facts()
+    def _asker(self) -> dict[str, Any]:
+        work = self._work
+        return {"at": work.setup.clock(), "roles": work.actor.roles, "me": work.actor, "zone": work.zone}
 
     def _changed(self, record: Any, clean: dict[str, Any]) -> Any:
         return self._work.setup.codec(self._schema).replace(record, **clean) if clean else record
-
-    @staticmethod
-    def _fields(step: Step) -> dict[str, Any]:
-        return {
-            "stage": step.to_stage,
-            "stage_since": step.at,
-            "stage_reached": step.stage_reached,
-            "outcome": step.outcome,
-            "closed_at": step.closed_at,
-        }

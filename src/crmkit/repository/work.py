@@ -35,20 +35,21 @@ class Work:
         setup: what the whole CRM shares.
         actor: whoever acts.
         guard: what they may touch.
+        zone: in which they mean days.
 
     """
 
     def __init__(self, setup: Setup, actor: Actor) -> None:
         self.setup = setup
         self.actor = actor
-        self._zone = ZoneInfo(actor.zone)
+        self.zone = ZoneInfo(actor.zone)
         self.guard = Guard(setup.catalog, setup.policy, actor, self.facts())
         self._unit: Unit | None = None
         self._ended = False
 
     def facts(self) -> Facts:
         """Return what placeholders in expressions stand for now."""
-        return Facts(self.setup.clock(), self._zone, self.actor)
+        return Facts(self.setup.clock(), self.zone, self.actor)
 
     async def unit(self) -> Unit:
         """Return the store's transaction, begun when first needed."""

@@ -1,0 +1,137 @@
+"""Periods: half-open spans of time, named by the days of a zone or by instants."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING, Any, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import attrs
+
+from crmkit.errors import BadDefinition, Problem
+from crmkit.expr.build import Name, everything
+from crmkit.values import UTC, clean_instant
+
+if TYPE_CHECKING:
+    from crmkit.expr.nodes import Expr, Ref
+
+__all__ = ["Bound", "Bounds", "Period", "moment_of", "zone_of"]
+
+Bound: TypeAlias = dt.date | dt.datetime | str | None
+"""One end of a period: a day, its ISO spelling, an aware datetime, or `None` for no end."""
+Bounds: TypeAlias = tuple[Bound, Bound]
+"""Start and end of a period; the end is no part of it."""
+
+
+@attrs.frozen
+class Period:
+    """The time from `start` up to, and without, `end`.
+
+    Attributes:
+        start: the first instant of it; `None` for no beginning.
+        end: the first instant after it; `None` for no end.
+    """
+
+    start: dt.datetime | None = None
+    end: dt.datetime | None = None
+
+    @classmethod
+    def of(cls, bounds: Any, zone: str) -> Period:
+        """Return the period that a pair of bounds names; `None` names all time.
+
+        Args:
+            bounds: two of: a day, its ISO spelling, an aware datetime, `None`.
+            zone: whose days are meant.
+
+        Raises:
+            BadDefinition: they are no such pair, or the end does not come after the start.
+
+        >>> Period.of(("2026-01-01", "2026-04-01"), "Europe/Berlin").start.isoformat()
+        '2025-12-31T23:00:00+00:00'
+        """
+        if bounds is None:
+            return cls()
+        if not isinstance(bounds, tuple | list) or len(bounds) != 2:  # noqa: PLR2004 - a start and an end
+            raise BadDefinition(
+                "a period is a pair of a start and an end.", hint='Write ("2026-01-01", "2026-04-01"), for example.'
+            )
+        start, end = (_instant(bound, zone_of(zone)) for bound in bounds)
+        if start is not None and end is not None and start >= end:
+            raise BadDefinition(
+                f"a period ends after it starts, but {bounds[1]} does not come after {bounds[0]}.",
+                hint="The end is the first day that is no longer part of it.",
+            )
+        return cls(start, end)
+
+    def covers(self, at: dt.datetime) -> bool:
+        """Tell whether an instant lies within."""
+        return (self.start is None or at >= self.start) and (self.end is None or at < self.end)
+
+    def holds(self, ref: Ref) -> Expr:
+        """Return the expression that an instant field lies within."""
+        return _between(ref, self.start, self.end)
+
+    def holds_day(self, ref: Ref, zone: str) -> Expr:
+        """Return the expression that a day field lies within, by the days of a zone on which the ends lie."""
+        days = [None if bound is None else bound.astimezone(zone_of(zone)).date() for bound in (self.start, self.end)]
+        return _between(ref, *days)
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return the ends as text."""
+        return {
+            "start": None if self.start is None else self.start.isoformat(),
+            "end": None if self.end is None else self.end.isoformat(),
+        }
+
+
+def zone_of(zone: str) -> ZoneInfo:
+    """Return a time zone by its IANA name.
+
+    Raises:
+        BadDefinition: there is none of this name.
+    """
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise BadDefinition(f"{zone!r} is no time zone.", hint='Write an IANA name such as "Europe/Berlin".') from None
+
+
+def moment_of(value: Any, what: str) -> dt.datetime:
+    """Return an aware datetime as an instant.
+
+    Raises:
+        BadDefinition: it is something else.
+    """
+    try:
+        return clean_instant(value)
+    except Problem as problem:
+        raise BadDefinition(f"{what} {problem.message}", hint=problem.hint) from None
+
+
+def _instant(bound: Any, zone: ZoneInfo) -> dt.datetime | None:
+    if bound is None:
+        return None
+    if isinstance(bound, str):
+        try:
+            bound = dt.date.fromisoformat(bound)
+        except ValueError:
+            raise BadDefinition(f"{bound!r} is no day.", hint='Write it as "2026-01-31".') from None
+    if isinstance(bound, dt.date) and not isinstance(bound, dt.datetime):
+        try:
+            # A midnight that the clocks skip reads as the first instant after it, one that comes twice as its first.
+            return dt.datetime.combine(bound, dt.time(), zone).astimezone(UTC)
+        except OverflowError:
+            raise BadDefinition(f"{bound} lies too close to the end of the calendar.") from None
+    return moment_of(bound, "an end of a period")
+
+
+def _between(ref: Ref, start: Any, end: Any) -> Expr:
+    field = Name(*ref.path)
+    tests: list[Expr] = [everything] if start is None and end is None else []
+    if start is not None:
+        tests.append(field >= start)
+    if end is not None:
+        tests.append(field < end)
+    return reduce(and_, tests)

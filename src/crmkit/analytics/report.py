@@ -1,0 +1,157 @@
+"""Reports: plain frozen values, told as objects, rows, a table or JSON. How they look is for others to decide."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final, Generic, Protocol, TypeVar
+from uuid import UUID
+
+import attrs
+
+from crmkit.analytics.period import Period
+from crmkit.analytics.ratio import Ratio
+from crmkit.errors import NotFound, near
+from crmkit.repository.tally import MoneyBag
+from crmkit.values import Money
+
+__all__ = ["ALL", "BLANK", "Report", "Section", "label_of"]
+
+BLANK: Final = "(blank)"
+"""How a group without a value is shown; its key is `None`."""
+ALL: Final = "(all)"
+"""How the total over all groups is shown."""
+
+
+class Section(Protocol):
+    """What every group of a report offers."""
+
+    @property
+    def key(self) -> Any:
+        """The value that the records of the group share."""
+
+    @property
+    def label(self) -> str:
+        """The key, as it is shown."""
+
+    def cells(self) -> list[dict[str, Any]]:
+        """Return the group's figures as one or more rows with the same columns."""
+
+
+G_co = TypeVar("G_co", bound=Section, covariant=True)
+
+
+def label_of(key: Any) -> str:
+    """Return how a key is shown."""
+    return BLANK if key is None else str(key)
+
+
+@attrs.frozen(kw_only=True)
+class Report(Generic[G_co]):
+    """Figures by group, and over all groups.
+
+    `report["web"]` gives a group by its key, or by its label such as `"(blank)"`; iteration goes over the groups.
+
+    Attributes:
+        definition: what was computed, as a stable name and version.
+        groups: the groups, ordered by their keys; the total alone where nothing was asked to group by.
+        total: the figures over all groups.
+        by: what was grouped by, as a person writes it; blank for nothing.
+        as_of: the instant for which the figures hold.
+        zone: whose days are meant.
+        period: the time that was asked about.
+    """
+
+    definition: str
+    groups: tuple[G_co, ...]
+    total: G_co
+    by: str = ""
+    as_of: dt.datetime
+    zone: str = "UTC"
+    period: Period = Period()
+
+    def __getitem__(self, key: Any) -> G_co:
+        """Return a group.
+
+        Raises:
+            NotFound: there is none of this key or label.
+        """
+        for group in self.groups:
+            if group.key == key and (key is not None or self.by):
+                return group
+        for group in (*self.groups, self.total):
+            if group.label == key:
+                return group
+        raise NotFound(f"the report has no group {key!r}.", hint=near(str(key), [group.label for group in self.groups]))
+
+    def __iter__(self) -> Iterator[G_co]:
+        return iter(self.groups)
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return every row as a mapping from column to value, the total last; keys are labels."""
+        sections = (*self.groups, self.total) if self.by else (self.total,)
+        lead = self.by.removeprefix("f.") or "group"
+        return [{lead: section.label} | cells for section in sections for cells in section.cells()]
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return every row as plain values: each ratio with its parts, decimals as text, times of day in UTC."""
+        return [{name: _plain(value) for name, value in row.items()} for row in self.rows()]
+
+    def as_table(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Return a header and rows of single values: ratios as numbers, durations in days, amounts as text."""
+        rows = self.rows()
+        header = tuple(dict.fromkeys(name for row in rows for name in row))
+        return header, [tuple(_cell(row.get(name)) for name in header) for row in rows]
+
+    def to_json(self) -> str:
+        """Return the report as JSON, the same text for the same report."""
+        told = {
+            "definition": self.definition,
+            "by": self.by or None,
+            "as_of": self.as_of.isoformat(),
+            "zone": self.zone,
+            "period": self.period.to_dict(),
+            **self.facts(),
+            "rows": self.to_dicts(),
+        }
+        return json.dumps(told, ensure_ascii=False, indent=2)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what else tells how the report was made, as plain values."""
+        return {}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Ratio():
+            return {name: _plain(part) for name, part in value.to_dict().items()}
+        case Money():
+            return {"amount": str(value.amount), "currency": value.currency}
+        case Mapping():
+            items = value.values() if isinstance(value, MoneyBag) else None
+            return [_plain(item) for item in items] if items is not None else {k: _plain(v) for k, v in value.items()}
+        case Decimal() | UUID():
+            return str(value)
+        case dt.timedelta():
+            return round(value / dt.timedelta(days=1), 6)
+        case dt.date():
+            return value.isoformat()
+    return value
+
+
+def _cell(value: Any) -> Any:
+    match value:
+        case Ratio():
+            return value.value
+        case Money() | MoneyBag() | UUID():
+            return str(value)
+        case dt.timedelta():
+            return round(value / dt.timedelta(days=1), 6)
+        case Mapping():
+            return ", ".join(f"{name}: {_cell(part)}" for name, part in value.items())
+    return value

@@ -1,0 +1,121 @@
+"""What a pipeline must satisfy before anybody uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from crmkit.errors import BadDefinition, BadExpression, near
+from crmkit.expr.bind import Binder
+from crmkit.expr.nodes import Expr
+from crmkit.expr.resolve import SAMPLE, resolve
+from crmkit.lifecycle.rule import Place, Rule
+from crmkit.lifecycle.stage import Stage
+from crmkit.model.catalog import Catalog
+
+if TYPE_CHECKING:
+    from crmkit.model.schema import Relation, Schema
+
+__all__ = ["definition", "model"]
+
+
+def definition(
+    name: str, places: Mapping[str, Place], moves: tuple[Rule, ...], initial: str, stages: tuple[Stage, ...]
+) -> None:
+    """Refuse stages and rules that do not fit together.
+
+    Raises:
+        BadDefinition: a name is doubled or unknown, no stage is open, a rule allows nothing, a stage is out of reach.
+
+    """
+    where = f"pipeline {name!r}"
+    for number, stage in enumerate(stages):
+        if stage.name in {other.name for other in stages[:number]}:
+            raise BadDefinition(f"{where} has two stages called {stage.name!r}.", hint="Rename one of them.")
+        if stage.is_open and number and not stages[number - 1].is_open:
+            raise BadDefinition(
+                f"{where} has the open stage {stage.name!r} after {stages[number - 1].name!r}, which is closed.",
+                hint="List the open stages first.",
+            )
+    if not stages or not stages[0].is_open:
+        raise BadDefinition(f"{where} has no open stage.", hint='Add one without an outcome, as in Stage("new").')
+    for rule in moves:
+        for named in filter(None, (rule.source, rule.target)):
+            _known(f"{where}: {rule.text}", named, places)
+        if not any(rule.allows(a, b, len(places)) for a in places.values() for b in places.values() if a is not b):
+            raise BadDefinition(f"{where}: {rule.text} allows no move between these stages.", hint="Leave it out.")
+    _known(where, initial, places)
+    if not places[initial].stage.is_open:
+        raise BadDefinition(f"{where} begins at {initial!r}, which is closed.", hint="Begin at an open stage.")
+    _reached(where, places, moves, initial)
+
+
+def _known(where: str, name: str, places: Mapping[str, Place]) -> None:
+    if name not in places:
+        raise BadDefinition(f"{where} names the stage {name!r}, which is not there.", hint=near(name, places))
+
+
+def _reached(where: str, places: Mapping[str, Place], moves: tuple[Rule, ...], initial: str) -> None:
+    reached = {initial}
+    while True:
+        furthest = max(places[name].position for name in reached if places[name].stage.is_open)
+        further = {
+            name
+            for name, goal in places.items()
+            if any(rule.allows(places[start], goal, furthest) for rule in moves for start in reached if start != name)
+        }
+        if further <= reached:
+            break
+        reached |= further
+    lost = [name for name in places if name not in reached]
+    if lost:
+        raise BadDefinition(
+            f"{where}: no move leads from {initial!r} to {', '.join(map(repr, lost))}.",
+            hint=f"Add a rule such as into({lost[0]!r}), or leave the stage out.",
+        )
+
+
+# -- the model ---------------------------------------------------------------------------------------------------------
+
+
+class _Alone(Catalog):
+    """A catalog in which no model leads to another, as guards are about one record."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def relations(self, schema: Schema) -> Mapping[str, Relation]:
+        """Return no relation, whatever the model."""
+        del schema
+        return {}
+
+
+def model(name: str, stages: tuple[Stage, ...], moves: tuple[Rule, ...], schema: Schema) -> None:
+    """Refuse a model that a pipeline does not fit.
+
+    Raises:
+        BadDefinition: the model has no stages, lacks a required field, or cannot answer a guard.
+
+    """
+    where = f"pipeline {name!r}"
+    if not schema.staged:
+        raise BadDefinition(f"{where}: {schema.name} moves through no pipeline.", hint="Let its class inherit Staged.")
+    for stage in stages:
+        for field in stage.requires:
+            if field not in schema.fields:
+                raise BadDefinition(
+                    f"{where}: stage {stage.name!r} requires {field!r}, which {schema.name} has not.",
+                    hint=near(field, schema.fields),
+                )
+        _guard(f"{where}: stage {stage.name!r}", stage.guard, schema)
+    for rule in moves:
+        _guard(f"{where}: {rule.text}", rule.guard, schema)
+
+
+def _guard(where: str, guard: Expr | None, schema: Schema) -> None:
+    if guard is None:
+        return
+    try:
+        Binder(_Alone()).bind(schema, resolve(guard, SAMPLE))
+    except BadExpression as error:
+        raise BadDefinition(f"{where} has a guard that does not fit: {error.message}", hint=error.hint) from None

@@ -1,0 +1,400 @@
+"""Pipelines: the definition, what it allows, and the step from one stage to the next."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from functools import cached_property
+from typing import Any, Final
+
+import attrs
+
+from crmkit.errors import BadDefinition, BadExpression, BadRecord, MoveRefused, Problem, near
+from crmkit.expr.evaluate import evaluate
+from crmkit.expr.nodes import Expr
+from crmkit.expr.resolve import Facts
+from crmkit.expr.show import show
+from crmkit.lifecycle import check
+from crmkit.lifecycle.rule import Place, Rule
+from crmkit.lifecycle.stage import Stage, checked_name
+from crmkit.lifecycle.step import StagedRecord, Step, StepKind
+from crmkit.model.schema import Schema, schema_of
+from crmkit.values import NOT_YET, clean_instant
+
+__all__ = ["Pipeline"]
+
+_MILLISECOND: Final = dt.timedelta(milliseconds=1)
+_NO_ROLES: Final[AbstractSet[str]] = frozenset()
+
+
+@attrs.frozen(init=False)
+class Pipeline:
+    """Stages and the moves between them, as data. Two pipelines are equal when they say the same.
+
+    Open stages come first and have the positions 1, 2, 3 and so on; the stages that close a record follow. A move is
+    allowed when a rule covers it, the actor has the rule's role, and the rule's guard, the stage's guard and the
+    stage's required fields are satisfied.
+
+    Args:
+        name: what records hold; stable, at most 80 characters.
+        model: the model whose records move through it. With the class, fields and guards are checked at once; with its
+            name alone, when the pipeline is registered.
+        stages: in order, the open ones first.
+        moves: the rules: `forward()`, `back()`, `into()`, `reopen()`, `move()`.
+        initial: where records enter; the first stage by default.
+
+    Raises:
+        BadDefinition: the stages and rules do not fit together, or do not fit the model.
+
+    >>> from crmkit.lifecycle.rule import back, forward, into
+    >>> pipeline = Pipeline(
+    ...     "trial", "opportunity",
+    ...     stages=[Stage("talk", 20), Stage("offer", 60), Stage("won", outcome="won"), Stage("lost", outcome="lost")],
+    ...     moves=[forward(), back(1), into("lost")],
+    ... )
+    >>> pipeline.initial, pipeline.position("won")
+    ('talk', 3)
+
+    """
+
+    name: str
+    entity: str
+    stages: tuple[Stage, ...]
+    moves: tuple[Rule, ...]
+    initial: str
+
+    def __init__(
+        self,
+        name: str,
+        model: type[Any] | str,
+        *,
+        stages: Iterable[Stage],
+        moves: Iterable[Rule],
+        initial: str | None = None,
+    ) -> None:
+        schema = None if isinstance(model, str) else schema_of(model)
+        listed = tuple(stages)
+        self.__attrs_init__(
+            name=checked_name("a pipeline", name),
+            entity=schema.name if schema is not None else checked_name("a model", model),
+            stages=listed,
+            moves=tuple(moves),
+            initial=next((stage.name for stage in listed if stage.is_open), "") if initial is None else initial,
+        )
+        check.definition(self.name, self.places, self.moves, self.initial, listed)
+        if schema is not None:
+            self.check(schema)
+
+    def check(self, schema: Schema) -> None:
+        """Refuse a model that lacks what the pipeline needs.
+
+        Raises:
+            BadDefinition: the model is another one or has no stages, or a required field or a guard does not fit it.
+
+        """
+        if schema.name != self.entity:
+            raise BadDefinition(f"pipeline {self.name!r} is one for {self.entity}, not for {schema.name}.")
+        check.model(self.name, self.stages, self.moves, schema)
+
+    @cached_property
+    def places(self) -> Mapping[str, Place]:
+        """The stages by name, each with its position."""
+        last_open = sum(stage.is_open for stage in self.stages)
+        return {stage.name: Place(stage, number, last_open) for number, stage in enumerate(self.stages, 1)}
+
+    def stage(self, name: str) -> Stage:
+        """Return a stage by name.
+
+        Raises:
+            BadDefinition: there is none; the message suggests one.
+
+        """
+        return self._place(name).stage
+
+    def position(self, name: str) -> int:
+        """Return the position of a stage, from 1.
+
+        Raises:
+            BadDefinition: there is no such stage.
+
+        """
+        return self._place(name).position
+
+    def probability(self, record: StagedRecord) -> int:
+        """Return the chance to win a record, in per cent: its own if it has one, or else that of its stage.
+
+        What is won is sure and what is lost is not to be had, whatever the record says.
+        """
+        stage = self.stage(record.stage)
+        own = getattr(record, "probability", None)
+        return stage.probability if own is None or stage.outcome in {"won", "lost"} else int(own)
+
+    # -- moves ---------------------------------------------------------------------------------------------------------
+
+    def why_not(
+        self,
+        record: StagedRecord,
+        target: str,
+        *,
+        at: dt.datetime,
+        roles: AbstractSet[str] = _NO_ROLES,
+        facts: Facts | None = None,
+    ) -> tuple[str, ...]:
+        """Return every reason why a record may not move to a stage now; none if it may.
+
+        Args:
+            record: as it stands, with the fields already filled in that the move requires.
+            target: the stage's name.
+            at: when it is to move.
+            roles: the actor's roles.
+            facts: what `me` and `today()` in guards stand for; by default `at`, in UTC, where nobody asks.
+
+        """
+        unknown = self._misplaced(record) or self._unknown(target)
+        if unknown:
+            return (unknown,)
+        if target == record.stage:
+            return (f"It is in {target!r} already.",)
+        facts = Facts(self._instant(at), zone, me)
+        source, goal = self.places[record.stage], self.places[target]
+        rules = [rule for rule in self.moves if rule.allows(source, goal, record.stage_reached)]
+        return (
+            *_too_early(record, facts.now),
+            *self._ruled(rules, record, target, roles, facts),
+            *_unmet(goal, record, facts),
+        )
+
+    def allowed(
+        self,
+        record: StagedRecord,
+        *,
+        at: dt.datetime,
+        roles: AbstractSet[str] = _NO_ROLES,
+        facts: Facts | None = None,
+    ) -> tuple[str, ...]:
+        """Return the stages to which a record may move now, in order; see `why_not`."""
+        return tuple(name for name in self.places if not self.why_not(record, name, at=at, roles=roles, facts=facts))
+
+    def step(
+        self,
+        record: StagedRecord,
+        target: str,
+        *,
+        at: dt.datetime,
+        roles: AbstractSet[str] = _NO_ROLES,
+        facts: Facts | None = None,
+    ) -> Step:
+        """Return the step that moves a record to a stage; see `why_not`.
+
+        Raises:
+            MoveRefused: it may not; the error lists every reason.
+
+        """
+        reasons = self.why_not(record, target, at=at, roles=roles, facts=facts)
+        if reasons:
+            raise MoveRefused(record.stage, target, reasons)
+        return self.recorded(record, target, at=at)
+
+    def enter(
+        self,
+        record: StagedRecord,
+        stage: str | None = None,
+        *,
+        at: dt.datetime,
+        facts: Facts | None = None,
+    ) -> Step:
+        """Return the step by which a new record enters: at a stage, or where the record says, or at the beginning.
+
+        No rule is asked, as there is no stage to come from; what the stage itself demands must be satisfied.
+
+        Raises:
+            MoveRefused: there is no such stage, or it demands what the record lacks.
+
+        """
+        return self._entered(record, stage or record.stage or self.initial, "enter", self._instant(at), facts)
+
+    def transfer(
+        self,
+        record: StagedRecord,
+        stage: str | None = None,
+        *,
+        at: dt.datetime,
+        facts: Facts | None = None,
+    ) -> Step:
+        """Return the step by which a record comes from another pipeline, or from another version of this one.
+
+        Args:
+            record: as it stands in the pipeline that it leaves.
+            stage: where it goes on; by default the stage of the same name.
+            at: when it moves.
+            facts: what `me` and `today()` in guards stand for; by default `at`, in UTC, where nobody asks.
+
+        Raises:
+            MoveRefused: there is no such stage here, or it demands what the record lacks.
+
+        """
+        now = self._instant(at)
+        early = _too_early(record, now)
+        if early:
+            raise MoveRefused(record.stage, stage or record.stage, early)
+        return self._entered(record, stage or record.stage, "transfer", now, facts)
+
+    def recorded(self, record: StagedRecord, target: str, *, at: dt.datetime) -> Step:
+        """Return the step of a move that has happened elsewhere, as an import tells it: nobody asks whether it may.
+
+        A record whose stage is blank enters.
+
+        Raises:
+            MoveRefused: there is no such stage, the record is in none of this pipeline, or it entered its stage later.
+
+        """
+        now = self._instant(at)
+        unknown = self._unknown(target) or (record.stage and self._misplaced(record))
+        reasons = (unknown,) if unknown else _too_early(record, now) if record.stage else ()
+        if reasons:
+            raise MoveRefused(record.stage, target, reasons)
+        source = self.places.get(record.stage)
+        return self._made(record, self.places[target], _kind(source, self.places[target]), now)
+
+    # -- as data -------------------------------------------------------------------------------------------------------
+
+    def to_json(self) -> str:
+        """Return the definition as canonical JSON; equal pipelines have equal texts."""
+        from crmkit.lifecycle import wire
+
+        return wire.to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Pipeline:
+        """Return the pipeline that a JSON text defines.
+
+        Raises:
+            BadDefinition: the text is malformed, of another version, or defines no sound pipeline.
+
+        """
+        from crmkit.lifecycle import wire
+
+        return wire.from_json(text)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 digest of the canonical JSON, in hexadecimal: equal for equal pipelines."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def mermaid(self) -> str:
+        """Return the pipeline as a Mermaid state diagram."""
+        from crmkit.lifecycle import drawing
+
+        return drawing.mermaid(self)
+
+    def table(self) -> str:
+        """Return the stages as a table in Markdown."""
+        from crmkit.lifecycle import drawing
+
+        return drawing.table(self)
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def _place(self, name: str) -> Place:
+        unknown = self._unknown(name)
+        if unknown:
+            raise BadDefinition(f"pipeline {self.name!r}: {unknown}")
+        return self.places[name]
+
+    def _unknown(self, name: str) -> str:
+        return "" if name in self.places else f"There is no stage {name!r}. {near(name, self.places)}"
+
+    def _misplaced(self, record: StagedRecord) -> str:
+        if not record.stage:
+            return "The record has not entered a pipeline yet."
+        if record.pipeline not in {"", self.name}:
+            return f"The record is in the pipeline {record.pipeline!r}, not in {self.name!r}; transfer it first."
+        if record.stage not in self.places:
+            return f"The record is in {record.stage!r}, which is no stage of {self.name!r}; transfer it first."
+        return ""
+
+    def _instant(self, at: dt.datetime) -> dt.datetime:
+        try:
+            return clean_instant(at)
+        except Problem as problem:
+            raise BadRecord(self.entity, [problem.at("at")]) from None
+
+    def _ruled(
+        self, rules: list[Rule], record: StagedRecord, target: str, roles: AbstractSet[str], facts: Facts
+    ) -> tuple[str, ...]:
+        if not rules:
+            source = self.places[record.stage]
+            ways = [
+                name
+                for name, place in self.places.items()
+                if name != record.stage and any(rule.allows(source, place, record.stage_reached) for rule in self.moves)
+            ]
+            rest = f"From there it may go to: {', '.join(ways)}." if ways else "No rule leads on from there."
+            return (f"No rule leads from {record.stage!r} to {target!r}. {rest}",)
+        refusals = [_refusals(rule, record, roles, facts) for rule in rules]
+        return () if () in refusals else tuple(dict.fromkeys(reason for each in refusals for reason in each))
+
+    def _entered(self, record: StagedRecord, target: str, kind: StepKind, at: dt.datetime, facts: Facts | None) -> Step:
+        unknown = self._unknown(target)
+        reasons = (unknown,) if unknown else _unmet(self.places[target], record, facts or Facts(at))
+        if reasons:
+            raise MoveRefused(record.stage if kind == "transfer" else "", target, reasons)
+        return self._made(record, self.places[target], kind, at)
+
+    def _made(self, record: StagedRecord, goal: Place, kind: StepKind, at: dt.datetime) -> Step:
+        entering = kind == "enter"
+        before = 0 if entering else record.stage_reached
+        # Positions in another pipeline mean nothing here; of a closed record no more is known than that it is past them.
+        if kind == "transfer":
+            before = 0 if goal.stage.is_open else min(before, goal.last_open)
+        stays_closed = kind == "transfer" and record.outcome == goal.stage.outcome and record.closed_at is not None
+        closed_at = record.closed_at if stays_closed else at
+        return Step(
+            pipeline=self.name,
+            from_stage="" if entering else record.stage,
+            to_stage=goal.stage.name,
+            kind=kind,
+            position=goal.position,
+            outcome=goal.stage.outcome,
+            at=at,
+            stage_reached=max(before, goal.position) if goal.stage.is_open else before,
+            closed_at=None if goal.stage.is_open else closed_at,
+            spent=None if entering or record.stage_since == NOT_YET else (at - record.stage_since) // _MILLISECOND,
+        )
+
+
+def _kind(source: Place | None, goal: Place) -> StepKind:
+    if source is None:
+        return "enter"
+    if not goal.stage.is_open:
+        return "close"
+    if not source.stage.is_open:
+        return "reopen"
+    return "forward" if goal.position > source.position else "back"
+
+
+def _too_early(record: StagedRecord, at: dt.datetime) -> tuple[str, ...]:
+    if at >= record.stage_since:
+        return ()
+    return (f"It entered {record.stage!r} at {record.stage_since.isoformat()}, which is after {at.isoformat()}.",)
+
+
+def _refusals(rule: Rule, record: StagedRecord, roles: AbstractSet[str], facts: Facts) -> tuple[str, ...]:
+    role = (f"It takes the role {rule.role!r}.",) if rule.role and rule.role not in roles else ()
+    return (*role, *_guarded(rule.guard, record, facts, "The move demands"))
+
+
+def _unmet(goal: Place, record: StagedRecord, facts: Facts) -> tuple[str, ...]:
+    lacking = [field for field in goal.stage.requires if getattr(record, field, None) in (None, "", ())]
+    needs = (f"{goal.stage.name!r} requires {' and '.join(lacking)}.",) if lacking else ()
+    return (*needs, *_guarded(goal.stage.guard, record, facts, f"{goal.stage.name!r} demands"))
+
+
+def _guarded(guard: Expr | None, record: StagedRecord, facts: Facts, who: str) -> tuple[str, ...]:
+    try:
+        if guard is None or evaluate(guard, record, facts=facts):
+            return ()
+    except BadExpression as error:
+        return (f"{who} {show(guard)}, which cannot be read: {error}",) if guard is not None else ()
+    return (f"{who} {show(guard)}.",)

@@ -1,0 +1,83 @@
+"""Steps: what a repository must write when a record moves."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Literal, Protocol
+
+import attrs
+
+from crmkit.lifecycle.stage import Outcome
+
+__all__ = ["StagedRecord", "Step", "StepKind"]
+
+StepKind = Literal["enter", "forward", "back", "close", "reopen", "transfer"]
+
+
+class StagedRecord(Protocol):
+    """A record that moves through a pipeline.
+
+    Attributes:
+        pipeline: the pipeline's name; blank for the default one of its model.
+        stage: the stage it is in; blank before it enters a pipeline.
+        stage_since: when it entered that stage.
+        stage_reached: the greatest position of an open stage that it ever entered, counted from 1.
+        outcome: what its stage means.
+        closed_at: when it entered the closing stage it is in.
+
+    """
+
+    @property
+    def pipeline(self) -> str: ...  # noqa: D102 - described above, as are those below
+    @property
+    def stage(self) -> str: ...  # noqa: D102 - as above
+    @property
+    def stage_since(self) -> dt.datetime: ...  # noqa: D102 - as above
+    @property
+    def stage_reached(self) -> int: ...  # noqa: D102 - as above
+    @property
+    def outcome(self) -> str: ...  # noqa: D102 - as above
+    @property
+    def closed_at(self) -> dt.datetime | None: ...  # noqa: D102 - as above
+
+
+@attrs.frozen
+class Step:
+    """One move, as the record and its history must hold it.
+
+    Attributes:
+        pipeline: the pipeline after the move.
+        from_stage: the stage that is left; blank on entering.
+        to_stage: the stage that is entered.
+        kind: which way it goes; a transfer leads into another pipeline or version.
+        position: the place of the stage that is entered, from 1.
+        outcome: what that stage means.
+        at: when.
+        stage_reached: the greatest position of an open stage entered so far.
+        closed_at: when the record was closed; `None` if it is open.
+        spent: how long it was in the stage that it leaves, in milliseconds; `None` on entering.
+
+    """
+
+    pipeline: str
+    from_stage: str
+    to_stage: str
+    kind: StepKind
+    position: int
+    outcome: Outcome
+    at: dt.datetime
+    stage_reached: int
+    closed_at: dt.datetime | None
+    spent: int | None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The fields of the record that change, with their new values; which version it is, is not known here."""
+        return {
+            "pipeline": self.pipeline,
+            "stage": self.to_stage,
+            "stage_since": self.at,
+            "stage_reached": self.stage_reached,
+            "outcome": self.outcome,
+            "closed_at": self.closed_at,
+        }

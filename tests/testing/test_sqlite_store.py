@@ -1,0 +1,25 @@
+"""The SQL stores on SQLite pass the suite."""
+
+import pytest
+
+from crmkit.storage.spi import Store
+from crmkit.storage.sql.store import open_async_sql, open_sql
+from crmkit.testing import StoreSuite
+
+
+class TestSqliteStore(StoreSuite):
+    @pytest.fixture(autouse=True)
+    def _file(self, sqlite_url):
+        self.url = sqlite_url
+
+    async def make_store(self) -> Store:
+        return open_sql(self.url)
+
+
+class TestAsyncSqliteStore(StoreSuite):
+    @pytest.fixture(autouse=True)
+    def _file(self, sqlite_url):
+        self.url = sqlite_url
+
+    async def make_store(self) -> Store:
+        return open_async_sql(self.url)
