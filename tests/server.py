@@ -59,8 +59,9 @@ def running() -> Iterator[Server]:
     command: list[str | Path] = [
         *("sh", "-c", KEEPER, "sh", folder, executable(), "--replSet", "rs0", "--dbpath", folder, "--logpath", log),
         *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket", "--oplogSize", "64"),
-        # Small: each test worker has a server, and by default the journal alone takes 300 MB.
-        *("--wiredTigerCacheSizeGB", "0.25", "--wiredTigerEngineConfigString", "log=(file_max=8MB,prealloc=false)"),
+        # A small journal, as each test worker has a server, and by default that alone takes 300 MB. What a transaction
+        # writes stays in the cache until it commits, and may fill a fifth of it; the cache takes no more than is used.
+        *("--wiredTigerCacheSizeGB", "1", "--wiredTigerEngineConfigString", "log=(file_max=8MB,prealloc=false)"),
     ]
     # A session of its own: Ctrl-C then reaches the tests alone, and they stop the server in good order.
     keeper = subprocess.Popen(

@@ -2,9 +2,12 @@
 
 ```text
 CrmError
-├── BadDefinition       a model, relation, pipeline, segment or mapping was declared wrongly
+├── BadDefinition       a model, relation, pipeline or segment was declared wrongly
+│   └── BadMapping      the mapping of an import does not fit the models or the files; lists every problem
+├── BadFile             a file cannot be read the way its mapping says
 ├── BadExpression       an expression cannot be bound to its model
 ├── BadRecord           a record holds values that its model refuses; lists every problem
+├── Problem             one thing that is wrong with one value
 ├── Refused             a well-formed request that the rules say no to
 │   ├── NotAllowed      the actor may not do this
 │   ├── MoveRefused     the pipeline does not allow this move
@@ -23,7 +26,7 @@ Messages never hold secrets, nor values of records that the caller did not suppl
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BadDefinition",
     "BadExpression",
+    "BadFile",
+    "BadMapping",
     "BadRecord",
     "Busy",
     "CrmError",
@@ -58,7 +63,7 @@ class CrmError(Exception):
 
     """
 
-    code: ClassVar[str] = "error"
+    code: str = "error"
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         self.message = message
@@ -78,44 +83,33 @@ class BadExpression(CrmError):
     code = "bad_expression"
 
 
-class Problem(Exception):
-    """One thing that is wrong with one field of a record.
+class Problem(CrmError):
+    """One thing that is wrong with one value: raised by `Money`, and listed by `BadRecord`.
 
     Attributes:
-        field: the field's name; empty until the record that holds the value is known.
+        field: the field's name; empty where the value belongs to no record.
         code: a stable word such as `too_long` or `naive_datetime`.
         message: the fact, in words.
         hint: the way out, or an empty string.
-
     """
 
     def __init__(self, code: str, message: str, *, hint: str = "", field: str = "") -> None:
+        super().__init__(f"{field}: {message}" if field else message, hint=hint)
         self.code = code
         self.message = message
-        self.hint = hint
         self.field = field
-        super().__init__(code, message)
 
     def at(self, field: str) -> Problem:
         """Return the same problem, placed at `field`."""
         return Problem(self.code, self.message, hint=self.hint, field=field)
 
-    def __str__(self) -> str:
-        """Return the problem as one line."""
-        place = f"{self.field}: " if self.field else ""
-        return f"{place}{self.message} {self.hint}".rstrip()
-
     def __eq__(self, other: object) -> bool:
         """Two problems are equal when they say the same of the same field."""
-        return isinstance(other, Problem) and (self.field, self.code, str(self)) == (
-            other.field,
-            other.code,
-            str(other),
-        )
+        return isinstance(other, Problem) and (self.code, str(self)) == (other.code, str(other))
 
     def __hash__(self) -> int:
         """Agree with equality."""
-        return hash((self.field, self.code, str(self)))
+        return hash((self.code, str(self)))
 
 
 class BadRecord(CrmError):
@@ -134,6 +128,38 @@ class BadRecord(CrmError):
         self.problems = tuple(problems)
         lines = "; ".join(str(problem) for problem in self.problems)
         super().__init__(f"{entity} refused: {lines}")
+
+
+class BadMapping(BadDefinition):
+    """The mapping of an import does not fit the models or the files; nothing was read or written.
+
+    Attributes:
+        problems: everything that is wrong; the `field` of each is a place such as `file[2].fields.owner_id`, in which
+            files are counted from 1.
+    """
+
+    code = "bad_mapping"
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+class BadFile(CrmError):
+    """A file cannot be read the way its mapping says.
+
+    Attributes:
+        file: its name, as the mapping gives it.
+        record: the record at which reading stopped, the header being 1; 0 if no record was reached.
+    """
+
+    code = "bad_file"
+
+    def __init__(self, file: str, message: str, *, record: int = 0, hint: str = "") -> None:
+        self.file = file
+        self.record = record
+        place = f"{file}, record {record}" if record else file
+        super().__init__(f"{place}: {message}", hint=hint)
 
 
 class Refused(CrmError):

@@ -10,7 +10,7 @@ import datetime as dt
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID, SafeUUID
 
 from crmkit.currency import MINOR_DIGITS
@@ -216,21 +216,14 @@ class Money:
     _units: int
     _currency: str
 
-    def __new__(cls, amount: Decimal | int | str, currency: str) -> Self:
+    def __new__(cls, amount: Decimal | int | str, currency: str) -> Money:  # noqa: PYI034 - there are no subclasses
         """Check and make the value."""
         if not isinstance(currency, str) or currency not in MINOR_DIGITS:
             code = currency if isinstance(currency, str) and len(currency) <= 8 else type(currency).__name__  # noqa: PLR2004 - long text is not echoed
             raise Problem(
                 "unknown_currency", f"{code!r} is no ISO 4217 currency code.", hint=near(str(code), MINOR_DIGITS)
             )
-        return cls._of(scaled(amount, MONEY_SCALE), currency)
-
-    @classmethod
-    def _of(cls, units: int, currency: str) -> Self:
-        self = object.__new__(cls)
-        object.__setattr__(self, "_units", units)
-        object.__setattr__(self, "_currency", currency)
-        return self
+        return money_of(scaled(amount, MONEY_SCALE), currency)
 
     @property
     def amount(self) -> Decimal:
@@ -302,13 +295,27 @@ class Money:
         return self._units >= self._same(other)
 
 
+class _OpenMoney(Money):
+    """Money before it is closed; of the same layout, so that one can become the other."""
+
+    __slots__ = ()
+    __setattr__ = object.__setattr__
+
+
+_new = object.__new__
+
+
 def money_of(units: int, currency: str) -> Money:
     """Return the money that a store holds as `units` of 0.0001 and a currency; nothing is checked.
 
     >>> money_of(125_000, "EUR")
     Money('12.50', 'EUR')
     """
-    return Money._of(units, currency)  # noqa: SLF001 - the unchecked door is for stores, not part of the class's face
+    made = _new(_OpenMoney)
+    made._units = units  # noqa: SLF001 - the unchecked door is for stores, not part of the class's face
+    made._currency = currency  # noqa: SLF001 - as above
+    made.__class__ = Money
+    return made
 
 
 def _checked(units: int, currency: str) -> Money:

@@ -5,13 +5,6 @@ from __future__ import annotations
 from crmkit.lifecycle.pipeline import Pipeline
 from crmkit.lifecycle.rule import Rule, back, forward, into, move, reopen
 from crmkit.lifecycle.stage import Stage
-from crmkit.lifecycle.step import StagedRecord, Step
-
-__all__ = ["Pipeline", "Rule", "Stage", "StagedRecord", "Step", "back", "forward", "into", "move", "reopen"]
-
-from crmkit.lifecycle.pipeline import Pipeline
-from crmkit.lifecycle.rule import Rule, back, forward, into, move, reopen
-from crmkit.lifecycle.stage import Stage
 from crmkit.lifecycle.step import StagedRecord, Step, StepKind
 
 __all__ = ["Pipeline", "Rule", "Stage", "StagedRecord", "Step", "StepKind", "back", "forward", "into", "move", "reopen"]

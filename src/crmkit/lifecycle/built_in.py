@@ -8,7 +8,7 @@ from crmkit.lifecycle.pipeline import Pipeline
 from crmkit.lifecycle.rule import back, forward, into, move, reopen
 from crmkit.lifecycle.stage import Stage
 
-__all__ = ["BUILT_IN_PIPELINES", "CAMPAIGN", "LEAD", "OPPORTUNITY", "TICKET"]
+__all__ = ["BUILT_IN", "CAMPAIGN", "LEAD", "OPPORTUNITY", "TICKET"]
 
 OPPORTUNITY: Final = Pipeline(
     "opportunity",
@@ -66,5 +66,5 @@ CAMPAIGN: Final = Pipeline(
 )
 """A campaign: planned, active, completed; cancelled at any time, and taken up again from the plan."""
 
-BUILT_IN_PIPELINES: Final = (OPPORTUNITY, LEAD, TICKET, CAMPAIGN)
+BUILT_IN: Final = (OPPORTUNITY, LEAD, TICKET, CAMPAIGN)
 """Every pipeline that comes with crmkit, each named after its model."""

@@ -20,7 +20,7 @@ __all__ = ["definition", "model"]
 
 
 def definition(
-    name: str, places: Mapping[str, Place], moves: tuple[Rule, ...], initial: str, stages: tuple[Stage, ...]
+    name: str, stages: tuple[Stage, ...], places: Mapping[str, Place], moves: tuple[Rule, ...], initial: str
 ) -> None:
     """Refuse stages and rules that do not fit together.
 

@@ -11,17 +11,14 @@ from typing import Any, Final
 
 import attrs
 
-from crmkit.errors import BadDefinition, BadExpression, BadRecord, MoveRefused, Problem, near
-from crmkit.expr.evaluate import evaluate
-from crmkit.expr.nodes import Expr
-from crmkit.expr.resolve import Facts
-from crmkit.expr.show import show
-from crmkit.lifecycle import check
+from crmkit.errors import BadDefinition, BadRecord, MoveRefused, Problem, near
+from crmkit.expr.resolve import Asker, Facts
+from crmkit.lifecycle import check, reason
 from crmkit.lifecycle.rule import Place, Rule
 from crmkit.lifecycle.stage import Stage, checked_name
 from crmkit.lifecycle.step import StagedRecord, Step, StepKind
 from crmkit.model.schema import Schema, schema_of
-from crmkit.values import NOT_YET, clean_instant
+from crmkit.values import NOT_YET, UTC, clean_instant
 
 __all__ = ["Pipeline"]
 
@@ -76,14 +73,14 @@ class Pipeline:
     ) -> None:
         schema = None if isinstance(model, str) else schema_of(model)
         listed = tuple(stages)
-        self.__attrs_init__(
-            name=checked_name("a pipeline", name),
-            entity=schema.name if schema is not None else checked_name("a model", model),
-            stages=listed,
-            moves=tuple(moves),
-            initial=next((stage.name for stage in listed if stage.is_open), "") if initial is None else initial,
-        )
-        check.definition(self.name, self.places, self.moves, self.initial, listed)
+        first = next((stage.name for stage in listed if stage.is_open), "")
+        write = object.__setattr__
+        write(self, "name", checked_name("a pipeline", name))
+        write(self, "entity", schema.name if schema is not None else checked_name("a model", model))
+        write(self, "stages", listed)
+        write(self, "moves", tuple(moves))
+        write(self, "initial", first if initial is None else initial)
+        check.definition(self.name, self.stages, self.places, self.moves, self.initial)
         if schema is not None:
             self.check(schema)
 
@@ -140,7 +137,8 @@ class Pipeline:
         *,
         at: dt.datetime,
         roles: AbstractSet[str] = _NO_ROLES,
-        facts: Facts | None = None,
+        me: Asker | None = None,
+        zone: dt.tzinfo = UTC,
     ) -> tuple[str, ...]:
         """Return every reason why a record may not move to a stage now; none if it may.
 
@@ -149,7 +147,8 @@ class Pipeline:
             target: the stage's name.
             at: when it is to move.
             roles: the actor's roles.
-            facts: what `me` and `today()` in guards stand for; by default `at`, in UTC, where nobody asks.
+            me: the actor, for guards that name `me`.
+            zone: in which guards mean `today()`.
 
         """
         unknown = self._misplaced(record) or self._unknown(target)
@@ -161,9 +160,9 @@ class Pipeline:
         source, goal = self.places[record.stage], self.places[target]
         rules = [rule for rule in self.moves if rule.allows(source, goal, record.stage_reached)]
         return (
-            *_too_early(record, facts.now),
+            *reason.too_early(record, facts.now),
             *self._ruled(rules, record, target, roles, facts),
-            *_unmet(goal, record, facts),
+            *reason.of_stage(goal, record, facts),
         )
 
     def allowed(
@@ -172,10 +171,13 @@ class Pipeline:
         *,
         at: dt.datetime,
         roles: AbstractSet[str] = _NO_ROLES,
-        facts: Facts | None = None,
+        me: Asker | None = None,
+        zone: dt.tzinfo = UTC,
     ) -> tuple[str, ...]:
         """Return the stages to which a record may move now, in order; see `why_not`."""
-        return tuple(name for name in self.places if not self.why_not(record, name, at=at, roles=roles, facts=facts))
+        return tuple(
+            name for name in self.places if not self.why_not(record, name, at=at, roles=roles, me=me, zone=zone)
+        )
 
     def step(
         self,
@@ -184,7 +186,8 @@ class Pipeline:
         *,
         at: dt.datetime,
         roles: AbstractSet[str] = _NO_ROLES,
-        facts: Facts | None = None,
+        me: Asker | None = None,
+        zone: dt.tzinfo = UTC,
     ) -> Step:
         """Return the step that moves a record to a stage; see `why_not`.
 
@@ -192,7 +195,7 @@ class Pipeline:
             MoveRefused: it may not; the error lists every reason.
 
         """
-        reasons = self.why_not(record, target, at=at, roles=roles, facts=facts)
+        reasons = self.why_not(record, target, at=at, roles=roles, me=me, zone=zone)
         if reasons:
             raise MoveRefused(record.stage, target, reasons)
         return self.recorded(record, target, at=at)
@@ -203,7 +206,8 @@ class Pipeline:
         stage: str | None = None,
         *,
         at: dt.datetime,
-        facts: Facts | None = None,
+        me: Asker | None = None,
+        zone: dt.tzinfo = UTC,
     ) -> Step:
         """Return the step by which a new record enters: at a stage, or where the record says, or at the beginning.
 
@@ -213,7 +217,7 @@ class Pipeline:
             MoveRefused: there is no such stage, or it demands what the record lacks.
 
         """
-        return self._entered(record, stage or record.stage or self.initial, "enter", self._instant(at), facts)
+        return self._entered(record, stage or record.stage or self.initial, "enter", Facts(self._instant(at), zone, me))
 
     def transfer(
         self,
@@ -221,7 +225,8 @@ class Pipeline:
         stage: str | None = None,
         *,
         at: dt.datetime,
-        facts: Facts | None = None,
+        me: Asker | None = None,
+        zone: dt.tzinfo = UTC,
     ) -> Step:
         """Return the step by which a record comes from another pipeline, or from another version of this one.
 
@@ -229,17 +234,18 @@ class Pipeline:
             record: as it stands in the pipeline that it leaves.
             stage: where it goes on; by default the stage of the same name.
             at: when it moves.
-            facts: what `me` and `today()` in guards stand for; by default `at`, in UTC, where nobody asks.
+            me: the actor, for guards that name `me`.
+            zone: in which guards mean `today()`.
 
         Raises:
             MoveRefused: there is no such stage here, or it demands what the record lacks.
 
         """
-        now = self._instant(at)
-        early = _too_early(record, now)
+        facts = Facts(self._instant(at), zone, me)
+        early = reason.too_early(record, facts.now)
         if early:
             raise MoveRefused(record.stage, stage or record.stage, early)
-        return self._entered(record, stage or record.stage, "transfer", now, facts)
+        return self._entered(record, stage or record.stage, "transfer", facts)
 
     def recorded(self, record: StagedRecord, target: str, *, at: dt.datetime) -> Step:
         """Return the step of a move that has happened elsewhere, as an import tells it: nobody asks whether it may.
@@ -252,7 +258,7 @@ class Pipeline:
         """
         now = self._instant(at)
         unknown = self._unknown(target) or (record.stage and self._misplaced(record))
-        reasons = (unknown,) if unknown else _too_early(record, now) if record.stage else ()
+        reasons = (unknown,) if unknown else reason.too_early(record, now) if record.stage else ()
         if reasons:
             raise MoveRefused(record.stage, target, reasons)
         source = self.places.get(record.stage)
@@ -332,20 +338,20 @@ class Pipeline:
             ]
             rest = f"From there it may go to: {', '.join(ways)}." if ways else "No rule leads on from there."
             return (f"No rule leads from {record.stage!r} to {target!r}. {rest}",)
-        refusals = [_refusals(rule, record, roles, facts) for rule in rules]
-        return () if () in refusals else tuple(dict.fromkeys(reason for each in refusals for reason in each))
+        refusals = [reason.of_rule(rule, record, roles, facts) for rule in rules]
+        return () if () in refusals else tuple(dict.fromkeys(one for each in refusals for one in each))
 
-    def _entered(self, record: StagedRecord, target: str, kind: StepKind, at: dt.datetime, facts: Facts | None) -> Step:
+    def _entered(self, record: StagedRecord, target: str, kind: StepKind, facts: Facts) -> Step:
         unknown = self._unknown(target)
-        reasons = (unknown,) if unknown else _unmet(self.places[target], record, facts or Facts(at))
+        reasons = (unknown,) if unknown else reason.of_stage(self.places[target], record, facts)
         if reasons:
             raise MoveRefused(record.stage if kind == "transfer" else "", target, reasons)
-        return self._made(record, self.places[target], kind, at)
+        return self._made(record, self.places[target], kind, facts.now)
 
     def _made(self, record: StagedRecord, goal: Place, kind: StepKind, at: dt.datetime) -> Step:
         entering = kind == "enter"
         before = 0 if entering else record.stage_reached
-        # Positions in another pipeline mean nothing here; of a closed record no more is known than that it is past them.
+        # Positions in another pipeline mean nothing here; a closed record may keep how far it came, if that far exists.
         if kind == "transfer":
             before = 0 if goal.stage.is_open else min(before, goal.last_open)
         stays_closed = kind == "transfer" and record.outcome == goal.stage.outcome and record.closed_at is not None
@@ -372,29 +378,3 @@ def _kind(source: Place | None, goal: Place) -> StepKind:
     if not source.stage.is_open:
         return "reopen"
     return "forward" if goal.position > source.position else "back"
-
-
-def _too_early(record: StagedRecord, at: dt.datetime) -> tuple[str, ...]:
-    if at >= record.stage_since:
-        return ()
-    return (f"It entered {record.stage!r} at {record.stage_since.isoformat()}, which is after {at.isoformat()}.",)
-
-
-def _refusals(rule: Rule, record: StagedRecord, roles: AbstractSet[str], facts: Facts) -> tuple[str, ...]:
-    role = (f"It takes the role {rule.role!r}.",) if rule.role and rule.role not in roles else ()
-    return (*role, *_guarded(rule.guard, record, facts, "The move demands"))
-
-
-def _unmet(goal: Place, record: StagedRecord, facts: Facts) -> tuple[str, ...]:
-    lacking = [field for field in goal.stage.requires if getattr(record, field, None) in (None, "", ())]
-    needs = (f"{goal.stage.name!r} requires {' and '.join(lacking)}.",) if lacking else ()
-    return (*needs, *_guarded(goal.stage.guard, record, facts, f"{goal.stage.name!r} demands"))
-
-
-def _guarded(guard: Expr | None, record: StagedRecord, facts: Facts, who: str) -> tuple[str, ...]:
-    try:
-        if guard is None or evaluate(guard, record, facts=facts):
-            return ()
-    except BadExpression as error:
-        return (f"{who} {show(guard)}, which cannot be read: {error}",) if guard is not None else ()
-    return (f"{who} {show(guard)}.",)

@@ -68,14 +68,14 @@ class Stage:
             raise BadDefinition(f"{where} has the outcome {held!r}.", hint=near(str(held), CLOSED))
         if isinstance(requires, str):
             raise BadDefinition(f"{where} requires the text {requires!r}.", hint=f"Write requires={{{requires!r}}}.")
-        self.__attrs_init__(
-            name=name,
-            probability=_probability(where, probability, held),
-            outcome=held,
-            requires=tuple(sorted({checked_name(f"{where}, requires", field) for field in requires})),
-            guard=checked_guard(where, guard),
-            label=checked_name(f"{where}, label", label) if label else "",
-        )
+        fields = sorted({checked_name(f"{where}, requires", field) for field in requires})
+        write = object.__setattr__
+        write(self, "name", name)
+        write(self, "probability", _probability(where, probability, held))
+        write(self, "outcome", held)
+        write(self, "requires", tuple(fields))
+        write(self, "guard", checked_guard(where, guard))
+        write(self, "label", checked_name(f"{where}, label", label) if label else "")
 
     @property
     def is_open(self) -> bool:

@@ -128,9 +128,11 @@ class AsyncRepository(Generic[T]):
         keys = (SortKey("id"),)
         values: tuple[Any, ...] | None = None
         while True:
-            rows = await self._segmented(core, keys, values, BATCH)
-            if rows:
-                yield self._load(rows)
+            with pause_collector():
+                rows = await self._segmented(core, keys, values, BATCH)
+                records = self._codec.load(rows)
+            if records:
+                yield records
             if len(rows) < BATCH:
                 return
             values = self._position(keys, rows[-1])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "By", "Group", "Measured", "MoneyBag", "Span", "average", "by_day", "by_month", "by_quarter", "by_week", "by_year",
-    "count", "count_distinct", "greatest", "least", "tally", "total",
+    "count", "count_distinct", "greatest", "group_key", "keyed", "least", "tally", "total",
 ]  # fmt: skip
 
 _PRECISION: Final = Context(prec=34)
@@ -173,7 +173,7 @@ async def tally(
     work: Work, schema: Schema, where: Core, by: By | Sequence[By], measures: Mapping[str, Measured]
 ) -> list[Group]:
     """Group and measure the rows that satisfy a condition which holds the actor's scope already."""
-    keys = [_key(work, schema, each) for each in ([by] if isinstance(by, Ref | Span) else by)]
+    keys = [group_key(work, schema, each) for each in ([by] if isinstance(by, Ref | Span) else by)]
     wanted = {
         name: _Plan.of(work, schema, name, measured) for name, measured in (measures or {"count": count()}).items()
     }
@@ -187,7 +187,7 @@ async def tally(
         rows = await unit.tally(Tally(schema, where, (*(key for key, _ in keys), *extra), asked))
         for row in rows:
             group = groups.setdefault(
-                tuple(_keyed(value, field) for value, (_, field) in zip(row, keys, strict=False)), {}
+                tuple(keyed(value, field) for value, (_, field) in zip(row, keys, strict=False)), {}
             )
             values = iter(row[len(keys) + len(extra) :])
             code = row[len(keys)] if currency else ""
@@ -204,7 +204,8 @@ def _rank(value: Any) -> tuple[bool, Any]:
     return (value is None, 0 if value is None else value)
 
 
-def _keyed(value: Any, field: Field) -> Any:
+def keyed(value: Any, field: Field) -> Any:
+    """Return a key, as the store gives it, as the caller gets it."""
     if field.kind is FieldKind.DECIMAL and value is not None:
         return Decimal(value).scaleb(-field.scale)
     return value
@@ -222,7 +223,12 @@ def _field(work: Work, schema: Schema, ref: Ref) -> tuple[tuple[Hop, ...], Field
     return tuple(Hop(relation, where) for relation, where in steps), field, column
 
 
-def _key(work: Work, schema: Schema, by: By) -> tuple[Key, Field]:
+def group_key(work: Work, schema: Schema, by: By) -> tuple[Key, Field]:
+    """Return what to group by, each step of the way guarded, and the field that it ends at.
+
+    Raises:
+        BadExpression: it does not fit the model, or cannot be grouped by.
+    """
     span = by if isinstance(by, Span) else None
     hops, field, column = _field(work, schema, span.ref if span else by)  # type: ignore[arg-type]  # by is a Ref then
     text = (span.ref if span else by).text  # type: ignore[union-attr]  # by is a Ref then

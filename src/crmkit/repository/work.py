@@ -11,11 +11,11 @@ from crmkit.expr.core import And, Compare
 from crmkit.expr.nodes import Op
 from crmkit.expr.resolve import Facts
 from crmkit.repository.guard import Guard
-from crmkit.storage.spi import Query
+from crmkit.storage.spi import Query, SortKey
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from uuid import UUID
 
     from crmkit.expr.core import Core
@@ -83,6 +83,34 @@ class Work:
         """Return some columns of the rows that satisfy conditions, which must hold the actor's scope already."""
         unit = await self.unit()
         return await unit.fetch(Query(schema, And(tuple(where)), columns, limit=limit))
+
+    async def values(
+        self,
+        schema: Schema,
+        where: Sequence[Core],
+        columns: Sequence[str],
+        order: tuple[SortKey, ...] = (),
+        limit: int | None = None,
+    ) -> list[Row]:
+        """Return what `rows` returns, in canonical values and in an order."""
+        unit = await self.unit()
+        rows = await unit.fetch(Query(schema, And(tuple(where)), tuple(columns), order, limit))
+        codec = self.setup.codec(schema)
+        kinds = [schema.by_column[name] for name in columns]
+        return [tuple(map(codec.decode, kinds, row)) for row in rows]
+
+    async def scan(
+        self, schema: Schema, where: Sequence[Core], columns: Sequence[str], batch: int = 5_000
+    ) -> AsyncIterator[list[Row]]:
+        """Yield the id and some columns of all rows that satisfy conditions, as `values` does, in lists by rising id."""
+        after: tuple[Core, ...] = ()
+        while True:
+            rows = await self.values(schema, (*where, *after), ("id", *columns), (SortKey("id"),), batch)
+            if rows:
+                yield rows
+            if len(rows) < batch:
+                return
+            after = (Compare("id", Op.GT, rows[-1][0]),)
 
     def same_id(self, id: UUID) -> Compare:
         """Return the condition that a row has this id."""

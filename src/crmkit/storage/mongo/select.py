@@ -77,7 +77,7 @@ class Selector:
         most_keys: how many keys the filters may hold.
     """
 
-    def __init__(self, catalog: Catalog, run: Run, most_keys: int = MOST_KEYS) -> None:
+    def __init__(self, catalog: Catalog, run: Run, most_keys: int) -> None:
         self._catalog = catalog
         self._run = run
         self._room = most_keys
@@ -135,8 +135,8 @@ class Selector:
             return _belonging(relation, keys, negated=zero)
         enough = {"$limit": max(number, 0) + 1}
         name = _join(joins, self._catalog, relation, inner, [enough, {"$count": "n"}])
-        counted: Document = {op: number}
-        return {f"{name}.n": {"$not": counted} if zero else counted}
+        counted: Document = {"$elemMatch": {"n": {op: number}}}
+        return {name: {"$not": counted} if zero else counted}
 
     async def related(self, relation: Relation, where: Core) -> Selection:
         """Return the selection of the relation's target rows that satisfy `where` and can belong to any row."""

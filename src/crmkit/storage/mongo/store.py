@@ -12,6 +12,7 @@ from crmkit.errors import StoreError
 from crmkit.storage.mongo.driver import AnyClient, Driver, make_driver
 from crmkit.storage.mongo.fault import fault_of
 from crmkit.storage.mongo.index import prepare_indexes
+from crmkit.storage.mongo.select import MOST_KEYS
 from crmkit.storage.mongo.unit import MongoUnit
 from crmkit.storage.mongo.wire import WIRES
 from crmkit.storage.spi.store import Feature
@@ -33,13 +34,18 @@ class MongoStore:
 
     It needs a replica set, of one member at least, because only there MongoDB has transactions. Reads see what a
     majority of the members hold; a commit returns when a majority holds it.
+
+    Args:
+        driver: the client and its database.
+        most_keys: how many keys of related rows one plan may carry; past that, the server looks them up row by row.
     """
 
     features: Final[frozenset[Feature]] = frozenset(Feature)
     wires: Final[Wires] = WIRES
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, most_keys: int = MOST_KEYS) -> None:
         self._driver = driver
+        self._most_keys = most_keys
         self._catalog: Catalog | None = None
         self._closed = False
 
@@ -83,7 +89,7 @@ class MongoStore:
         self._check()
         if self._catalog is None:
             raise StoreError("the store was not prepared.", hint="Call prepare() first.")
-        return MongoUnit(self._driver, self._catalog)
+        return MongoUnit(self._driver, self._catalog, self._most_keys)
 
     async def close(self) -> None:
         """Close the client, unless the host brought it."""

@@ -46,9 +46,10 @@ class MongoUnit:
     but `rollback` raises `StoreError`.
     """
 
-    def __init__(self, driver: Driver, catalog: Catalog) -> None:
+    def __init__(self, driver: Driver, catalog: Catalog, most_keys: int) -> None:
         self._driver = driver
         self._catalog = catalog
+        self._most_keys = most_keys
         self._session = driver.client.start_session(causal_consistency=True)
         self._writing = False
         self._over = ""
@@ -89,7 +90,7 @@ class MongoUnit:
         return await tally_rows(tally, self._selector(), self._catalog, self._run)
 
     def _selector(self) -> Selector:
-        return Selector(self._catalog, self._run)
+        return Selector(self._catalog, self._run, self._most_keys)
 
     async def _run(self, schema: Schema, stages: Sequence[Document]) -> list[Document]:
         collection = self._driver.collection(schema)

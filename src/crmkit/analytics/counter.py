@@ -1,0 +1,157 @@
+"""Counters of one group of a funnel; their size depends on the pipeline, not on the number of records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from crmkit.analytics.definition import Funnel
+from crmkit.analytics.duration import Spread
+from crmkit.analytics.funnel import FunnelGroup, FunnelStage, Pattern
+from crmkit.analytics.journey import LEFT, Journey
+from crmkit.analytics.ladder import Steps
+from crmkit.analytics.ratio import Ratio
+
+__all__ = ["FunnelCounter"]
+
+
+class FunnelCounter:
+    """Counts the journeys of one group.
+
+    Args:
+        funnel: what is counted.
+        steps: its stages.
+    """
+
+    def __init__(self, funnel: Funnel, steps: Steps) -> None:
+        self._funnel = funnel
+        self._steps = steps
+        self._patterns: Counter[tuple[int, str]] = Counter()
+        size = len(steps.stages)
+        self._skipped = [0] * size
+        self._again = [0] * size
+        self._back = [0] * size
+        self._spent = [Spread() for _ in range(size)]
+        self._last = [Spread() for _ in range(size)]
+        self._reopened = 0
+        self._left = 0
+        self.no_history = 0
+
+    def take(self, made: Journey) -> None:
+        """Count one record."""
+        if made.fate == LEFT:
+            self._left += 1
+            return
+        mask: int = getattr(made, self._funnel.reading)
+        self._patterns[mask, made.fate] += 1
+        self._reopened += made.reopened
+        for number in _numbers(made.reached & ~made.observed & self._steps.open):
+            self._skipped[number] += 1
+        for bit, times in made.visits.items():
+            self._again[bit.bit_length() - 1] += times - 1
+        for bit, times in made.back.items():
+            if bit:
+                self._back[bit.bit_length() - 1] += times
+        for bit, spent in made.spent.items():
+            # The present visit is not over, so how long the record will have been there is not known yet.
+            if bit != made.staying:
+                self._spent[bit.bit_length() - 1].add(spent)
+                self._last[bit.bit_length() - 1].add(made.last[bit])
+
+    def merge(self, other: FunnelCounter) -> None:
+        """Count what another group counted."""
+        self._patterns.update(other._patterns)
+        for number in range(len(self._steps.stages)):
+            self._skipped[number] += other._skipped[number]
+            self._again[number] += other._again[number]
+            self._back[number] += other._back[number]
+            self._spent[number].merge(other._spent[number])
+            self._last[number].merge(other._last[number])
+        self._reopened += other._reopened
+        self._left += other._left
+        self.no_history += other.no_history
+
+    def group(self, key: Any, label: str) -> FunnelGroup:
+        """Return what was counted."""
+        fates: Counter[str] = Counter()
+        for (_, fate), count in self._patterns.items():
+            fates[fate] += count
+        bare = FunnelGroup(
+            key=key,
+            label=label,
+            pipeline=self._funnel.pipeline,
+            reading=self._funnel.reading,
+            entered=fates.total(),
+            open=fates["open"],
+            won=fates["won"],
+            lost=fates["lost"],
+            done=fates["done"],
+            stages=tuple(self._stage(number) for number in range(len(self._steps.stages))),
+            reopened=self._reopened,
+            no_history=self.no_history,
+            left=self._left,
+            patterns=tuple(Pattern(*each, count) for each, count in sorted(self._patterns.items())),
+        )
+        return _related(bare)
+
+    def _stage(self, number: int) -> FunnelStage:
+        stage = self._steps.stages[number]
+        onward = self._steps.onward[number]
+        entered = advanced = 0
+        stuck: Counter[str] = Counter()
+        for (mask, fate), count in self._patterns.items():
+            if mask >> number & 1:
+                entered += count
+                if mask & onward:
+                    advanced += count
+                else:
+                    stuck[fate] += count
+        if not stage.is_open:
+            return FunnelStage(name=stage.name, outcome=stage.outcome, entered=entered)
+        lost, opened = stuck["lost"], stuck["open"]
+        aside = entered - advanced - lost - opened
+        excluded = self.no_history + self._left
+        name = f"funnel.{self._funnel.reading}"
+        return FunnelStage(
+            name=stage.name,
+            outcome=stage.outcome,
+            entered=entered,
+            advanced=advanced,
+            lost=lost,
+            open=opened,
+            aside=aside,
+            conversion=Ratio(advanced, entered, open=opened, excluded=excluded, definition=f"{name}.advanced/1"),
+            resolved=Ratio(
+                advanced, advanced + lost, open=opened, excluded=excluded + aside, definition=f"{name}.resolved/1"
+            ),
+            drop=Ratio(lost, entered, open=opened, excluded=excluded, definition=f"{name}.drop/1"),
+            skipped=self._skipped[number],
+            again=self._again[number],
+            back=self._back[number],
+            spent=self._spent[number].durations(),
+            last=self._last[number].durations(),
+        )
+
+
+def _related(group: FunnelGroup) -> FunnelGroup:
+    """Return the group with the ratios between its stages."""
+    stages = []
+    before = None
+    for stage in group.stages:
+        if before is not None:
+            first = group.stages[0].name
+            previous = None if stage.outcome == "lost" else group.conversion(before, stage.name)
+            stage = attrs.evolve(stage, from_previous=previous, from_first=group.conversion(first, stage.name))
+        stages.append(stage)
+        before = stage.name if stage.outcome == "open" else before
+    return attrs.evolve(group, stages=tuple(stages))
+
+
+def _numbers(mask: int) -> Iterator[int]:
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low

@@ -1,0 +1,127 @@
+"""Funnels as definitions: what is to be counted, checked before anything is read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+
+import attrs
+
+from crmkit.analytics.period import Bounds, Period, moment_of, zone_of
+from crmkit.entities import BUILT_IN
+from crmkit.errors import BadDefinition, BadExpression, near
+from crmkit.expr.bind import Binder
+from crmkit.expr.build import everything
+from crmkit.expr.nodes import Expr, Ref
+from crmkit.expr.resolve import SAMPLE, resolve
+from crmkit.expr.show import show
+from crmkit.lifecycle import Pipeline
+from crmkit.model.catalog import Catalog
+from crmkit.repository.tally import By, Span
+from crmkit.segment import Segment
+
+if TYPE_CHECKING:
+    from crmkit.model.schema import Schema
+
+__all__ = ["Funnel", "Reading"]
+
+Reading: TypeAlias = Literal["reached", "observed", "strict"]
+"""When a record counts for a stage; see `Funnel`."""
+_READINGS: Final[tuple[str, ...]] = get_args(Reading)
+
+
+@attrs.frozen(init=False)
+class Funnel:
+    """What to count of the way that records take through a pipeline.
+
+    The reading says when a record counts for a stage:
+
+    - `"reached"`: it got at least that far. A record that is won got through all open stages, whatever its history
+      shows; one that is lost got as far as it was last seen.
+    - `"observed"`: its history shows that it was in the stage.
+    - `"strict"`: its history shows that it was in the stage after every earlier one, none skipped.
+
+    Args:
+        pipeline: the pipeline; the stages of the report are those of this definition.
+        by: a field, a path such as `f.owner.team.region`, or a span such as `by_month(f.created_at)` to group by.
+        entered: the time in which records entered the pipeline, as a start and an end that is no longer part of it: days,
+            their ISO spellings, aware datetimes, or `None` for no end. What happened to them later counts as well.
+        where: which records count, as they are now.
+        reading: when a record counts for a stage.
+        zone: whose days `entered` means.
+        as_of: the instant up to which history counts; now by default.
+        models: models of the product's own, as given to `connect`, whose fields `by` and `where` name.
+
+    Raises:
+        BadDefinition: a field is unknown, or a period, reading or zone is not acceptable.
+
+    >>> from crmkit.lifecycle.built_in import OPPORTUNITY
+    >>> Funnel(OPPORTUNITY, entered=("2026-01-01", "2026-04-01")).reading
+    'reached'
+    """
+
+    pipeline: Pipeline
+    by: By | None = attrs.field(eq=attrs.cmp_using(eq=lambda a, b: repr(a) == repr(b)))
+    entered: Period
+    where: Expr | Segment
+    reading: Reading
+    zone: str
+    as_of: dt.datetime | None
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        by: By | None = None,
+        entered: Bounds | None = None,
+        where: Expr | Segment = everything,
+        reading: Reading = "reached",
+        zone: str = "UTC",
+        as_of: dt.datetime | None = None,
+        models: Iterable[type[Any]] = (),
+    ) -> None:
+        if not isinstance(pipeline, Pipeline):
+            raise BadDefinition(f"a funnel is counted over a Pipeline, not over a {type(pipeline).__name__}.")
+        if reading not in _READINGS:
+            raise BadDefinition(f"there is no reading {reading!r}.", hint=near(str(reading), _READINGS))
+        zone_of(zone)
+        _check(pipeline.entity, by, where, tuple(models))
+        self.__attrs_init__(
+            pipeline=pipeline,
+            by=by,
+            entered=Period.of(entered, zone),
+            where=where,
+            reading=reading,
+            zone=zone,
+            as_of=None if as_of is None else moment_of(as_of, "as_of"),
+        )
+
+
+def _check(entity: str, by: Any, where: Any, models: tuple[type[Any], ...]) -> None:
+    if not (by is None or isinstance(by, Ref | Span)):
+        raise BadDefinition(f"{by!r} is nothing to group by.", hint="Write a field such as f.source, or by_month(f.created_at).")
+    if not isinstance(where, Expr | Segment):
+        raise BadDefinition("where expects an expression.", hint='Write one with f, as in f.source == "web".')
+    if isinstance(by, Span):
+        zone_of(by.zone)
+    catalog = Catalog([*BUILT_IN, *models])
+    if entity not in {schema.name for schema in catalog}:
+        return  # a model of the product's own that was not named here; it is checked when the funnel is counted
+    schema = catalog[entity]
+    binder = Binder(catalog)
+    try:
+        if by is not None:
+            _known(catalog, binder, schema, by.ref if isinstance(by, Span) else by)
+        # Added fields are declared to connect() alone, so an expression with one is checked when the funnel is counted.
+        if isinstance(where, Expr) and "f.extra[" not in show(where):
+            binder.bind(schema, resolve(where, SAMPLE))
+    except BadExpression as error:
+        raise BadDefinition(f"the funnel does not fit {entity}: {error.message}", hint=error.hint) from None
+
+
+def _known(catalog: Catalog, binder: Binder, schema: Schema, ref: Ref) -> None:
+    _, end, rest = binder.hops(schema, ref)
+    if rest[0] not in end.fields:
+        names = [*end.fields, *catalog.relations(end)]
+        raise BadExpression(f"{ref.text}: {end.name} has no field {rest[0]!r}.", hint=near(rest[0], names))

@@ -1,0 +1,130 @@
+"""Keys: the group each record of a batch belongs to, found with one query for each step of a path."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Final
+
+from crmkit.errors import BadExpression
+from crmkit.expr.core import And, In
+from crmkit.repository.tally import Span, group_key, keyed
+from crmkit.storage.spi import Bucket
+from crmkit.analytics.period import zone_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crmkit.model.schema import Schema
+    from crmkit.repository import Work
+    from crmkit.repository.tally import By
+    from crmkit.storage.spi import Hop
+
+__all__ = ["MAX_GROUPS", "Keys", "first_day", "order_of", "text_of", "too_many"]
+
+MAX_GROUPS: Final = 10_000
+"""How many groups a report may have, so that its memory stays bounded."""
+_REMEMBERED: Final = 50_000
+
+
+class Keys:
+    """Finds the group of each record.
+
+    Args:
+        work: the unit of work; its guard applies to every step of a path.
+        schema: the records' model.
+        by: what to group by; `None` puts all into one group.
+
+    Raises:
+        BadExpression: it does not fit the model.
+    """
+
+    def __init__(self, work: Work, schema: Schema, by: By | None) -> None:
+        self._work = work
+        self._columns: tuple[str, ...] = ()
+        if by is None:
+            return
+        self._key, self._field = group_key(work, schema, by)
+        self._known: list[dict[Any, Any]] = [{} for _ in self._key.hops]
+        # What each step reads of the record it leads to: the next step's link, or in the end the key itself.
+        self._read = [*(hop.relation.local for hop in self._key.hops), self._key.column]
+        self._columns = (self._read[0],)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the records themselves that are needed: one, or none without groups."""
+        return self._columns
+
+    async def of(self, values: Sequence[Any]) -> list[Any]:
+        """Return the key for each value of the first column."""
+        if not self._columns:
+            return [None] * len(values)
+        current = list(values)
+        for place, hop in enumerate(self._key.hops):
+            known = await self._step(place, hop, current)
+            current = [known.get(value) for value in current]
+        return [None if value is None else self._told(value) for value in current]
+
+    async def _step(self, place: int, hop: Hop, values: list[Any]) -> dict[Any, Any]:
+        known = self._known[place]
+        if len(known) > _REMEMBERED:
+            known.clear()
+        wanted = tuple(set(values) - known.keys() - {None})
+        if wanted:
+            target = self._work.setup.catalog[hop.relation.target]
+            conditions = hop.where.items if isinstance(hop.where, And) else (hop.where,)
+            columns = (hop.relation.remote, self._read[place + 1])
+            rows = await self._work.values(target, (*conditions, In(hop.relation.remote, wanted)), columns)
+            # What cannot be seen is remembered as missing, so that it is not asked for again.
+            known |= dict.fromkeys(wanted)
+            known |= {id_: value for id_, value in rows}
+        return known
+
+    def _told(self, value: Any) -> Any:
+        key = self._key
+        if key.bucket is None:
+            return keyed(value, self._field)
+        day = value.astimezone(zone_of(key.zone)).date() if isinstance(value, dt.datetime) else value
+        return first_day(day, key.bucket)
+
+
+def first_day(day: dt.date, span: Bucket) -> dt.date:
+    """Return the first day of the span that a day lies in.
+
+    >>> first_day(dt.date(2026, 5, 17), Bucket.QUARTER)
+    datetime.date(2026, 4, 1)
+    """
+    match span:
+        case Bucket.DAY:
+            return day
+        case Bucket.WEEK:
+            return day - dt.timedelta(days=day.weekday())
+        case Bucket.MONTH:
+            return day.replace(day=1)
+        case Bucket.QUARTER:
+            return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+        case Bucket.YEAR:
+            return day.replace(month=1, day=1)
+
+
+def order_of(key: Any) -> tuple[bool, Any]:
+    """Return what keys are sorted by: the missing one comes last."""
+    return key is None, "" if key is None else key
+
+
+def text_of(by: By | None) -> str:
+    """Return a grouping as a person writes it; blank for none."""
+    if by is None:
+        return ""
+    return f"{by.bucket.value} of {by.ref.text}" if isinstance(by, Span) else by.text
+
+
+def too_many(count: int) -> None:
+    """Refuse a report with more groups than fit.
+
+    Raises:
+        BadExpression: there are too many.
+    """
+    if count > MAX_GROUPS:
+        raise BadExpression(
+            f"the report would have more than {MAX_GROUPS} groups.", hint="Group by something with fewer values."
+        )

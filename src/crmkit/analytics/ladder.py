@@ -1,0 +1,135 @@
+"""Ladders: the stages of a funnel, and how a stage of any earlier version of the pipeline is read onto them.
+
+Sets of stages are kept as the bits of an integer: bit `n` stands for the stage number `n` of the present definition.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crmkit.lifecycle import Pipeline, Stage
+
+__all__ = ["Ladder", "Place", "Steps"]
+
+
+@attrs.frozen(eq=False)
+class Steps:
+    """The stages of the present definition, in order, as numbers and bits.
+
+    Attributes:
+        stages: all of them; the open ones come first.
+        numbers: their numbers by name, from 0.
+        open: the bits of the open stages.
+        onward: for each stage, the bits of those that count as going on from it: later open ones, and every end but a
+            lost one.
+    """
+
+    stages: tuple[Stage, ...]
+    numbers: dict[str, int]
+    open: int
+    onward: tuple[int, ...]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> Steps:
+        """Return the steps of a pipeline."""
+        stages = pipeline.stages
+        good = sum(1 << number for number, stage in enumerate(stages) if stage.outcome != "lost")
+        return cls(
+            stages,
+            {stage.name: number for number, stage in enumerate(stages)},
+            sum(1 << number for number, stage in enumerate(stages) if stage.is_open),
+            tuple(good >> (number + 1) << (number + 1) if stage.is_open else 0 for number, stage in enumerate(stages)),
+        )
+
+    def bit(self, name: str, outcome: str) -> int:
+        """Return the bit of the stage that has this name and means this; 0 if there is none."""
+        number = self.numbers.get(name)
+        return 0 if number is None or self.stages[number].outcome != outcome else 1 << number
+
+
+@attrs.frozen(eq=False)
+class Place:
+    """Where one move led to, read onto the present definition.
+
+    Attributes:
+        bit: the present stage that it is; 0 if the pipeline no longer has it.
+        earlier: the present open stages that came before it in the version of the move.
+        rank: its position in that version.
+        outcome: what it meant there.
+        version: that version.
+    """
+
+    bit: int
+    earlier: int
+    rank: int
+    outcome: str
+    version: int
+
+
+class Ladder:
+    """Reads the stages of one version of a pipeline onto the present ones.
+
+    A stage is the present one of the same name. One that no longer exists counts as renamed if both versions have as
+    many open stages and the present stage in its position is new; otherwise it was removed, and a record that was there
+    has still passed the stages before it. An end of another name is the present end of the same outcome.
+
+    Args:
+        steps: the present stages.
+        version: the number of the version.
+        old: its definition; `None` if it is not known, so that only positions tell.
+    """
+
+    def __init__(self, steps: Steps, version: int, old: Pipeline | None) -> None:
+        self._steps = steps
+        self._version = version
+        self._places: dict[str, Place] = {}
+        opened = [] if old is None else [stage.name for stage in old.stages if stage.is_open]
+        earlier = 0
+        for rank, name in enumerate(opened, 1):
+            bit = self._open_bit(rank, opened)
+            self._places[name] = Place(bit, earlier, rank, "open", version)
+            earlier |= bit
+        for stage in () if old is None else old.stages:
+            if not stage.is_open:
+                rank = len(self._places) + 1
+                self._places[stage.name] = Place(self._end(stage.name, stage.outcome), earlier, rank, stage.outcome, version)
+
+    def place(self, stage: str, position: int, outcome: str) -> Place:
+        """Return where a move led to.
+
+        Args:
+            stage: the stage it entered.
+            position: its position then, from 1.
+            outcome: what it meant then.
+        """
+        place = self._places.get(stage)
+        if place is None or place.outcome != outcome:
+            place = self._places[stage] = self._guessed(stage, position, outcome)
+        return place
+
+    def _guessed(self, stage: str, position: int, outcome: str) -> Place:
+        steps = self._steps
+        if outcome != "open":
+            return Place(self._end(stage, outcome), steps.open, position, outcome, self._version)
+        bit = steps.bit(stage, "open")
+        if not bit:
+            bit = 1 << (position - 1) & steps.open
+        below = (bit or steps.open + 1) - 1
+        return Place(bit, below & steps.open, position, outcome, self._version)
+
+    def _open_bit(self, rank: int, opened: Sequence[str]) -> int:
+        steps, name = self._steps, opened[rank - 1]
+        bit = steps.bit(name, "open")
+        if bit or len(opened) != steps.open.bit_length():
+            return bit
+        return 0 if steps.stages[rank - 1].name in opened else 1 << (rank - 1)
+
+    def _end(self, name: str, outcome: str) -> int:
+        steps = self._steps
+        same = (1 << number for number, stage in enumerate(steps.stages) if stage.outcome == outcome)
+        return steps.bit(name, outcome) or next(same, 0)

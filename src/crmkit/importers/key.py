@@ -1,0 +1,158 @@
+"""Keys: which record a text of a file means, in this run and in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from crmkit.errors import Problem
+from crmkit.expr.core import Compare, In
+from crmkit.expr.nodes import Op
+from crmkit.importers.rule import key_of
+from crmkit.security.access import Action
+from crmkit.values import fold
+
+if TYPE_CHECKING:
+    from crmkit.model.schema import Schema
+    from crmkit.repository import Work
+
+__all__ = ["Keys"]
+
+
+class Keys:
+    """What texts name which records: external ids and natural keys, met in this run or found in the database.
+
+    Held in memory are keys and ids only. An external id matches exactly or, if that finds nothing, without regard to
+    case; a natural key matches without regard to case.
+
+    Args:
+        work: the unit of work that asks the database; set anew for each batch.
+        source: the system whose external ids count.
+    """
+
+    def __init__(self, work: Work, source: str) -> None:
+        self._work = work
+        self._source = source
+        self._external: dict[str, dict[str, UUID]] = {}
+        self._natural: dict[tuple[str, str], dict[str, tuple[UUID, ...]]] = {}
+        self._met: dict[str, set[UUID]] = {}
+        self._found: dict[tuple[str, str], dict[str, tuple[UUID, ...]]] = {}
+        self._refused: dict[tuple[str, str], int] = {}
+
+    # -- learning ------------------------------------------------------------------------------------------------------
+
+    def learn(self, entity: str, external: str, id: UUID, natural: Iterable[tuple[str, str]]) -> None:
+        """Take note of an accepted row: its key, its record, and its texts by natural key."""
+        self._met.setdefault(entity, set()).add(id)
+        if external:
+            self._external.setdefault(entity, {})[external] = id
+            if key_of(external) != external:
+                self._name(entity, "", external, id)
+        for by, text in natural:
+            self._name(entity, by, text, id)
+
+    def refuse(self, entity: str, external: str, record: int) -> None:
+        """Take note of a rejected row, so that those which hang on it can say why they are rejected too."""
+        if external:
+            self._refused.setdefault((entity, external), record)
+
+    def why_unknown(self, entity: str, text: str) -> str:
+        """Return what is to be said of a key that names no record."""
+        record = self._refused.get((entity, text))
+        return f"the {entity} of that key was rejected: record {record} of its file." if record else f"no {entity} has that key."
+
+    # -- asking --------------------------------------------------------------------------------------------------------
+
+    async def prepare(self, schema: Schema, by: str, texts: Iterable[str]) -> None:
+        """Ask the database for these texts, as far as it was not asked before, in few queries."""
+        cache = self._found.setdefault((schema.name, by), {})
+        known = self._external.get(schema.name, {})
+        wanted = [text for text in dict.fromkeys(texts) if (text if not by else key_of(text)) not in cache]
+        if not by:
+            wanted = [text for text in wanted if text not in known]
+        if not wanted:
+            return
+        if by:
+            await self._ask_natural(schema, by, wanted, cache)
+        else:
+            await self._ask_external(schema, wanted, cache)
+
+    def find(self, entity: str, by: str, text: str) -> tuple[UUID, ...]:
+        """Return the records that a text means; `prepare` was called for it."""
+        if by:
+            key = key_of(text)
+            own = self._natural.get((entity, by), {}).get(key, ())
+            met = self._met.get(entity, set())
+            others = (id for id in self._found.get((entity, by), {}).get(key, ()) if id not in met)
+            return tuple(dict.fromkeys([*own, *others]))
+        known = self._external.get(entity, {})
+        if text in known:
+            return (known[text],)
+        stored = self._found.get((entity, ""), {}).get(text, ())
+        return stored or self._folded(entity, text)
+
+    def resolve(self, entity: str, by: str, text: str) -> UUID:
+        """Return the one record that a text means.
+
+        Raises:
+            Problem: it means none, or several.
+        """
+        found = self.find(entity, by, text)
+        if len(found) == 1:
+            return found[0]
+        raise self.problem(entity, by, text, len(found))
+
+    def problem(self, entity: str, by: str, text: str, found: int) -> Problem:
+        """Return the problem of a link that fits no record, or several."""
+        if found:
+            return Problem("ambiguous_link", f"fits {found} records of {entity}.", hint="Link by the old key instead.")
+        reason = f"no {entity} has that {by}." if by else self.why_unknown(entity, text)
+        return Problem("unknown_link", f"leads nowhere: {reason}")
+
+    # -- within --------------------------------------------------------------------------------------------------------
+
+    def rebind(self, work: Work) -> None:
+        """Ask through another unit of work from now on."""
+        self._work = work
+
+    def _name(self, entity: str, by: str, text: str, id: UUID) -> None:
+        index = self._natural.setdefault((entity, by), {})
+        key = key_of(text)
+        held = index.get(key, ())
+        if id not in held:
+            index[key] = (*held, id)
+
+    def _folded(self, entity: str, text: str) -> tuple[UUID, ...]:
+        key = key_of(text)
+        exact = self._external.get(entity, {}).get(key)
+        others = self._natural.get((entity, ""), {}).get(key, ())
+        return others if exact is None else (*others, exact)
+
+    async def _ask_natural(
+        self, schema: Schema, by: str, texts: Sequence[str], cache: dict[str, tuple[UUID, ...]]
+    ) -> None:
+        field = schema.fields[by]
+        column, values = (field.folded_column, [fold(text) for text in texts]) if field.search else (by, list(texts))
+        rows = await self._rows(schema, column, values, ("id", by))
+        found: dict[str, list[UUID]] = {key_of(text): [] for text in texts}
+        for id, value in rows:
+            found.setdefault(key_of(value), []).append(id)
+        cache |= {key: tuple(dict.fromkeys(ids)) for key, ids in found.items()}
+
+    async def _ask_external(self, schema: Schema, texts: Sequence[str], cache: dict[str, tuple[UUID, ...]]) -> None:
+        crosswalk = self._work.setup.catalog["external_id"]
+        more = (Compare("source", Op.EQ, self._source), Compare("entity", Op.EQ, schema.name))
+        rows = await self._rows(crosswalk, "external_id", texts, ("external_id", "record_id"), more)
+        live = {id for (id,) in await self._rows(schema, "id", [id for _, id in rows], ("id",))} if rows else set()
+        named = {text: id for text, id in rows if id in live}
+        cache |= {text: (named[text],) if text in named else () for text in texts}
+
+    async def _rows(
+        self, schema: Schema, column: str, values: Sequence[Any], columns: tuple[str, ...], more: tuple[Any, ...] = ()
+    ) -> list[tuple[Any, ...]]:
+        scope = self._work.guard.scope(schema, Action.READ)
+        rows = await self._work.rows(schema, (*scope, *more, In(column, tuple(values))), columns)
+        codec = self._work.setup.codec(schema)
+        kinds = [schema.by_column[name] for name in columns]
+        return [tuple(codec.decode(kind, value) for kind, value in zip(kinds, row, strict=True)) for row in rows]

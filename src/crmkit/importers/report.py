@@ -1,0 +1,198 @@
+"""What an import reports: counts, problems, and the rows that were refused."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from crmkit.importers.table import OWN_COLUMN, text_stream
+
+if TYPE_CHECKING:
+    from crmkit.importers.spool import Spool
+
+__all__ = ["Counts", "Rejects", "Report", "RowProblem", "Source"]
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_HARMLESS: Final = re.compile(r"[+-]?[\d\s().,/%\u00a0-]*\d[\d\s().,/%\u00a0-]*")
+"""Phone numbers and plain numbers: a spreadsheet computes nothing of them that could do harm."""
+_SHOWN: Final = 20
+
+
+@attrs.define
+class Counts:
+    """What became of the rows of one file.
+
+    Attributes:
+        file: the file, as the mapping names it.
+        entity: the model of the records; of a history file, `stage_move`.
+        rows: records of the file after the header.
+        create, update: rows that made a record, or changed one.
+        skip: rows with nothing new, blank rows, and those that the mapping passes over.
+        reject: rows that were refused.
+    """
+
+    file: str
+    entity: str
+    rows: int = 0
+    create: int = 0
+    update: int = 0
+    skip: int = 0
+    reject: int = 0
+
+
+@attrs.frozen
+class RowProblem:
+    """One thing that is wrong with one row.
+
+    Attributes:
+        file: the file, as the mapping names it.
+        record: the number of the record in the file; the header is 1.
+        column: the column, as the mapping names it; blank if the whole row is meant.
+        code: a stable word such as `invalid_date`.
+        message: the fact, and mostly the way out.
+        value: the text that the file has there.
+    """
+
+    file: str
+    record: int
+    column: str
+    code: str
+    message: str
+    value: str
+
+
+@attrs.frozen
+class Source:
+    """What is needed of a file to write rows of it again."""
+
+    path: str
+    header: tuple[str, ...]
+    encoding: str
+    delimiter: str
+
+
+class Rejects:
+    """The rows that were refused; `len(rejects)` of them."""
+
+    def __init__(self, spool: Spool, sources: Sequence[Source]) -> None:
+        self._spool = spool
+        self._sources = sources
+
+    def __len__(self) -> int:
+        return len({(self._sources[section].path, record) for section, record, *_ in self._spool.problems()})
+
+    def to_csv(self, path: str | Path) -> list[Path]:
+        """Write the rejected rows as they are in their files, with what is wrong in front of each, and return the paths.
+
+        The columns `crmkit_code`, `crmkit_column` and `crmkit_message` come first; an import passes over them, so the
+        mended file can be imported with the same mapping. Cells that a spreadsheet would compute get a quote in front,
+        which an import takes off again; phone numbers stay as they are.
+
+        Args:
+            path: a folder, which gets one file for each file with rejects, under the same name; or a name that ends in
+                `.csv`. With rejects of several files, `rejects.csv` becomes `rejects.accounts.csv` and so on.
+        """
+        target = Path(path)
+        wanted = sorted({self._sources[section].path for section, *_ in self._spool.problems()})
+        written: dict[str, Path] = {}
+        with ExitStack() as stack:
+            writers: dict[str, Any] = {}
+            done: set[tuple[str, int]] = set()
+            for section, record, problems, cells in self._spool.rejected():
+                source = self._sources[section]
+                if (source.path, record) in done:
+                    continue
+                done.add((source.path, record))
+                if source.path not in writers:
+                    place = written[source.path] = _place(target, source.path, alone=len(wanted) == 1)
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    stream = stack.enter_context(text_stream(place, source.encoding))
+                    writers[source.path] = writer = csv.writer(stream, delimiter=source.delimiter, lineterminator="\n")
+                    writer.writerow([*(f"{OWN_COLUMN}{name}" for name in ("code", "column", "message")), *source.header])
+                told = [" | ".join(filter(None, dict.fromkeys(part))) for part in zip(*problems, strict=True)]
+                writers[source.path].writerow([*told, *map(shielded, cells)])
+        return list(written.values())
+
+
+def _place(target: Path, path: str, *, alone: bool) -> Path:
+    if target.suffix.lower() != ".csv":
+        return target / path
+    return target if alone else target.with_name(f"{target.stem}.{Path(path).name}")
+
+
+def shielded(cell: str) -> str:
+    """Return a cell such that no spreadsheet computes it.
+
+    >>> shielded("=1+1"), shielded("+49 30 123"), shielded("Acme")
+    ("'=1+1", '+49 30 123', 'Acme')
+    """
+    return f"'{cell}" if cell.startswith(_FORMULA) and not _HARMLESS.fullmatch(cell) else cell
+
+
+class Report:
+    """What an import would do, or did.
+
+    Attributes:
+        counts: what became of the rows, by file and model, in the order of the mapping.
+        notices: what is worth knowing and no problem, such as columns that nothing reads.
+        rejects: the rows that were refused.
+        applied: whether anything was written.
+    """
+
+    def __init__(
+        self, *, counts: Sequence[Counts], notices: Sequence[str], sources: Sequence[Source], spool: Spool, applied: bool
+    ) -> None:
+        self.counts = tuple(counts)
+        self.notices = tuple(notices)
+        self.rejects = Rejects(spool, sources)
+        self.applied = applied
+        self._spool = spool
+        self._sources = sources
+
+    @property
+    def problems(self) -> Iterator[RowProblem]:
+        """Everything that is wrong, by file and record."""
+        for section, record, column, code, message, value in self._spool.problems():
+            yield RowProblem(self._sources[section].path, record, column, code, message, value)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were read."""
+        return sum(each.rows for each in self.counts)
+
+    def total(self, what: str) -> int:
+        """Return one of the counts over all files: `"create"`, `"update"`, `"skip"` or `"reject"`."""
+        return sum(getattr(each, what) for each in self.counts)
+
+    def summary(self) -> str:
+        """Return the counts, and the problems by kind, as a text for people."""
+        heads = ("file", "record", "rows", "create", "update", "skip", "reject")
+        table = [heads, *((c.file, c.entity, c.rows, c.create, c.update, c.skip, c.reject) for c in self.counts)]
+        widths = [max(len(str(row[place])) for row in table) for place in range(len(heads))]
+        lines = ["Written." if self.applied else "A dry run: nothing was written."]
+        for row in table:
+            cells = [str(cell).ljust(width) if place < 2 else str(cell).rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))]  # noqa: PLR2004, E501 - the first two are words
+            lines.append("  ".join(cells).rstrip())
+        kinds = Counter((each.file, each.column, each.code) for each in self.problems)
+        for (file, column, code), number in kinds.most_common(_SHOWN):
+            lines.append(f"{number} x {code}: {file}{f', column {column!r}' if column else ''}")
+        if len(kinds) > _SHOWN:
+            lines.append(f"… and {len(kinds) - _SHOWN} more kinds of problem")
+        lines += [f"Note: {notice}" for notice in self.notices]
+        return "\n".join(lines)
+
+    def to_dicts(self) -> dict[str, Any]:
+        """Return counts, problems and notices as lists of plain dicts and texts, ready for JSON."""
+        return {
+            "applied": self.applied,
+            "counts": [attrs.asdict(each) for each in self.counts],
+            "problems": [attrs.asdict(each) for each in self.problems],
+            "notices": list(self.notices),
+        }

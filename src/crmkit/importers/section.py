@@ -1,0 +1,345 @@
+"""Sections: one file's rules bound to its model and to its columns, ready to read rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from crmkit.errors import Problem
+from crmkit.importers.convert import converter, instant_reader, money_reader, translator
+from crmkit.importers.rule import FileKind, OnUpdate, key_of
+from crmkit.model.field import FieldKind
+
+if TYPE_CHECKING:
+    from uuid import UUID
+    from zoneinfo import ZoneInfo
+
+    from crmkit.importers.rule import FieldRule, FileRule, MappingRule
+    from crmkit.importers.table import Table
+    from crmkit.model.field import Field
+    from crmkit.model.schema import Schema
+
+__all__ = ["Link", "Parsed", "Section"]
+
+_STAGED: Final = frozenset({"stage", "pipeline"})
+"""Fields of a staged record that the history sets, not the row itself."""
+_BESIDE: Final = "beside."
+
+
+@attrs.frozen
+class Link:
+    """A link that a row names, still to be resolved.
+
+    Attributes:
+        field: the field that gets the id.
+        entity, by, text: whom it means.
+        column: the column, for messages.
+    """
+
+    field: str
+    entity: str
+    by: str
+    text: str
+    column: str
+
+
+@attrs.define
+class Parsed:
+    """What one row says.
+
+    Attributes:
+        record: its number in the file.
+        cells: its text.
+        key: the old key of the record.
+        digest: of every cell that the mapping reads.
+        values: clean values by field; fields whose cell is empty are left out.
+        extra: values of added fields.
+        blank: the fields that the mapping reads and whose cell is empty.
+        links: links to resolve.
+        entered: when a stage was entered, by stage, as columns of the row say.
+        stage, pipeline: their text, if the mapping reads them.
+        problems: column, code, message and value of everything that is wrong.
+        id: the record, once it is known.
+    """
+
+    record: int
+    cells: list[str]
+    key: str
+    digest: bytes
+    values: dict[str, Any] = attrs.field(factory=dict)
+    extra: dict[str, Any] = attrs.field(factory=dict)
+    links: list[Link] = attrs.field(factory=list)
+    entered: dict[str, dt.datetime] = attrs.field(factory=dict)
+    stage: str = ""
+    pipeline: str = ""
+    problems: list[tuple[str, str, str, str]] = attrs.field(factory=list)
+    id: UUID | None = None
+
+    def refuse(self, column: str, problem: Problem, value: str = "") -> None:
+        """Take note of a problem."""
+        message = f"{problem.message} {problem.hint}".rstrip()
+        self.problems.append((column, problem.code, message, value))
+
+
+Step = Callable[[Sequence[str], "Parsed"], None]
+
+
+class Section:
+    """One file's rules, bound.
+
+    Args:
+        number: its place among the sections, from 0.
+        rule: what the mapping says.
+        mapping: the whole mapping.
+        table: the file.
+        schema: the model of the records.
+        moves: for a history file: the model of moves.
+    """
+
+    def __init__(self, number: int, rule: FileRule, mapping: MappingRule, table: Table, schema: Schema) -> None:
+        self.number = number
+        self.rule = rule
+        self.table = table
+        self.schema = schema
+        self.width = len(table.header)
+        self._blank = mapping.blank
+        self._zone: ZoneInfo | None = mapping.zone
+        self._key = [table.place(column) for column in rule.key]
+        self._skip = [(table.place(column), texts) for column, texts in rule.skip.items()]
+        self._used = [table.place(column) for column in dict.fromkeys(column for each in rule.rules for column in each.used)]
+        self._salt = blake2b(repr(attrs.evolve(rule, place="", ignored=())).encode(), digest_size=16).digest()
+        self._steps = [self._step(name, each) for name, each in rule.fields.items()]
+        self._steps += [self._extra_step(name, each) for name, each in rule.extra.items()]
+        self._steps += [self._entered_step(stage, each) for stage, each in rule.entered.items()]
+        self.defaults = SimpleNamespace(**_defaults(schema.cls))
+        self.policies = {name: each.on_update for name, each in rule.fields.items() if each.on_update is not OnUpdate.OVERWRITE}
+
+    # -- rows ----------------------------------------------------------------------------------------------------------
+
+    def passes_over(self, cells: Sequence[str]) -> bool:
+        """Tell whether a row is blank, or one that the mapping skips."""
+        if not any(cell and not cell.isspace() for cell in cells):
+            return True
+        return any(place < len(cells) and key_of(cells[place]) in texts for place, texts in self._skip)
+
+    def read(self, record: int, cells: list[str]) -> Parsed:
+        """Return what a row of the right width says."""
+        digest = blake2b(self._salt, digest_size=16)
+        digest.update("\x1f".join([cells[place].strip() for place in (*self._key, *self._used)]).encode("utf-8", "replace"))
+        key = " ".join([cells[place].strip() for place in self._key])
+        parsed = Parsed(record, cells, key, digest.digest())
+        if self._key and (not key or key_of(key) in self._blank):
+            parsed.refuse(self.key_column, Problem("required", "is blank, and it is the key of the row."), key)
+        elif not self._key:
+            parsed.key = digest.hexdigest()
+        for step in self._steps:
+            step(cells, parsed)
+        return parsed
+
+    @property
+    def key_column(self) -> str:
+        """The column that names the key in messages."""
+        return self.rule.key[0] if self.rule.key else ""
+
+    # -- steps: one for each field --------------------------------------------------------------------------------------
+
+    def _text(self, rule: FieldRule) -> Callable[[Sequence[str]], str]:
+        """Return what finds the text of a rule in a row: blank if the cell is, or means the same."""
+        blank = self._blank
+        if rule.const is not None:
+            const = rule.const
+            return lambda _: const
+        places = [self.table.place(column) for column in rule.columns]
+        if len(places) == 1 and not rule.part:
+            place = places[0]
+
+            def one(cells: Sequence[str]) -> str:
+                text = cells[place].strip()
+                return "" if blank and text and key_of(text) in blank else text
+
+            return one
+
+        def several(cells: Sequence[str]) -> str:
+            texts = [cells[place].strip() for place in places]
+            # A blank part makes the whole a guess, so a name made of two columns needs both or neither.
+            text = rule.join.join(each for each in texts if each and key_of(each) not in blank)
+            if rule.part:
+                parts = [part.strip() for part in text.split(rule.split)]
+                index = rule.part - 1 if rule.part > 0 else rule.part
+                text = parts[index] if -len(parts) <= index < len(parts) else ""
+            return text
+
+        return several
+
+    def _step(self, name: str, rule: FieldRule) -> Step:
+        if self.rule.kind is FileKind.HISTORY:
+            return self._history_step(name, rule)
+        field = self.schema.fields[name]
+        if self.schema.staged and name in _STAGED:
+            return self._staged_step(name, rule)
+        if field.kind in {FieldKind.LINK, FieldKind.ATTACHED}:
+            return self._link_step(name, field, rule, required=_is_needed(self.schema, name))
+        if field.kind is FieldKind.MONEY:
+            return self._money_step(name, field, rule)
+        return self._value_step(name, field, rule)
+
+    def _value_step(self, name: str, field: Field, rule: FieldRule) -> Step:
+        read_text = self._text(rule)
+        convert = converter(rule, field, self._zone if field.kind is FieldKind.INSTANT else None)
+        column = _column(rule)
+        needed = _is_needed(self.schema, name)
+        parts = self._parts(rule) if needed and len(rule.columns) > 1 else []
+
+        def step(cells: Sequence[str], parsed: Parsed) -> None:
+            text = read_text(cells)
+            for place, part in parts:
+                if not cells[place].strip() or key_of(cells[place]) in self._blank:
+                    parsed.refuse(column, Problem("required", f"needs column {part!r}, which is blank."), cells[place])
+                    return
+            if text:
+                try:
+                    parsed.values[name] = convert(text)
+                except Problem as problem:
+                    parsed.refuse(column, problem, text)
+            elif needed:
+                parsed.refuse(column, Problem("required", f"is blank, and every {self.schema.name} needs its {name}."))
+
+        return step
+
+    def _parts(self, rule: FieldRule) -> list[tuple[int, str]]:
+        return []
+
+    def _money_step(self, name: str, field: Field, rule: FieldRule) -> Step:
+        read_text = self._text(rule)
+        currency = rule.currency or rule
+        read_currency = self._text(currency)
+        convert = money_reader(rule, field)
+        column, beside = _column(rule), _column(currency) or _column(rule)
+        needed = _is_needed(self.schema, name)
+
+        def step(cells: Sequence[str], parsed: Parsed) -> None:
+            text = read_text(cells)
+            if not text:
+                if needed:
+                    parsed.refuse(column, Problem("required", f"is blank, and every {self.schema.name} needs its {name}."))
+                return
+            code = read_currency(cells)
+            try:
+                parsed.values[name] = convert(text, code)
+            except Problem as problem:
+                if problem.code == "unknown_currency":
+                    parsed.refuse(beside, problem, code)
+                else:
+                    parsed.refuse(column, problem, text)
+
+        return step
+
+    def _link_step(self, name: str, field: Field, rule: FieldRule, *, required: bool) -> Step:
+        read_text = self._text(rule)
+        translate = translator(rule.spellings, "unknown_link") if rule.spellings is not None else str
+        column = _column(rule)
+
+        def step(cells: Sequence[str], parsed: Parsed) -> None:
+            text = read_text(cells)
+            if not text:
+                if required:
+                    parsed.refuse(column, Problem("required", f"is blank, and every {self.schema.name} needs its {name}."))
+                return
+            try:
+                parsed.links.append(Link(name, rule.link, rule.by, translate(text), column))
+            except Problem as problem:
+                parsed.refuse(column, problem, text)
+
+        return step
+
+    def _staged_step(self, name: str, rule: FieldRule) -> Step:
+        read_text = self._text(rule)
+        translate = translator(rule.spellings, "unknown_stage") if rule.spellings is not None else str
+        column = _column(rule)
+
+        def step(cells: Sequence[str], parsed: Parsed) -> None:
+            text = read_text(cells)
+            if text:
+                try:
+                    setattr(parsed, name, translate(text))
+                except Problem as problem:
+                    parsed.refuse(column, problem, text)
+
+        return step
+
+    def _history_step(self, name: str, rule: FieldRule) -> Step:
+        if name == "by":
+            return self._link_step("by", self.schema.fields["id"], rule, required=False)
+        if name == "stage":
+            staged = self._staged_step("stage", rule)
+            read_stage = self._text(rule)
+
+            def stage(cells: Sequence[str], parsed: Parsed) -> None:
+                if not read_stage(cells):
+                    parsed.refuse(_column(rule), Problem("required", "is blank; a move leads to a stage."))
+                staged(cells, parsed)
+
+            return stage
+        read_text = self._text(rule)
+        convert = instant_reader(rule.formats, self._zone) if name == "at" else str
+        column = _column(rule)
+
+        def step(cells: Sequence[str], parsed: Parsed) -> None:
+            text = read_text(cells)
+            if not text and name == "at":
+                parsed.refuse(column, Problem("required", "is blank; a move has a time."))
+            elif text:
+                try:
+                    parsed.values[name] = convert(text)
+                except Problem as problem:
+                    parsed.refuse(column, problem, text)
+
+        return step
+
+    def _extra_step(self, name: str, rule: FieldRule) -> Step:
+        read_text = self._text(rule)
+        convert = converter(rule, self.schema.extra[name], None)
+        column = _column(rule)
+
+        def step(cells: Sequence[str], parsed: Parsed) -> None:
+            text = read_text(cells)
+            if text:
+                try:
+                    parsed.extra[name] = convert(text)
+                except Problem as problem:
+                    parsed.refuse(column, problem, text)
+
+        return step
+
+    def _entered_step(self, stage: str, rule: FieldRule) -> Step:
+        read_text = self._text(rule)
+        convert = instant_reader(rule.formats, self._zone)
+        column = _column(rule)
+
+        def step(cells: Sequence[str], parsed: Parsed) -> None:
+            text = read_text(cells)
+            if text:
+                try:
+                    parsed.entered[stage] = convert(text)
+                except Problem as problem:
+                    parsed.refuse(column, problem, text)
+
+        return step
+
+
+def _column(rule: FieldRule) -> str:
+    return rule.columns[0] if rule.columns else ""
+
+
+def _defaults(model: type[Any]) -> dict[str, Any]:
+    return {each.name: each.default for each in attrs.fields(model) if each.default is not attrs.NOTHING}
+
+
+def _is_needed(schema: Schema, name: str) -> bool:
+    default = next(each.default for each in attrs.fields(schema.cls) if each.name == name)
+    return default is attrs.NOTHING

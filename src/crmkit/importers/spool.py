@@ -1,0 +1,136 @@
+"""The spool: rows that have to wait, kept in a temporary file, so that memory holds keys only."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+
+import attrs
+
+__all__ = ["Spool", "Waiting"]
+
+_TABLES = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE companion (section INTEGER, key TEXT, record INTEGER, cells TEXT, digest BLOB, UNIQUE (section, digest));
+CREATE INDEX companion_key ON companion (section, key, record);
+CREATE TABLE taken (section INTEGER, key TEXT, PRIMARY KEY (section, key)) WITHOUT ROWID;
+CREATE TABLE deferred (section INTEGER, number INTEGER, record INTEGER, cells TEXT, PRIMARY KEY (section, number));
+CREATE TABLE reject (
+    section INTEGER, record INTEGER, number INTEGER, col TEXT, code TEXT, message TEXT, value TEXT, cells TEXT,
+    PRIMARY KEY (section, record, number)
+);
+"""
+
+
+@attrs.frozen
+class Waiting:
+    """A row that waits: the number of its record, and its cells."""
+
+    record: int
+    cells: list[str]
+
+
+class Spool:
+    """A temporary SQLite file of this process, gone with it: rows in, and out again by key.
+
+    It is no store of the CRM's. SQLite spills to disk by itself once its page cache is full.
+    """
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.executescript(_TABLES)
+        self._db.execute("BEGIN")
+
+    # -- rows that belong to records ---------------------------------------------------------------------------------
+
+    def put(self, section: int, key: str, record: int, cells: Sequence[str], digest: bytes) -> bool:
+        """Keep a row for the record with this key; return whether it is the first with its content."""
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO companion VALUES (?, ?, ?, ?, ?)", (section, key, record, json.dumps(cells), digest)
+        )
+        return cursor.rowcount == 1
+
+    def take(self, section: int, keys: Iterable[str]) -> dict[str, list[Waiting]]:
+        """Return the rows of these keys, in the order of the file, and note that their records are there."""
+        found: dict[str, list[Waiting]] = {}
+        asked = json.dumps(list(keys))
+        rows = self._db.execute(
+            "SELECT key, record, cells FROM companion WHERE section = ? AND key IN (SELECT value FROM json_each(?)) "
+            "ORDER BY record",
+            (section, asked),
+        )
+        for key, record, cells in rows:
+            found.setdefault(key, []).append(Waiting(record, json.loads(cells)))
+        return found
+
+    def claim(self, section: int, keys: Iterable[str]) -> None:
+        """Note that records with these keys were accepted."""
+        self._db.executemany("INSERT OR IGNORE INTO taken VALUES (?, ?)", [(section, key) for key in keys])
+
+    def left(self, section: int) -> Iterator[tuple[str, Waiting]]:
+        """Yield the rows whose record was never accepted."""
+        rows = self._db.execute(
+            "SELECT key, record, cells FROM companion AS c WHERE section = ? AND NOT EXISTS "
+            "(SELECT 1 FROM taken AS t WHERE t.section = c.section AND t.key = c.key) ORDER BY record",
+            (section,),
+        )
+        for key, record, cells in rows.fetchall():
+            yield key, Waiting(record, json.loads(cells))
+
+    # -- rows that wait for others of their own file -----------------------------------------------------------------
+
+    def defer(self, section: int, number: int, record: int, cells: Sequence[str]) -> None:
+        """Keep a row until the end of its file."""
+        self._db.execute("INSERT INTO deferred VALUES (?, ?, ?, ?)", (section, number, record, json.dumps(cells)))
+
+    def deferred(self, section: int, numbers: Sequence[int]) -> list[Waiting]:
+        """Return deferred rows in the order of `numbers`."""
+        rows = self._db.execute(
+            "SELECT number, record, cells FROM deferred WHERE section = ? AND number IN (SELECT value FROM json_each(?))",
+            (section, json.dumps(list(numbers))),
+        )
+        found = {number: Waiting(record, json.loads(cells)) for number, record, cells in rows}
+        return [found[number] for number in numbers]
+
+    # -- rejects -----------------------------------------------------------------------------------------------------
+
+    def reject(self, section: int, record: int, cells: Sequence[str], problems: Sequence[tuple[str, str, str, str]]) -> None:
+        """Keep a rejected row and what is wrong with it: column, code, message and value of each problem."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO reject VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (section, record, number, *problem, "" if number else json.dumps(cells))
+                for number, problem in enumerate(problems)
+            ],
+        )
+
+    def problems(self) -> Iterator[tuple[int, int, str, str, str, str]]:
+        """Yield section, record, column, code, message and value of every problem, in order."""
+        yield from self._db.execute(
+            "SELECT section, record, col, code, message, value FROM reject ORDER BY section, record, number"
+        )
+
+    def problem_count(self) -> int:
+        """Return how many problems there are."""
+        count: int = self._db.execute("SELECT count(*) FROM reject").fetchone()[0]
+        return count
+
+    def rejected(self) -> Iterator[tuple[int, int, list[tuple[str, str, str]], list[str]]]:
+        """Yield section, record, the problems (code, column, message) and the cells of every rejected row, in order."""
+        rows = self._db.execute("SELECT section, record, col, code, message, cells FROM reject ORDER BY section, record, number")
+        held: tuple[int, int, list[tuple[str, str, str]], list[str]] | None = None
+        for section, record, column, code, message, cells in rows:
+            if held is not None and held[:2] == (section, record):
+                held[2].append((code, column, message))
+                continue
+            if held is not None:
+                yield held
+            held = (section, record, [(code, column, message)], json.loads(cells))
+        if held is not None:
+            yield held
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()

@@ -1,0 +1,219 @@
+"""Tables: CSV files read as streams of text cells, each record with its number."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+import attrs
+
+from crmkit.errors import BadFile, near
+from crmkit.importers.rule import key_of
+
+if TYPE_CHECKING:
+    from crmkit.importers.rule import FileRule
+
+__all__ = ["OWN_COLUMN", "Malformed", "Table"]
+
+OWN_COLUMN: Final = "crmkit_"
+"""How the names of columns begin that a file of rejects has before the original ones."""
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_BLOCK: Final = 1 << 16
+_SHIELD: Final = "'"
+
+
+@attrs.frozen
+class Malformed:
+    """A record that is not well-formed CSV: its text, and what is wrong with it."""
+
+    text: str
+    message: str
+
+
+class Table:
+    """One CSV file.
+
+    Args:
+        rule: what the mapping says of it.
+        path: where it lies.
+
+    Attributes:
+        header: the names of its columns, without blanks and byte order mark.
+        encoding: what it is encoded in.
+
+    Raises:
+        BadFile: it cannot be opened, has no header, or is encoded otherwise than the mapping says.
+    """
+
+    def __init__(self, rule: FileRule, path: Path) -> None:
+        self._rule = rule
+        self._path = path
+        self.name = rule.path
+        self.encoding = self._find_encoding()
+        with self._records() as (_, records):
+            first = next(records, None)
+        if first is None or isinstance(first, Malformed) or not any(cell.strip() for cell in first):
+            message = first.message if isinstance(first, Malformed) else "has no header." if first else "is empty."
+            raise BadFile(self.name, message, record=1, hint="The first record must name the columns.")
+        names = [cell.strip().strip("\ufeff") for cell in first]
+        self._own = 0
+        while self._own < len(names) and names[self._own].startswith(OWN_COLUMN):
+            self._own += 1
+        self.header = names[self._own :]
+        if any("\x00" in name for name in self.header):
+            raise BadFile(self.name, "the header holds a NUL character.", record=1, hint=self._encoding_hint())
+        self._places: dict[str, list[int]] = {}
+        for place, name in enumerate(self.header):
+            self._places.setdefault(key_of(name), []).append(place)
+
+    @property
+    def delimiter(self) -> str:
+        """What stands between two cells."""
+        return self._rule.delimiter
+
+    def place(self, column: str) -> int:
+        """Return the place of a column; names match without regard to case and to blanks around them.
+
+        Raises:
+            LookupError: there is no such column, or more than one; the message says so.
+        """
+        places = self._places.get(key_of(column), ())
+        if len(places) == 1:
+            return places[0]
+        if places:
+            raise LookupError(f"{self.name} has {len(places)} columns called {column!r}. Rename one of them in the file.")
+        hint = near(column, self.header)
+        if len(self.header) == 1:
+            other = next((mark for mark in ";\t|," if mark in self.header[0]), "")
+            hint = f'Write delimiter = "{other}".'.replace("\t", "\\t") if other else hint
+        raise LookupError(f"{self.name} has no column {column!r}. {hint}")
+
+    def unused(self) -> list[str]:
+        """Return the columns that the mapping neither reads nor ignores."""
+        known = {key_of(name) for name in (*self._rule.used, *self._rule.ignored)}
+        return [name for name in self.header if name and key_of(name) not in known]
+
+    def rows(self) -> Iterator[tuple[int, list[str] | Malformed]]:
+        """Yield every record after the header, with its number: the header is 1, the first record 2.
+
+        Raises:
+            BadFile: a byte is not of the file's encoding, or a quote is never closed.
+        """
+        own = self._own
+        with self._records() as (_, records):
+            next(records)
+            for number, cells in enumerate(records, 2):
+                if own and isinstance(cells, list):
+                    yield number, [_bare(cell) for cell in cells[own:]]
+                else:
+                    yield number, cells
+
+    # -- within --------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _records(self) -> Iterator[tuple[IO[str], Iterator[list[str] | Malformed]]]:
+        try:
+            with self._path.open(encoding=self.encoding, newline="") as stream:
+                yield stream, self._parse(stream)
+        except UnicodeError:
+            raise self._undecodable() from None
+        except OSError as error:
+            raise BadFile(self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self._path}.") from None
+
+    def _parse(self, stream: IO[str]) -> Iterator[list[str] | Malformed]:
+        lines = _Remembered(stream)
+        # Strict, as the lenient mode would mend a stray quote by changing the text, and say nothing.
+        reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        number = 0
+        while True:
+            number += 1
+            lines.text.clear()
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                text = "".join(lines.text)
+                if "end of data" in str(error) or "field larger" in str(error):
+                    message = "a quote that opens here is never closed, or one cell is longer than 128 KiB."
+                    raise BadFile(self.name, message, record=number, hint="Close it, or double it within a cell.") from None
+                yield Malformed(text.rstrip("\r\n"), f"is not well-formed: {error}.")
+            else:
+                yield cells
+
+    def _find_encoding(self) -> str:
+        rule = self._rule
+        try:
+            with self._path.open("rb") as stream:
+                start = stream.read(4)
+        except OSError as error:
+            raise BadFile(self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self._path}.") from None
+        marked = next((name for mark, name in _MARKS if start.startswith(mark)), "")
+        if not rule.encoding:
+            return marked or "utf-8"
+        try:
+            info = codecs.lookup(rule.encoding)
+            "".encode(info.name)
+        except LookupError:
+            hint = 'Write encoding = "cp1252", for example.'
+            raise BadFile(self.name, f"{rule.encoding!r} is no text encoding.", hint=hint) from None
+        return "utf-8-sig" if info.name == "utf-8" else info.name
+
+    def _undecodable(self) -> BadFile:
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        position = 0
+        with self._path.open("rb") as stream:
+            while True:
+                block = stream.read(_BLOCK)
+                pending = len(decoder.getstate()[0])
+                try:
+                    decoder.decode(block, final=not block)
+                except UnicodeDecodeError as error:
+                    position += error.start - pending
+                    break
+                except UnicodeError:
+                    break
+                position += len(block)
+                if not block:
+                    break
+        return BadFile(self.name, f"byte {position} is not {self.encoding}.", hint=self._encoding_hint())
+
+    def _encoding_hint(self) -> str:
+        return f'Write encoding = "cp1252", or what it is encoded in, under {self._rule.place}.'
+
+
+class _Remembered:
+    """Lines of a stream, kept until somebody clears them: the text of the record being read."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._lines = iter(stream)
+        self.text: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.text.append(line)
+        return line
+
+
+def _bare(cell: str) -> str:
+    """Take off the quote that a file of rejects puts before what a spreadsheet would compute."""
+    return cell[1:] if cell.startswith(_SHIELD) and cell[1:2] in "=+-@\t\r" and len(cell) > 1 else cell
+
+
+def text_stream(path: Path, encoding: str) -> io.TextIOWrapper:
+    """Open a file for writing cells in an encoding that may lack a character of a message."""
+    return path.open("w", encoding=encoding, newline="", errors="backslashreplace")
