@@ -26,7 +26,7 @@ def customer(**values):
     return Customer(**{"name": "Acme", "country": "DE", "tags": ("vip",), **values})
 
 
-# -- combining -----------------------------------------------------------------------------------------------------------
+# -- combining ---------------------------------------------------------------------------------------------------------
 
 
 def test_segments_combine_with_each_other_and_with_expressions():
@@ -67,7 +67,7 @@ def test_a_segment_is_no_truth_value():
         bool(VIP)
 
 
-# -- checking ------------------------------------------------------------------------------------------------------------
+# -- checking ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_condition_is_bound_when_the_segment_is_defined():
@@ -123,7 +123,7 @@ def test_it_is_used_on_its_own_model_only():
     )
 
 
-# -- membership in memory ------------------------------------------------------------------------------------------------
+# -- membership in memory ----------------------------------------------------------------------------------------------
 
 
 def test_a_record_in_memory_belongs_or_not():
@@ -153,7 +153,7 @@ def test_membership_is_asked_of_the_right_model_at_a_real_instant():
         Segment("mine", Customer, f.owner_id == me.id).contains(customer(), at=NOW)
 
 
-# -- as data -------------------------------------------------------------------------------------------------------------
+# -- as data -----------------------------------------------------------------------------------------------------------
 
 
 def test_it_is_stored_as_canonical_text():
@@ -189,7 +189,7 @@ def test_a_stored_condition_is_checked_against_the_models_given():
         Segment.from_json(text, catalog=Catalog(BUILT_IN))
 
 
-# -- over time -----------------------------------------------------------------------------------------------------------
+# -- over time ---------------------------------------------------------------------------------------------------------
 
 IDS = st.sets(st.integers(1, 20).map(lambda number: UUID(int=number)))
 

@@ -123,8 +123,7 @@ class Segment:
             Unsupported: the condition reaches other records, which are in the store only.
 
         """
-        model: type[Any] = type(record)
-        condition = self.within(schema_of(model))
+        condition = self.within(schema_of(record.__class__))
         if not is_local(condition):
             raise Unsupported(
                 f"segment {self.name!r} reaches other records: {show(condition)}.",

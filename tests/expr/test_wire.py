@@ -26,7 +26,7 @@ ROOMY = Limits(depth=100, size=10**7)
 HAS = '{"version":1,"where":{"field":["tags"],"node":"has","tag":"vip"}}'
 
 
-# -- what is kept --------------------------------------------------------------------------------------------------------
+# -- what is kept ------------------------------------------------------------------------------------------------------
 
 
 @given(EXPRESSIONS)
@@ -79,7 +79,7 @@ def test_key_order_and_spaces_of_a_document_do_not_matter():
     assert to_json(from_json(spaced)) == HAS
 
 
-# -- what is refused on writing ------------------------------------------------------------------------------------------
+# -- what is refused on writing ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_what_is_written_can_always_be_read():
         to_json(f.x.one_of(*("y" * 100 for _ in range(900))))
 
 
-# -- what is refused on reading ------------------------------------------------------------------------------------------
+# -- what is refused on reading ----------------------------------------------------------------------------------------
 
 
 def stored(**where):

@@ -7,7 +7,7 @@ import pytest
 
 from crmkit.storage.memory import MemoryStore
 from crmkit.storage.spi import Feature
-from crmkit.testing.drive import on_ground, step, test
+from crmkit.testing.drive import driven, on_ground, step
 
 
 class AsyncMemoryStore(MemoryStore):
@@ -34,13 +34,13 @@ class Suite:
     async def make_store(self):
         return self.make()
 
-    @test()
+    @driven()
     async def reads(self, ground):
         unit = await ground.store.begin()
         await unit.rollback()
         self.ran = True
 
-    @test(Feature.REACH)
+    @driven(Feature.REACH)
     async def needs_relations(self, ground):
         self.ran = True
 

@@ -8,6 +8,7 @@ from crmkit.crm.open import make_setup, open_store
 from crmkit.crm.shelf import AsyncShelf
 from crmkit.errors import CrmError
 from crmkit.repository import AsyncRepository, Work
+from crmkit.repository.segment import AsyncSegments
 from crmkit.security.access import Actor
 
 if TYPE_CHECKING:
@@ -91,6 +92,11 @@ class AsyncSession(AsyncShelf):
 
         """
         return AsyncRepository(self.work, self._setup.catalog.of(model))
+
+    @property
+    def segments(self) -> AsyncSegments:
+        """The segments kept in the tenant."""
+        return AsyncSegments(self.work)
 
     async def commit(self) -> None:
         """Make everything so far permanent and go on in a new transaction."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from crmkit.crm.asynchronous import AsyncSession
 from crmkit.crm.open import make_setup, open_store
+from crmkit.crm.segment import Segments
 from crmkit.crm.shelf import Shelf
 from crmkit.crm.step import run, step_through
 from crmkit.expr.build import everything
@@ -118,6 +119,11 @@ class Session(Shelf):
 
         """
         return Repository(self._inner.repository(model))
+
+    @property
+    def segments(self) -> Segments:
+        """The segments kept in the tenant."""
+        return Segments(self._inner.segments)
 
     def commit(self) -> None:
         """Make everything so far permanent and go on in a new transaction."""

@@ -28,7 +28,6 @@ __all__ = ["Link", "Parsed", "Section"]
 
 _STAGED: Final = frozenset({"stage", "pipeline"})
 """Fields of a staged record that the history sets, not the row itself."""
-_BESIDE: Final = "beside."
 
 
 @attrs.frozen
@@ -98,7 +97,6 @@ class Section:
         mapping: the whole mapping.
         table: the file.
         schema: the model of the records.
-        moves: for a history file: the model of moves.
     """
 
     def __init__(self, number: int, rule: FileRule, mapping: MappingRule, table: Table, schema: Schema) -> None:
@@ -166,7 +164,6 @@ class Section:
 
         def several(cells: Sequence[str]) -> str:
             texts = [cells[place].strip() for place in places]
-            # A blank part makes the whole a guess, so a name made of two columns needs both or neither.
             text = rule.join.join(each for each in texts if each and key_of(each) not in blank)
             if rule.part:
                 parts = [part.strip() for part in text.split(rule.split)]
@@ -193,14 +190,9 @@ class Section:
         convert = converter(rule, field, self._zone if field.kind is FieldKind.INSTANT else None)
         column = _column(rule)
         needed = _is_needed(self.schema, name)
-        parts = self._parts(rule) if needed and len(rule.columns) > 1 else []
 
         def step(cells: Sequence[str], parsed: Parsed) -> None:
             text = read_text(cells)
-            for place, part in parts:
-                if not cells[place].strip() or key_of(cells[place]) in self._blank:
-                    parsed.refuse(column, Problem("required", f"needs column {part!r}, which is blank."), cells[place])
-                    return
             if text:
                 try:
                     parsed.values[name] = convert(text)
@@ -210,9 +202,6 @@ class Section:
                 parsed.refuse(column, Problem("required", f"is blank, and every {self.schema.name} needs its {name}."))
 
         return step
-
-    def _parts(self, rule: FieldRule) -> list[tuple[int, str]]:
-        return []
 
     def _money_step(self, name: str, field: Field, rule: FieldRule) -> Step:
         read_text = self._text(rule)
@@ -233,7 +222,7 @@ class Section:
                 parsed.values[name] = convert(text, code)
             except Problem as problem:
                 if problem.code == "unknown_currency":
-                    parsed.refuse(beside, problem, code)
+                    parsed.refuse(beside, problem, code or text)
                 else:
                     parsed.refuse(column, problem, text)
 
@@ -241,19 +230,17 @@ class Section:
 
     def _link_step(self, name: str, field: Field, rule: FieldRule, *, required: bool) -> Step:
         read_text = self._text(rule)
-        translate = translator(rule.spellings, "unknown_link") if rule.spellings is not None else str
+        # Unlike a choice, a link that the map does not know may still be right: the map holds only what is misspelt.
+        spellings = rule.spellings or {}
         column = _column(rule)
 
         def step(cells: Sequence[str], parsed: Parsed) -> None:
             text = read_text(cells)
-            if not text:
-                if required:
-                    parsed.refuse(column, Problem("required", f"is blank, and every {self.schema.name} needs its {name}."))
-                return
-            try:
-                parsed.links.append(Link(name, rule.link, rule.by, translate(text), column))
-            except Problem as problem:
-                parsed.refuse(column, problem, text)
+            if text:
+                text = spellings.get(key_of(text), text)
+                parsed.links.append(Link(name, rule.link, rule.by, text, column))
+            elif required:
+                parsed.refuse(column, Problem("required", f"is blank, and every {self.schema.name} needs its {name}."))
 
         return step
 

@@ -375,19 +375,20 @@ class AsyncRepository(Generic[T]):
         tenant, actor, dump = work.actor.tenant, work.actor.key, self._codec.dump_new
         rows = [dump(record, tenant, id_, now, actor) for record, id_ in zip(records, ids, strict=True)]
         rule = work.guard.rule(schema, Action.CREATE)
-        if rule != Always(True) and is_local(rule):
-            self._check_image(self._load([self._readable(row) for row in rows]), rule, "create")
+        if is_local(rule) and rule != Always(True):
+            self._check_images(rows, rule)
         unit = await work.unit()
         await unit.insert(schema, rows)
-        if rule != Always(True) and not is_local(rule):
+        if not is_local(rule):
             await self._check_reach(ids, Action.CREATE)
         await self._moves.record(entered)
         await work.announce(schema, "added", now, [(id_, 1, {}) for id_ in ids])
         return rows
 
-    def _check_image(self, records: Iterable[Any], rule: Expr, verb: str) -> None:
+    def _check_images(self, rows: Sequence[Any], rule: Expr) -> None:
+        records = self._load([self._readable(row) for row in rows])
         if not all(evaluate(rule, record) for record in records):
-            raise NotAllowed(f"the policy does not let this actor {verb} this {self._schema.name}.")
+            raise NotAllowed(f"the policy does not let this actor create this {self._schema.name}.")
 
     async def _check_reach(self, ids: Sequence[UUID], action: Action) -> None:
         """Check rows just written against a rule that follows relations: only the store can, so it is asked."""
@@ -428,8 +429,8 @@ class AsyncRepository(Generic[T]):
         if links:
             await check_links(work, schema, [updated], links)
         rule = work.guard.rule(schema, action)
-        if rule != Always(True) and is_local(rule):
-            self._check_image([updated], rule, action.value)
+        if is_local(rule) and not evaluate(rule, updated):
+            await self._diagnose(record, action)
         where = [*work.guard.scope(schema, action, deleted=deleted), work.same_id(record.id)]
         where.append(Compare("version", Op.EQ, record.version))
         if deleted:
@@ -442,7 +443,7 @@ class AsyncRepository(Generic[T]):
         unit = await work.unit()
         if not await unit.patch(Patch(schema, And(tuple(where)), changes)):
             await self._diagnose(record, action)
-        if rule != Always(True) and not is_local(rule):
+        if not is_local(rule):
             await self._check_reach([record.id], action)
         return updated
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import HealthCheck, given, settings
 
+from crmkit.errors import CrmError
 from crmkit.expr.evaluate import evaluate, is_local
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import Maker, on_ground
@@ -62,8 +63,12 @@ async def _compare(ground: Ground, case: Case) -> int:
                 continue
             asked += 1
             query = ground.query(schema.cls, ground.bound(schema.cls, expr, case.facts))
-            answer = [row[0] for row in await ground.fetch(query, unit)]
-            assert answer == _expected(case, schema, expr), _difference(case, schema, expr)  # noqa: S101 - it is a test
+            try:
+                answer = [row[0] for row in await ground.fetch(query, unit)]
+            except CrmError as error:
+                error.add_note(_question(case, schema, expr))
+                raise
+            assert answer == _expected(case, schema, expr), _question(case, schema, expr)
     finally:
         await unit.rollback()
     return asked
@@ -74,6 +79,6 @@ def _expected(case: Case, schema: Schema, expr: Expr) -> list[object]:
     return sorted(true)
 
 
-def _difference(case: Case, schema: Schema, expr: Expr) -> str:
+def _question(case: Case, schema: Schema, expr: Expr) -> str:
     records = "\n  ".join(map(repr, case.world.records))
-    return f"the store and Python read an expression about {schema.name} differently:\n{expr!r}\nworld:\n  {records}"
+    return f"an expression about {schema.name} that the store does not read as Python does:\n{expr!r}\nworld:\n  {records}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from crmkit.storage.spi.store import Feature, Store
 
-__all__ = ["Maker", "on_ground", "step", "test"]
+__all__ = ["Maker", "driven", "on_ground", "step"]
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ def on_ground(suite: Maker) -> Iterator[tuple[Ground, Callable[[Coroutine[Any, A
             run(store.close())
 
 
-def test(*needs: Feature) -> Callable[[Callable[[Any, Ground], Coroutine[Any, Any, None]]], Callable[[Any], None]]:
+def driven(*needs: Feature) -> Callable[[Callable[[Any, Ground], Coroutine[Any, Any, None]]], Callable[[Any], None]]:
     """Make a test of a suite out of an `async def` that is given the ground.
 
     Args:

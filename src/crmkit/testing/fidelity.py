@@ -10,7 +10,7 @@ from uuid import UUID
 from crmkit.expr import core
 from crmkit.expr.nodes import Op
 from crmkit.model.kind import Kind
-from crmkit.testing.drive import test
+from crmkit.testing.drive import driven
 from crmkit.testing.strategy import NOW, TEXTS
 from crmkit.testing.world import EXTRA_KEYS, Account, Deal, fresh_id
 from crmkit.values import INT64_MAX, INT64_MIN, UTC, Money, money_of
@@ -62,7 +62,7 @@ def _account(**values: Any) -> Account:
 class Fidelity:
     """Nothing is lost between a record and its row."""
 
-    @test()
+    @driven()
     async def test_every_kind_comes_back_the_same(self, ground: Ground) -> None:
         """The extremes of each kind, and missing values of each, survive the way into the store and back."""
         planted = [_account(), _account(deleted_at=NOW, version=INT64_MAX)]
@@ -77,7 +77,7 @@ class Fidelity:
                 key: type(value) for key, value in before.extra.items()
             }
 
-    @test()
+    @driven()
     async def test_every_extreme_is_found_by_equality(self, ground: Ground) -> None:
         """Each extreme value is found by equality, by membership, and at the edge of an order."""
         schema = ground.schema(Account)
@@ -94,7 +94,7 @@ class Fidelity:
                     assert record.id in await ground.ids(Account, core.Compare(name, Op.LE, value)), name
                     assert record.id not in await ground.ids(Account, core.Compare(name, Op.GT, value)), name
 
-    @test()
+    @driven()
     async def test_hostile_text_comes_back_and_is_found(self, ground: Ground) -> None:
         """Text in every script, with every sign that a database might take for its own, is only text."""
         planted = [_account(name=text, code=text) for text in HOSTILE]
@@ -109,7 +109,7 @@ class Fidelity:
             inside = [record.id for record in planted if text in record.name]
             assert await ground.ids(Account, core.Substring("code", text)) == inside, repr(text)
 
-    @test()
+    @driven()
     async def test_hostile_tags_and_extra_keys(self, ground: Ground) -> None:
         """Tags and the names of extra fields may hold any text."""
         tags = [text for text in HOSTILE if 0 < len(text) <= 100]  # noqa: PLR2004 - what a tag may be
@@ -127,7 +127,7 @@ class Fidelity:
             assert await ground.ids(Account, others) == expected, repr(key)
         assert [record.extra for record in await ground.load(Account, _among(keyed))] == [record.extra for record in keyed]
 
-    @test()
+    @driven()
     async def test_patch_writes_every_kind(self, ground: Ground) -> None:
         """A patch writes what an insert writes, missing values included."""
         before, account = _account(score=1, labels=("x",)), _account()
@@ -152,7 +152,7 @@ class Fidelity:
         for name in ("motto", "labels", "extra", "facts", *_EXTREMES):
             assert getattr(patched, name) == getattr(wanted, name), name
 
-    @test()
+    @driven()
     async def test_values_that_may_not_be_missing(self, ground: Ground) -> None:
         """A model whose fields are all required comes back the same."""
         account = _account()

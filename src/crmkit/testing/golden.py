@@ -12,7 +12,7 @@ from crmkit.expr.build import ago, days, everything, f, me, nothing, now, today
 from crmkit.expr.nodes import Expr, Op
 from crmkit.expr.resolve import Facts
 from crmkit.storage.spi.store import Feature
-from crmkit.testing.drive import test
+from crmkit.testing.drive import driven
 from crmkit.testing.strategy import NOW, Asker
 from crmkit.testing.world import CATALOG, Account, Deal, Region, Remark, World, fresh_id
 from crmkit.values import UTC, Money
@@ -214,7 +214,7 @@ CORE_CASES: Final[tuple[tuple[core.Core, str], ...]] = (
 class Golden:
     """Cases worked out by hand."""
 
-    @test()
+    @driven()
     async def test_golden_expressions(self, ground: Ground) -> None:
         """Each expression of the language is true of the records that a person says it is true of."""
         world = golden_world()
@@ -230,7 +230,7 @@ class Golden:
                     wrong.append(f"{expr!r}: expected {expected!r}, found {found!r}")
         assert not wrong, "\n".join(wrong)  # noqa: S101 - it is a test
 
-    @test()
+    @driven()
     async def test_golden_core(self, ground: Ground) -> None:
         """Each node that a store is given is true of the rows that its description says."""
         world = golden_world()

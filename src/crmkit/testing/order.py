@@ -10,7 +10,7 @@ from crmkit.expr.nodes import Expr, Not, Op
 from crmkit.model.kind import Kind
 from crmkit.storage.spi.plan import SortKey
 from crmkit.storage.spi.store import Feature
-from crmkit.testing.drive import test
+from crmkit.testing.drive import driven
 from crmkit.testing.fidelity import HOSTILE
 from crmkit.testing.golden import EXPRESSION_CASES, golden_facts, golden_world, reaches
 from crmkit.testing.strategy import NOW
@@ -30,7 +30,7 @@ __all__ = ["Order", "Sets"]
 class Sets:
     """Expressions behave as sets do."""
 
-    @test()
+    @driven()
     async def test_negation_is_the_exact_complement(self, ground: Ground) -> None:
         """`p | ~p` is everything, `p & ~p` is nothing, and `~~p` is `p`."""
         world = golden_world()
@@ -47,7 +47,7 @@ class Sets:
             assert await _ids(ground, model, expr & ~expr, facts) == set(), repr(expr)
             assert await _ids(ground, model, Not(Not(expr)), facts) == true, repr(expr)
 
-    @test()
+    @driven()
     async def test_de_morgan(self, ground: Ground) -> None:
         """`~(p & q)` is `~p | ~q`, and `~(p | q)` is `~p & ~q`."""
         world = golden_world()
@@ -101,7 +101,7 @@ def _sorted(rows: list[Row], order: tuple[SortKey, ...], columns: tuple[str, ...
 class Order:
     """Rows come in the order asked for, and pages of it join without a seam."""
 
-    @test()
+    @driven()
     async def test_sorts_every_kind(self, ground: Ground) -> None:
         """Each kind sorts as Python sorts its canonical values, up and down, missing values first and last."""
         await ground.plant(_ranked())
@@ -121,7 +121,7 @@ class Order:
         assert found == _sorted(found, order, columns)
         assert len(found) == len(_ranked())
 
-    @test()
+    @driven()
     async def test_limit_cuts_the_order(self, ground: Ground) -> None:
         """A limit gives the first rows of the order, and no more."""
         await ground.plant(_ranked())
@@ -130,7 +130,7 @@ class Order:
         for limit in (0, 1, 7, len(whole), len(whole) + 1):
             assert await ground.fetch(ground.query(Account, core.And(()), ("id",), order, limit)) == whole[:limit], limit
 
-    @test()
+    @driven()
     async def test_pages_by_id_join(self, ground: Ground) -> None:
         """Pages that each begin beyond the last one's last id are one long fetch."""
         await ground.plant(_ranked())
@@ -143,7 +143,7 @@ class Order:
                 pages += page
             assert pages == whole
 
-    @test()
+    @driven()
     async def test_pages_by_a_value_join(self, ground: Ground) -> None:
         """Pages by an order with ties and missing values are one long fetch."""
         await ground.plant(_ranked())
@@ -158,7 +158,7 @@ class Order:
                 assert len(pages) <= len(whole), order
             assert pages == whole, order
 
-    @test()
+    @driven()
     async def test_columns_come_as_asked(self, ground: Ground) -> None:
         """A query gives just the columns it names, in its order."""
         account = Account(id=fresh_id(), version=1, name="Ann", code="a1", score=7)

@@ -10,7 +10,7 @@ from crmkit.expr.nodes import Op
 from crmkit.storage.spi.plan import Bucket, Hop, Key, Measure, SortKey
 from crmkit.storage.spi.plan import Op as Take
 from crmkit.storage.spi.store import Feature
-from crmkit.testing.drive import Maker, on_ground, test
+from crmkit.testing.drive import Maker, driven, on_ground
 from crmkit.testing.ground import Ground
 from crmkit.testing.world import CATALOG, UNIQUE_CATALOG, Account, Badge, Deal, Region, fresh_id
 from crmkit.values import Money
@@ -32,7 +32,7 @@ def _account(**values: Any) -> Account:
 class Tenants:
     """One tenant's plan touches one tenant's rows."""
 
-    @test()
+    @driven()
     async def test_tenants_are_apart(self, ground: Ground) -> None:
         """Reading, counting, changing and removing within one tenant leaves another as it is."""
         other = ground.elsewhere()
@@ -49,7 +49,7 @@ class Tenants:
         await unit.commit()
         assert [(record.name, record.score) for record in await other.load(Account, _ALL)] == [("theirs", 1)]
 
-    @test()
+    @driven()
     async def test_names_of_tenants_are_exact(self, ground: Ground) -> None:
         """Tenants whose names look alike are not the same."""
         names = [ground.tenant + tail for tail in ("a", "A", "a ", "%", "'", "é", "e\u0301", "$")]
@@ -59,7 +59,7 @@ class Tenants:
         for number, each in enumerate(grounds):
             assert [record.score for record in await each.load(Account, _ALL)] == [number]
 
-    @test(Feature.REACH)
+    @driven(Feature.REACH)
     async def test_relations_keep_to_the_rows_that_a_plan_allows(self, ground: Ground) -> None:
         """A link to a row of another tenant leads nowhere, as the plan asks for the tenant at each step."""
         other = ground.elsewhere()
@@ -80,7 +80,7 @@ class Tenants:
 class Features:
     """What a store declares it can do; the rest it refuses."""
 
-    @test()
+    @driven()
     async def test_what_is_not_declared_is_refused(self, ground: Ground) -> None:
         """Whatever a store does not declare raises `Unsupported`, so that nobody relies on it by mistake."""
         asked: Mapping[Feature, tuple[Callable[[Ground], Awaitable[None]], ...]] = {
@@ -98,7 +98,7 @@ class Features:
                         continue
                     raise AssertionError(f"{feature.value} is not declared, yet {ask.__name__.strip('_')} is not refused")
 
-    @test()
+    @driven()
     async def test_declares_known_features_and_a_colour(self, ground: Ground) -> None:
         """A store says what it can do and whether its coroutines suspend, in the protocol's words."""
         assert isinstance(ground.store.features, frozenset)
@@ -139,7 +139,7 @@ async def _bucket(ground: Ground) -> None:
 class Bulk:
     """Much at once."""
 
-    @test()
+    @driven()
     async def test_many_rows(self, ground: Ground) -> None:
         """20,000 rows are inserted, counted, paged, changed and removed in one unit each."""
         accounts = [_account(score=number, grade=("gold", None)[number % 2]) for number in range(BULK)]
@@ -157,7 +157,7 @@ class Bulk:
         await unit.commit()
         assert await ground.tally(Account, core.Missing("score"), [Key("grade")], _COUNT) == [("silver", BULK // 2)]
 
-    @test()
+    @driven()
     async def test_long_lists_and_wide_expressions(self, ground: Ground) -> None:
         """A membership test of 40,000 values, hundreds of alternatives, and an expression nested deep."""
         accounts = [_account(score=number) for number in range(10)]
@@ -174,7 +174,7 @@ class Bulk:
             deep = core.Or((core.Compare("score", Op.EQ, number), core.And((core.Compare("score", Op.LT, number), deep))))
         assert await ground.ids(Account, deep) == ids
 
-    @test()
+    @driven()
     async def test_nothing_at_all(self, ground: Ground) -> None:
         """An insert of no rows is no error."""
         unit = await ground.store.begin()
@@ -186,7 +186,7 @@ class Bulk:
 class Life:
     """A store is prepared, used and closed."""
 
-    @test()
+    @driven()
     async def test_preparing_again_keeps_rows(self, ground: Ground) -> None:
         """What is there is left as it is; so is it when nothing may be created."""
         account = _account(name="kept")

@@ -11,7 +11,7 @@ from crmkit.expr import core
 from crmkit.expr.nodes import Op as Is
 from crmkit.storage.spi.plan import Bucket, Hop, Key, Measure, Op
 from crmkit.storage.spi.store import Feature
-from crmkit.testing.drive import test
+from crmkit.testing.drive import driven
 from crmkit.testing.strategy import NOW, TEXTS
 from crmkit.testing.world import CATALOG, Account, Deal, Region, fresh_id
 from crmkit.values import INT64_MAX, INT64_MIN, UTC, Money, money_of
@@ -98,7 +98,7 @@ def _regions() -> list[Region]:
 class Summary:
     """A tally is a fetch, grouped."""
 
-    @test()
+    @driven()
     async def test_a_tally_equals_grouping_the_fetch(self, ground: Ground) -> None:
         """Group by columns of several kinds; count, sum past 64 bits, take the least and the greatest."""
         accounts = _accounts([])
@@ -116,7 +116,7 @@ class Summary:
                 found = await ground.tally(Account, core.And(()), [Key(column)], _measures(measured))
                 self._same(found, _grouped(accounts, key, value), (column, measured))
 
-    @test()
+    @driven()
     async def test_least_and_greatest_of_every_kind(self, ground: Ground) -> None:
         """The least, the greatest and the number of distinct values, of kinds that cannot be summed."""
         accounts = _accounts([])
@@ -127,7 +127,7 @@ class Summary:
             found = await ground.tally(Account, core.And(()), (), measures)
             assert found == [(min(present), max(present), len(set(present)))], column
 
-    @test()
+    @driven()
     async def test_groups_by_several_keys_and_a_filter(self, ground: Ground) -> None:
         """Several keys make one group for each combination that occurs among the rows asked for."""
         accounts = _accounts([])
@@ -141,7 +141,7 @@ class Summary:
         assert len(found) == len(groups)
         assert set(found) == {(*key, len(scores), sum(scores)) for key, scores in groups.items()}
 
-    @test()
+    @driven()
     async def test_nothing_to_tally(self, ground: Ground) -> None:
         """Without rows and keys there is one group, all zero and missing; without rows but with keys there is none."""
         assert await ground.tally(Account, core.And(()), (), _measures("score")) == [(0, 0, 0, None, None)]
@@ -149,7 +149,7 @@ class Summary:
         await ground.plant([Account(id=fresh_id(), version=1, name="n")])
         assert await ground.tally(Account, core.And(()), (), _measures("score")) == [(1, 0, 0, None, None)]
 
-    @test(Feature.BUCKETS)
+    @driven(Feature.BUCKETS)
     async def test_buckets_in_named_zones(self, ground: Ground) -> None:
         """An instant falls into the day, week, month, quarter and year that the zone's own calendar says."""
         accounts = _accounts([])
@@ -160,7 +160,7 @@ class Summary:
                 expected = _grouped(accounts, lambda a: _bucket(a.seen, span, zone), lambda a: a.score)  # noqa: B023 - used at once
                 self._same(found, expected, (zone, span))
 
-    @test(Feature.BUCKETS)
+    @driven(Feature.BUCKETS)
     async def test_buckets_of_dates(self, ground: Ground) -> None:
         """A date falls into the span that holds it, whatever the zone; weeks begin on Monday."""
         ends = [Account(id=fresh_id(), version=1, name="n", founded=day) for day in (dt.date.min, dt.date.max)]
@@ -171,7 +171,7 @@ class Summary:
             expected = _grouped(accounts, lambda a: a.founded and _first_day(a.founded, span), lambda a: a.score)  # noqa: B023 - used at once
             self._same(found, expected, span)
 
-    @test(Feature.REACH)
+    @driven(Feature.REACH)
     async def test_keys_beyond_relations(self, ground: Ground) -> None:
         """A key may lie one or two steps away; where a step leads nowhere, or nowhere permitted, it is missing."""
         regions = _regions()

@@ -12,7 +12,7 @@ from crmkit.errors import Busy, Duplicate
 from crmkit.expr import core
 from crmkit.expr.nodes import Op
 from crmkit.storage.spi.store import Feature
-from crmkit.testing.drive import step, test
+from crmkit.testing.drive import driven, step
 from crmkit.testing.strategy import NOW
 from crmkit.testing.world import Account, Badge, fresh_id
 
@@ -46,7 +46,7 @@ def _is(record: Account | Badge, version: int | None = None) -> core.Core:
 class Visibility:
     """A unit sees what is committed and what it wrote itself; others see it after the commit."""
 
-    @test()
+    @driven()
     async def test_a_unit_sees_its_own_writes(self, ground: Ground) -> None:
         """Inserted, patched and removed rows show at once within the unit, to every kind of question."""
         stays, goes, new = _account("stays", 1), _account("goes", 1), _account("new", 1)
@@ -63,7 +63,7 @@ class Visibility:
         await unit.commit()
         assert {record.score for record in await ground.load(Account, _ALL)} == {5}
 
-    @test()
+    @driven()
     async def test_writes_count_the_rows_they_hit(self, ground: Ground) -> None:
         """A patch and a removal touch the rows that satisfy their expression, no others, and say how many."""
         await ground.plant([_account("a", 1), _account("b", 2), _account("c", 3), _account("d", None)])
@@ -75,7 +75,7 @@ class Visibility:
         await unit.commit()
         assert [(record.name, record.score) for record in await ground.load(Account, _ALL)] == [("z", 2), ("d", None)]
 
-    @test(Feature.TRANSACTIONS)
+    @driven(Feature.TRANSACTIONS)
     async def test_others_see_nothing_before_the_commit(self, ground: Ground) -> None:
         """What a unit writes shows elsewhere when it is committed, all at once."""
         held = _account("held", 1)
@@ -87,7 +87,7 @@ class Visibility:
         await unit.commit()
         assert [(record.name, record.score) for record in await ground.load(Account, _ALL)] == [("held", 2), ("new", None)]
 
-    @test(Feature.TRANSACTIONS)
+    @driven(Feature.TRANSACTIONS)
     async def test_rollback_undoes_everything(self, ground: Ground) -> None:
         """After a rollback no insert, patch or removal of the unit has happened."""
         stays, goes = _account("stays", 1), _account("goes", 1)
@@ -99,7 +99,7 @@ class Visibility:
         await unit.rollback()
         assert [(record.name, record.score) for record in await ground.load(Account, _ALL)] == [("stays", 1), ("goes", 1)]
 
-    @test()
+    @driven()
     async def test_an_empty_unit_ends_either_way(self, ground: Ground) -> None:
         """A unit that did nothing can be committed, and one that only read can be rolled back."""
         await (await ground.store.begin()).commit()
@@ -112,7 +112,7 @@ class Visibility:
 class Unique:
     """Unique groups are kept, within a tenant, among the rows that miss none of their columns."""
 
-    @test()
+    @driven()
     async def test_an_id_is_taken_once(self, ground: Ground) -> None:
         """A second row with the id of another is a duplicate, within one insert too."""
         account = _account()
@@ -122,7 +122,7 @@ class Unique:
         await self._refuses(ground, [twin, twin], ("id",))
         assert await ground.ids(Account, _ALL) == [account.id]
 
-    @test(Feature.UNIQUE)
+    @driven(Feature.UNIQUE)
     async def test_a_unique_key_is_taken_once(self, ground: Ground) -> None:
         """A single column and a group of columns; equality is exact; the deleted still count."""
         await ground.plant([_badge(code="x", holder="Ann", place=1), _badge(code="gone", deleted_at=NOW)])
@@ -133,13 +133,13 @@ class Unique:
         await ground.plant([_badge(code="X", holder="Ann", place=2), _badge(code="x ", holder="ann", place=1), _badge(code="")])
         assert len(await ground.ids(Badge, _ALL)) == 5
 
-    @test(Feature.UNIQUE)
+    @driven(Feature.UNIQUE)
     async def test_missing_values_are_free(self, ground: Ground) -> None:
         """Rows that miss one of the columns of a group take no key."""
         await ground.plant([_badge(), _badge(), _badge(holder="Ann"), _badge(holder="Ann"), _badge(place=1), _badge(place=1)])
         assert len(await ground.ids(Badge, _ALL)) == 6
 
-    @test(Feature.UNIQUE)
+    @driven(Feature.UNIQUE)
     async def test_tenants_share_no_keys(self, ground: Ground) -> None:
         """Another tenant may use the same key."""
         await ground.plant([_badge(code="x")])
@@ -147,7 +147,7 @@ class Unique:
         await other.plant([_badge(code="x")])
         assert len(await other.ids(Badge, _ALL)) == 1
 
-    @test(Feature.UNIQUE)
+    @driven(Feature.UNIQUE)
     async def test_a_patch_keeps_keys_unique(self, ground: Ground) -> None:
         """A patch cannot take a taken key; it can take one that was given up, and keep its own."""
         first, second = _badge(code="x"), _badge(code="y")
@@ -168,7 +168,7 @@ class Unique:
         await unit.commit()
         assert sorted(str(badge.code) for badge in await ground.load(Badge, _ALL)) == ["x", "y", "z"]
 
-    @test(Feature.UNIQUE)
+    @driven(Feature.UNIQUE)
     async def test_a_duplicate_tells_no_values(self, ground: Ground) -> None:
         """The error, and whatever a traceback shows of its causes, names columns and holds no value."""
         value = uuid4().hex
@@ -201,7 +201,7 @@ class Unique:
 class Contention:
     """Of two units that want the same, one wins, and the other learns of it."""
 
-    @test(Feature.TRANSACTIONS)
+    @driven(Feature.TRANSACTIONS)
     async def test_two_patches_of_one_version(self, ground: Ground) -> None:
         """Two units read one version; the second to write it hits nothing, or is told that the store is busy."""
         account = _account(score=0)
@@ -214,7 +214,7 @@ class Contention:
         assert await self._hits(second, ground.patch(second, Account, _is(account, 1), score=2, version=2)) == 0
         assert [(record.score, record.version) for record in await ground.load(Account, _ALL)] == [(1, 2)]
 
-    @test(Feature.TRANSACTIONS, Feature.UNIQUE)
+    @driven(Feature.TRANSACTIONS, Feature.UNIQUE)
     async def test_two_inserts_of_one_key(self, ground: Ground) -> None:
         """Two units find a key free; the second to take it is refused, or is told that the store is busy."""
         first, second = await ground.store.begin(), await ground.store.begin()
@@ -231,7 +231,7 @@ class Contention:
             raise AssertionError("a key was taken twice")
         assert len(await ground.ids(Badge, _ALL)) == 1
 
-    @test(Feature.TRANSACTIONS)
+    @driven(Feature.TRANSACTIONS)
     async def test_many_workers_lose_no_update(self, ground: Ground) -> None:
         """Workers that each read a version and write the next one, at the same time, add up."""
         account = _account(score=0)
@@ -250,7 +250,7 @@ class Contention:
             (5 * WORKERS, 5 * WORKERS + 1)
         ]
 
-    @test(Feature.TRANSACTIONS, Feature.UNIQUE)
+    @driven(Feature.TRANSACTIONS, Feature.UNIQUE)
     async def test_many_workers_take_one_key(self, ground: Ground) -> None:
         """Of workers that insert one key at the same time, exactly one succeeds."""
         outcomes: list[str] = []

@@ -232,13 +232,12 @@ class Compiler:
     def _statement(self, statement: Any, parameters: int) -> Statement:
         compiled = statement.compile(dialect=self._compiling)
         given = [f"p{number}" for number in range(parameters)]
-        # SQLAlchemy adds parameters of its own, such as the 0 of "LIMIT ? OFFSET 0" on SQLite.
+        # SQLAlchemy adds parameters of its own, such as the 0 of "LIMIT ? OFFSET 0" on SQLite, and leaves out those
+        # beside a condition that is always false.
         constants = [name for name in compiled.params if name not in given]
-        order = [(given + constants).index(name) for name in compiled.positiontup or ()]
-        return Statement(str(compiled), _arranger(order, [compiled.params[name] for name in constants]))
-
-
-def _arranger(order: Sequence[int], constants: Sequence[Any]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    if list(order) != list(range(len(order))):
-        return lambda values: [(*values, *constants)[place] for place in order]
-    return (lambda values: (*values, *constants)) if constants else tuple
+        names = [*given, *constants]
+        added = [compiled.params[name] for name in constants]
+        order = [names.index(name) for name in compiled.positiontup or ()]
+        if order != list(range(len(names))):
+            return Statement(str(compiled), lambda values: [(*values, *added)[place] for place in order])
+        return Statement(str(compiled), (lambda values: (*values, *added)) if added else tuple)

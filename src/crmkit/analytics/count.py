@@ -1,0 +1,143 @@
+"""Counting funnels: records in batches, each batch with its history, and of each record only what it did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crmkit.analytics.counter import FunnelCounter
+from crmkit.analytics.funnel import FunnelReport
+from crmkit.analytics.journey import Logged, journey
+from crmkit.analytics.key import Keys, order_of, text_of, too_many
+from crmkit.analytics.ladder import Ladder, Steps
+from crmkit.analytics.report import ALL, label_of
+from crmkit.analytics.scope import Scope, definition_of
+from crmkit.expr.build import f
+from crmkit.expr.core import Compare, In
+from crmkit.expr.nodes import Op
+from crmkit.security.access import Action
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from crmkit.analytics.definition import Funnel
+    from crmkit.model.codec import Row
+    from crmkit.repository import Work
+
+__all__ = ["FunnelCount"]
+
+_LOGGED = ("record_id", "number", "pipeline", "pipeline_version", "to_stage", "position", "outcome", "at")
+
+
+class FunnelCount:
+    """Counts one funnel.
+
+    A record's history must be read in order, which no aggregate of a store can do. So records come in batches of up to
+    5,000, each with one query for its history and one for each step of the path that it is grouped by; what stays in
+    memory is a fixed number of counters for each group.
+
+    Args:
+        work: the unit of work.
+        funnel: what to count.
+
+    Raises:
+        BadExpression: the funnel does not fit the model.
+    """
+
+    def __init__(self, work: Work, funnel: Funnel) -> None:
+        self._work = work
+        self._funnel = funnel
+        self._schema = work.setup.catalog[funnel.pipeline.entity]
+        self._moves = work.setup.catalog["stage_move"]
+        self._as_of = funnel.as_of or work.setup.clock()
+        self._scope = Scope(work, self._schema, funnel.where, self._as_of, funnel.zone)
+        self._keys = Keys(work, self._schema, funnel.by)
+        self._steps = Steps.of(funnel.pipeline)
+        self._ladders: dict[int, Ladder] = {}
+        self._counters: dict[Any, FunnelCounter] = {}
+
+    async def report(self) -> FunnelReport:
+        """Read everything and return the report."""
+        name = self._funnel.pipeline.name
+        period = self._funnel.entered
+        if period.start is None and period.end is None:
+            await self._read(f.pipeline == name)
+            await self._read((f.pipeline != name) & f.moves.any(f.pipeline == name))
+        else:
+            # A record that entered in the period has a move in it; which of its moves was the entry, its history tells.
+            await self._read(f.moves.any((f.pipeline == name) & period.holds(f.at)))
+            await self._miss()
+        return self._made()
+
+    async def _read(self, condition: Any) -> None:
+        columns = tuple(dict.fromkeys(("id", "pipeline", *self._keys.columns)))
+        place = columns.index((*self._keys.columns, "id")[0])
+        async for rows in self._work.scan(self._schema, self._scope.core(condition), columns[1:]):
+            keys = await self._keys.of([row[place] for row in rows])
+            logs = await self._logs([row[0] for row in rows])
+            for row, key in zip(rows, keys, strict=True):
+                self._count(key, logs.get(row[0], []), here=row[1] == self._funnel.pipeline.name)
+
+    async def _logs(self, ids: list[UUID]) -> dict[UUID, list[Logged]]:
+        """Return the history of each record of a batch."""
+        where = (
+            *self._work.guard.scope(self._moves, Action.READ),
+            Compare("entity", Op.EQ, self._schema.name),
+            In("record_id", tuple(ids)),
+        )
+        logs: dict[UUID, list[Logged]] = {}
+        for row in await self._work.values(self._moves, where, _LOGGED):
+            logs.setdefault(row[0], []).append(await self._logged(row))
+        return logs
+
+    async def _logged(self, row: Row) -> Logged:
+        _, number, pipeline, version, stage, position, outcome, at = row
+        if pipeline != self._funnel.pipeline.name:
+            return Logged(at, number, stage, None)
+        ladder = self._ladders.get(version)
+        if ladder is None:
+            old = await definition_of(self._work, self._schema, pipeline, version)
+            ladder = self._ladders[version] = Ladder(self._steps, version, old)
+        return Logged(at, number, stage, ladder.place(stage, position, outcome))
+
+    def _count(self, key: Any, log: list[Logged], *, here: bool) -> None:
+        if all(move.place is None for move in log):
+            if here:
+                self._counter(key).no_history += 1
+            return
+        made = journey(log, self._steps, self._as_of)
+        if made is not None and self._funnel.entered.covers(made.entered_at):
+            self._counter(key).take(made)
+
+    async def _miss(self) -> None:
+        """Count the records whose entry is not known, so that no period can be said to hold it or not."""
+        name = self._funnel.pipeline.name
+        by = () if self._funnel.by is None else (self._funnel.by,)
+        for group in await self._scope.tally(by, f.pipeline == name, f.moves.none(f.pipeline == name)):
+            if group["count"]:
+                self._counter(group.key[0] if by else None).no_history += group["count"]
+
+    def _counter(self, key: Any) -> FunnelCounter:
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._counters[key] = FunnelCounter(self._funnel, self._steps)
+            too_many(len(self._counters))
+        return counter
+
+    def _made(self) -> FunnelReport:
+        funnel = self._funnel
+        whole = FunnelCounter(funnel, self._steps)
+        for counter in self._counters.values():
+            whole.merge(counter)
+        total = whole.group(None, ALL)
+        groups = (self._counters[key].group(key, label_of(key)) for key in sorted(self._counters, key=order_of))
+        return FunnelReport(
+            definition=f"funnel.{funnel.reading}/1",
+            groups=(total,) if funnel.by is None else tuple(groups),
+            total=total,
+            by=text_of(funnel.by),
+            as_of=self._as_of,
+            zone=funnel.zone,
+            period=funnel.entered,
+            pipeline=funnel.pipeline.name,
+            reading=funnel.reading,
+        )

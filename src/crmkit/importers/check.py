@@ -1,0 +1,245 @@
+"""Checking a mapping against the models, the pipelines and the files' headers, before any row is read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import permutations
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from crmkit.currency import MINOR_DIGITS
+from crmkit.errors import BadDefinition, BadMapping, Problem, near
+from crmkit.importers.rule import FieldRule, FileKind, FileRule, MappingRule, key_of
+from crmkit.importers.section import Section
+from crmkit.importers.table import Table
+from crmkit.model.field import FieldKind
+
+if TYPE_CHECKING:
+    from crmkit.lifecycle import Pipeline
+    from crmkit.model.field import Field
+    from crmkit.model.schema import Schema
+    from crmkit.repository import Setup
+
+__all__ = ["bind"]
+
+_HISTORY: Final = ("stage", "at", "by", "note")
+_CLOSED: Final = frozenset({FieldKind.KEY, FieldKind.ATTACHED, FieldKind.EXTRA})
+_OWN_MODELS: Final = frozenset({"external_id", "stage_move", "outbox_message", "pipeline_definition"})
+_SAMPLES: Final = (dt.datetime(2001, 2, 3, 4, 5), dt.datetime(2010, 11, 12, 10, 9))  # noqa: DTZ001 - only spelt, never kept
+
+
+def bind(mapping: MappingRule, setup: Setup, folder: Path) -> list[Section]:
+    """Return the sections of a mapping, bound to the models and to the files.
+
+    Raises:
+        BadMapping: it does not fit them; every problem is listed.
+        BadFile: a file cannot be opened or has no header.
+    """
+    check = _Check(mapping, setup)
+    check.models()
+    if check.problems:
+        raise BadMapping(check.problems)
+    tables = [Table(rule, folder / rule.path) for rule in mapping.files]
+    check.columns(tables)
+    if check.problems:
+        raise BadMapping(check.problems)
+    return [
+        Section(number, rule, mapping, table, setup.catalog[rule.entity])
+        for number, (rule, table) in enumerate(zip(mapping.files, tables, strict=True))
+    ]
+
+
+class _Check:
+    """One mapping and everything that is wrong with it."""
+
+    def __init__(self, mapping: MappingRule, setup: Setup) -> None:
+        self.problems: list[Problem] = []
+        self._mapping = mapping
+        self._setup = setup
+        self._made = [rule.entity for rule in mapping.files if rule.kind is FileKind.RECORDS]
+
+    def models(self) -> None:
+        """Check what the mapping says of models, fields, links and stages."""
+        for rule in self._mapping.files:
+            schema = self._schema(rule)
+            if schema is None:
+                continue
+            for each in rule.rules:
+                self._formats(each)
+            if rule.kind is FileKind.HISTORY:
+                self._history(rule, schema)
+                continue
+            for name, each in rule.fields.items():
+                self._field(rule, schema, name, each)
+            for name, each in rule.extra.items():
+                if name not in schema.extra:
+                    hint = near(name, schema.extra) or "Declare it in connect(..., extra={...})."
+                    self._refuse(each.place, f"{schema.name} has no added field {name!r}.", hint)
+            if rule.kind is FileKind.RECORDS:
+                self._complete(rule, schema)
+            self._stages(rule, schema)
+
+    def columns(self, tables: Sequence[Table]) -> None:
+        """Check that every column that the mapping names is there, once."""
+        for rule, table in zip(self._mapping.files, tables, strict=True):
+            named = [(f"{rule.place}.{'id' if rule.kind is FileKind.RECORDS else 'record'}", column) for column in rule.key]
+            named += [(f"{rule.place}.skip", column) for column in rule.skip]
+            named += [(each.place, column) for each in rule.rules for column in each.used]
+            for place, column in dict.fromkeys(named):
+                try:
+                    table.place(column)
+                except LookupError as error:
+                    self._refuse(place, str(error))
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def _refuse(self, place: str, message: str, hint: str = "") -> None:
+        self.problems.append(Problem("bad_mapping", message, hint=hint, field=place))
+
+    def _schema(self, rule: FileRule) -> Schema | None:
+        place = f"{rule.place}.{rule.kind.value}"
+        try:
+            schema = self._setup.catalog[rule.entity]
+        except BadDefinition as error:
+            self._refuse(place, error.message, error.hint)
+            return None
+        if schema.name in _OWN_MODELS:
+            self._refuse(place, f"crmkit itself writes each {schema.name}.", "For history, write history_of.")
+            return None
+        if rule.kind is not FileKind.RECORDS and schema.name not in self._made:
+            self._refuse(place, f"no file of this mapping makes a {schema.name}.", f'Add one with into = "{schema.name}".')
+        if (rule.kind is FileKind.HISTORY or rule.entered) and not schema.staged:
+            self._refuse(place, f"{schema.name} has no stages, so it has no history.")
+            return None
+        return schema
+
+    def _history(self, rule: FileRule, schema: Schema) -> None:
+        for name, each in rule.fields.items():
+            if name not in _HISTORY:
+                self._refuse(each.place, f"history has no field {name!r}.", near(name, _HISTORY))
+        for name in ("stage", "at"):
+            if name not in rule.fields:
+                self._refuse(f"{rule.place}.fields", f"lacks {name}, which every move needs.")
+        if "by" in rule.fields:
+            by = rule.fields["by"]
+            if by.link != "user":
+                self._refuse(by.place, "must link to a user.", 'Write { link = "user", column = "…", by = "name" }.')
+            self._link(by, self._setup.catalog["user"])
+        self._zoned(rule.fields.get("at"))
+        self._stages(rule, schema)
+
+    def _field(self, rule: FileRule, schema: Schema, name: str, each: FieldRule) -> None:
+        field = schema.fields.get(name)
+        if field is None:
+            self._refuse(each.place, f"{schema.name} has no field {name!r}.", near(name, schema.fields))
+            return
+        if field.managed or field.kind in _CLOSED:
+            self._refuse(each.place, f"{name} is set by crmkit only.")
+            return
+        if rule.kind is FileKind.JOIN and name in {"pipeline", "created_at"}:
+            self._refuse(each.place, f"{name} must come from the file that makes the {schema.name}.")
+        if (each.link != "") != (field.kind is FieldKind.LINK):
+            message = f"{name} links to a {field.to}." if field.kind is FieldKind.LINK else f"{name} is no link."
+            self._refuse(each.place, message, f'Write link = "{field.to}".' if field.to else "Leave link out.")
+        elif each.link:
+            if each.link != field.to:
+                self._refuse(f"{each.place}.link", f"{name} links to a {field.to}, not to a {each.link}.")
+            else:
+                self._link(each, self._setup.catalog[field.to])
+        if (each.currency is not None) != (field.kind is FieldKind.MONEY):
+            if field.kind is FieldKind.MONEY:
+                self._refuse(each.place, f"{name} is money.", 'Write { money = "Amount", currency = { const = "EUR" } }.')
+            else:
+                self._refuse(each.place, f"{name} is no money.", "Write column instead of money.")
+        if field.kind is FieldKind.INSTANT:
+            self._zoned(each)
+        self._words(each, field)
+
+    def _words(self, each: FieldRule, field: Field) -> None:
+        """Check that a map and a constant give words that the field accepts."""
+        if field.kind is FieldKind.MONEY:
+            spellings = {**(each.spellings or {}), **((each.currency.spellings or {}) if each.currency else {})}
+            given = [*spellings.values(), *([each.currency.const] if each.currency and each.currency.const else [])]
+            given += [code for code in each.numbers if code]
+            known: Iterable[str] = MINOR_DIGITS
+        elif field.kind is FieldKind.CHOICE:
+            given, known = [*(each.spellings or {}).values()], field.choices
+            given += [each.const] if each.const is not None else []
+        elif field.kind is FieldKind.FLAG:
+            given, known = [*(each.spellings or {}).values()], ("true", "false")
+        else:
+            return
+        for word in dict.fromkeys(given):
+            if key_of(word) not in {key_of(one) for one in known}:
+                self._refuse(each.place, f"{word!r} is no value of {field.name}.", near(word, known))
+
+    def _link(self, each: FieldRule, target: Schema) -> None:
+        if not each.by:
+            return
+        field = target.fields.get(each.by)
+        if field is None:
+            self._refuse(f"{each.place}.by", f"{target.name} has no field {each.by!r}.", near(each.by, target.fields))
+        elif field.kind is not FieldKind.TEXT:
+            self._refuse(f"{each.place}.by", f"{each.by} is no text.", "Link by a text field, or leave by out.")
+
+    def _complete(self, rule: FileRule, schema: Schema) -> None:
+        for each in attrs.fields(schema.cls):
+            if each.default is attrs.NOTHING and each.name not in rule.fields:
+                self._refuse(f"{rule.place}.fields", f"lacks {each.name}, which every {schema.name} needs.")
+
+    def _stages(self, rule: FileRule, schema: Schema) -> None:
+        if not schema.staged:
+            return
+        pipelines = {pipeline.name: pipeline for pipeline in self._setup.pipelines.of(schema)}
+        made = next((each for each in self._mapping.files if each.kind is FileKind.RECORDS and each.entity == rule.entity), rule)
+        chosen = made.fields.get("pipeline")
+        named = [chosen.const] if chosen and chosen.const else [*chosen.spellings.values()] if chosen and chosen.spellings else []
+        for name in named:
+            if name not in pipelines and rule is made and chosen:
+                hint = near(name, pipelines) if pipelines else "Name it in connect(..., pipelines=[...])."
+                self._refuse(chosen.place, f"{schema.name} has no pipeline {name!r}.", hint)
+        # A row may choose its pipeline itself; then only the row can tell which stages there are.
+        if chosen and chosen.const is None:
+            return
+        pipeline = pipelines.get(named[0]) if named else next(iter(pipelines.values()), None)
+        if pipeline is not None:
+            self._known(rule, pipeline)
+
+    def _known(self, rule: FileRule, pipeline: Pipeline) -> None:
+        stage = rule.fields.get("stage")
+        words = [(f"{rule.place}.entered.{name}", name) for name in rule.entered]
+        words += [(stage.place, name) for name in dict.fromkeys((stage.spellings or {}).values())] if stage else []
+        words += [(stage.place, stage.const)] if stage and stage.const is not None else []
+        for place, name in words:
+            if name not in pipeline.places:
+                self._refuse(place, f"pipeline {pipeline.name!r} has no stage {name!r}.", near(name, pipeline.places))
+        for each in rule.entered.values():
+            self._zoned(each)
+
+    def _zoned(self, rule: FieldRule | None) -> None:
+        if rule is not None and self._mapping.zone is None and not (rule.formats and all("%z" in each for each in rule.formats)):
+            self._refuse(rule.place, "is a time, and the mapping names no zone.", 'Write zone = "Europe/Berlin" at the top.')
+
+    def _formats(self, rule: FieldRule) -> None:
+        for each in rule.formats:
+            if "%" not in each:
+                self._refuse(f"{rule.place}.format", f"{each!r} is no date format.", 'Write "%d/%m/%Y", for example.')
+        for one, other in permutations(rule.formats, 2):
+            if _confused(one, other):
+                self._refuse(f"{rule.place}.format", f"{one!r} and {other!r} read one text as two dates.", "Keep one of them.")
+                return
+
+
+def _confused(one: str, other: str) -> bool:
+    for sample in _SAMPLES:
+        try:
+            if dt.datetime.strptime(sample.strftime(one), other) != dt.datetime.strptime(sample.strftime(one), one):  # noqa: DTZ007 - compared, never kept
+                return True
+        except ValueError:
+            continue
+    return False
+
+

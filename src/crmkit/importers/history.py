@@ -1,0 +1,142 @@
+"""History: from what files tell of a record's stages to its moves, and to the fields that say where it stands."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import attrs
+
+from crmkit.errors import Problem, near
+from crmkit.importers.rule import key_of
+from crmkit.lifecycle import Pipeline, Step
+from crmkit.values import NOT_YET
+
+if TYPE_CHECKING:
+    from crmkit.importers.section import Parsed
+
+__all__ = ["Entry", "State", "entries_of", "fields_of", "stage_named", "steps"]
+
+
+@attrs.frozen
+class Entry:
+    """One entry into a stage, as the files tell it.
+
+    Attributes:
+        stage: the stage.
+        at: when; `None` if only the record's present stage is known.
+        actor: the key of the user who did it; blank if nobody is named.
+        note: what was said about it.
+    """
+
+    stage: str
+    at: dt.datetime | None
+    actor: str = ""
+    note: str | None = None
+
+
+@attrs.frozen
+class State:
+    """Where a record stands in its pipeline: what a pipeline needs to know to tell the next step."""
+
+    pipeline: str
+    stage: str = ""
+    stage_since: dt.datetime = NOT_YET
+    stage_reached: int = 0
+    outcome: str = "open"
+    closed_at: dt.datetime | None = None
+
+
+def stage_named(pipeline: Pipeline, text: str) -> str:
+    """Return the stage that a text names; case does not matter.
+
+    Raises:
+        Problem: the pipeline has no such stage.
+    """
+    if text in pipeline.places:
+        return text
+    known = {key_of(name): name for name in pipeline.places}
+    stage = known.get(key_of(text))
+    if stage is None:
+        raise Problem("unknown_stage", f"is no stage of {pipeline.name!r}.", hint=near(text, pipeline.places))
+    return stage
+
+
+def entries_of(pipeline: Pipeline, stage: str, entered: Parsed, history: Iterable[Entry]) -> list[Entry]:
+    """Return the entries of one record, in order, rows that keep the stage merged.
+
+    A history, put in order of time, tells all; without one, the columns that say when stages were entered do, in the
+    order of the pipeline. What says where the record stands now has the last word.
+
+    Args:
+        pipeline: the record's pipeline.
+        stage: the stage it is in now; blank if the files do not say.
+        entered: the row, for its columns of dates.
+        history: the rows of a history file, in the order of that file.
+    """
+    timed = sorted(history, key=_time)
+    if not timed:
+        dates = entered.entered
+        listed = [name for name in pipeline.places if name in dates]
+        # Of several stages that close a record, only the one it is in was entered; a shared date column tells no more.
+        timed = [Entry(name, dates[name]) for name in listed if not stage or pipeline.stage(name).is_open or name == stage]
+    merged: list[Entry] = []
+    for entry in timed:
+        if not merged or merged[-1].stage != entry.stage:
+            merged.append(entry)
+    if stage and (not merged or merged[-1].stage != stage):
+        merged.append(Entry(stage, None, note="The history does not tell when." if merged else None))
+    return merged
+
+
+def _time(entry: Entry) -> dt.datetime:
+    return entry.at or NOT_YET
+
+
+def steps(pipeline: Pipeline, state: State, entries: Sequence[Entry], untimed: dt.datetime) -> list[tuple[Step, Entry]]:
+    """Return the steps that lead through entries, and so what a record's fields become.
+
+    Times are facts: an entry that is earlier than the one before keeps its time, and no time was spent between them.
+
+    Args:
+        pipeline: the pipeline.
+        state: where the record stands before.
+        entries: where it goes.
+        untimed: the time of an entry without one, if nothing earlier tells better.
+    """
+    made: list[tuple[Step, Entry]] = []
+    for entry in entries:
+        at = entry.at or max(untimed, state.stage_since)
+        step = pipeline.recorded(state, entry.stage, at=max(at, state.stage_since))
+        if step.at != at:
+            step = attrs.evolve(step, at=at, closed_at=None if step.closed_at is None else at)
+        made.append((step, entry))
+        state = State(**{**attrs.asdict(state), **step.changes})
+    return made
+
+
+def fields_of(step: Step, version: int) -> dict[str, Any]:
+    """Return the fields that a record gets by its last step."""
+    return {**step.changes, "pipeline_version": version}
+
+
+def move_of(model: type[Any], entity: str, record_id: UUID, number: int, version: int, step: Step, entry: Entry) -> Any:
+    """Return the history row of a step."""
+    return model(
+        entity=entity,
+        record_id=record_id,
+        number=number,
+        pipeline=step.pipeline,
+        pipeline_version=version,
+        from_stage=step.from_stage,
+        to_stage=step.to_stage,
+        kind=step.kind,
+        position=step.position,
+        outcome=step.outcome,
+        at=step.at,
+        spent=step.spent,
+        actor=entry.actor,
+        note=entry.note,
+    )

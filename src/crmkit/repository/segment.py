@@ -1,0 +1,79 @@
+"""Segments at work: kept as data in the tenant, and read by the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crmkit.errors import NotFound
+from crmkit.expr import wire
+from crmkit.expr.build import f
+from crmkit.repository.repository import AsyncRepository
+from crmkit.segment import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from crmkit.repository.work import Work
+
+__all__ = ["AsyncSegments"]
+
+
+class AsyncSegments:
+    """The segments of one tenant: `session.segments`."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._definitions: AsyncRepository[Any] = AsyncRepository(work, work.setup.catalog["segment_definition"])
+
+    async def save(self, segment: Segment) -> None:
+        """Keep a segment under its name, in place of the one that has this name.
+
+        Raises:
+            BadExpression: the condition does not fit this CRM's models, or is too large to be kept.
+        """
+        segment.check(self._work.setup.catalog)
+        values = {
+            "entity": segment.entity,
+            "expression": wire.to_json(segment.where),
+            "description": segment.description or None,
+        }
+        held = await self._definitions.first(f.name == segment.name)
+        if held is None:
+            model = self._work.setup.catalog["segment_definition"].cls
+            await self._definitions.add(model(name=segment.name, **values))
+        else:
+            await self._definitions.update(held, **values)
+
+    async def get(self, name: str) -> Segment:
+        """Return the segment of this name.
+
+        Raises:
+            NotFound: there is none.
+            BadExpression: what is stored is malformed, or no longer fits the models.
+        """
+        held = await self._definitions.first(f.name == name)
+        if held is None:
+            raise NotFound(f"there is no segment {name!r}.")
+        segment = Segment(held.name, held.entity, wire.from_json(held.expression), description=held.description or "")
+        segment.check(self._work.setup.catalog)
+        return segment
+
+    async def names(self) -> list[str]:
+        """Return the names of all segments, in order."""
+        return sorted([held.name async for held in self._definitions.stream()])
+
+    async def count(self, segment: Segment) -> int:
+        """Return how many records belong to a segment."""
+        return await self._members(segment).count(segment)
+
+    async def members(self, segment: Segment) -> AsyncIterator[Any]:
+        """Yield the records that belong to a segment, oldest first, in bounded memory."""
+        async for record in self._members(segment).stream(segment):
+            yield record
+
+    async def ids(self, segment: Segment) -> frozenset[Any]:
+        """Return the ids of the records that belong to a segment now; two of these make a `changes`."""
+        return frozenset(await self._members(segment).ids(segment))
+
+    def _members(self, segment: Segment) -> AsyncRepository[Any]:
+        return AsyncRepository(self._work, self._work.setup.catalog[segment.entity])
