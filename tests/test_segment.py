@@ -80,7 +80,7 @@ def test_with_the_name_of_the_model_it_is_checked_later():
     later = Segment("typo", "customer", f.countri == "DE")
     with pytest.raises(BadExpression, match="customer has no field 'countri'"):
         later.check(Catalog(BUILT_IN))
-    with pytest.raises(BadDefinition, match="there is no model 'custumer'. Did you mean 'customer'"):  # noqa: RUF043 - a sentence
+    with pytest.raises(BadDefinition, match="there is no model 'custumer'. Did you mean 'customer'"):
         Segment("x", "custumer", f.a == 1).check(Catalog(BUILT_IN))
 
 
@@ -171,7 +171,7 @@ def test_it_is_stored_as_canonical_text():
     [
         ("{", "$ is no JSON: Expecting property name enclosed in double quotes at line 1, column 2."),
         ('{"version": 3}', "$.version is 3, and this crmkit reads version 1. Upgrade crmkit."),
-        (VIP.to_json().replace('"has"', '"hass"'), "$.condition.where.node is the text 'hass', which is not known here. Did you mean 'has'?"),  # noqa: E501 - a message
+        (VIP.to_json().replace('"has"', '"hass"'), "$.condition.where.node is the text 'hass', which is not known here. Did you mean 'has'?"),
         (VIP.to_json().replace('"vip",', "7,"), "$.name is a whole number, where text belongs."),
         (VIP.to_json().replace('"entity"', '"entty"'), "$ has the unknown key 'entty'. Did you mean 'entity'?"),
     ],

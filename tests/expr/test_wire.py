@@ -1,7 +1,5 @@
 """The stored form keeps every expression, has one text for each, and refuses everything else by name and place."""
 
-# ruff: noqa: E501, ISC004 - one case is one line, with the whole message
-
 import copy
 import datetime as dt
 import json
@@ -288,7 +286,7 @@ def reads_or_refuses(read, given_):
     try:
         read(given_)
     except BadExpression as error:
-        assert str(error).startswith("$")  # noqa: PT017 - not refusing is as good
+        assert str(error).startswith("$")
 
 
 @given(ANYTHING)

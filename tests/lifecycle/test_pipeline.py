@@ -331,7 +331,9 @@ def test_today_in_a_guard_is_a_day_in_the_zone_given():
     pipeline = Pipeline(
         "dated", "opportunity", stages=[Stage("a"), Stage("b", guard=f.close_date <= today())], moves=[forward()]
     )
-    record = attrs.make_class("Dated", ["close_date", *"pipeline stage stage_since stage_reached".split()], frozen=True)
+    record = attrs.make_class(
+        "Dated", ["close_date", *["pipeline", "stage", "stage_since", "stage_reached"]], frozen=True
+    )
     dated = record(dt.date(2026, 1, 2), "dated", "a", START, 1)
     late = dt.datetime(2026, 1, 1, 23, tzinfo=UTC)
     assert pipeline.why_not(dated, "b", at=late, zone=berlin) == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import attrs
@@ -51,10 +51,11 @@ class Funnel:
         reading: when a record counts for a stage.
         zone: whose days `entered` means.
         as_of: the instant up to which history counts; now by default.
-        models: models of the product's own, as given to `connect`, whose fields `by` and `where` name.
+        catalog: the models whose fields `by` and `where` name; the built-in ones by default.
 
     Raises:
-        BadDefinition: a field is unknown, or a period, reading or zone is not acceptable.
+        BadDefinition: a period, reading or zone is not acceptable.
+        BadExpression: `by` or `where` does not fit the model.
 
     >>> from crmkit.lifecycle.built_in import OPPORTUNITY
     >>> Funnel(OPPORTUNITY, entered=("2026-01-01", "2026-04-01")).reading
@@ -79,14 +80,14 @@ class Funnel:
         reading: Reading = "reached",
         zone: str = "UTC",
         as_of: dt.datetime | None = None,
-        models: Iterable[type[Any]] = (),
+        catalog: Catalog | None = None,
     ) -> None:
         if not isinstance(pipeline, Pipeline):
             raise BadDefinition(f"a funnel is counted over a Pipeline, not over a {type(pipeline).__name__}.")
         if reading not in _READINGS:
             raise BadDefinition(f"there is no reading {reading!r}.", hint=near(str(reading), _READINGS))
         zone_of(zone)
-        _check(pipeline.entity, by, where, tuple(models))
+        _check(pipeline.entity, by, where, catalog or _built_in())
         self.__attrs_init__(
             pipeline=pipeline,
             by=by,
@@ -98,14 +99,20 @@ class Funnel:
         )
 
 
-def _check(entity: str, by: Any, where: Any, models: tuple[type[Any], ...]) -> None:
+@cache
+def _built_in() -> Catalog:
+    return Catalog(BUILT_IN)
+
+
+def _check(entity: str, by: Any, where: Any, catalog: Catalog) -> None:
     if not (by is None or isinstance(by, Ref | Span)):
-        raise BadDefinition(f"{by!r} is nothing to group by.", hint="Write a field such as f.source, or by_month(f.created_at).")
+        raise BadDefinition(
+            f"{by!r} is nothing to group by.", hint="Write a field such as f.source, or by_month(f.created_at)."
+        )
     if not isinstance(where, Expr | Segment):
         raise BadDefinition("where expects an expression.", hint='Write one with f, as in f.source == "web".')
     if isinstance(by, Span):
         zone_of(by.zone)
-    catalog = Catalog([*BUILT_IN, *models])
     if entity not in {schema.name for schema in catalog}:
         return  # a model of the product's own that was not named here; it is checked when the funnel is counted
     schema = catalog[entity]
@@ -117,7 +124,7 @@ def _check(entity: str, by: Any, where: Any, models: tuple[type[Any], ...]) -> N
         if isinstance(where, Expr) and "f.extra[" not in show(where):
             binder.bind(schema, resolve(where, SAMPLE))
     except BadExpression as error:
-        raise BadDefinition(f"the funnel does not fit {entity}: {error.message}", hint=error.hint) from None
+        raise BadExpression(f"funnel over {entity}: {error.message}", hint=error.hint) from None
 
 
 def _known(catalog: Catalog, binder: Binder, schema: Schema, ref: Ref) -> None:

@@ -97,7 +97,9 @@ class Ladder:
         for stage in () if old is None else old.stages:
             if not stage.is_open:
                 rank = len(self._places) + 1
-                self._places[stage.name] = Place(self._end(stage.name, stage.outcome), earlier, rank, stage.outcome, version)
+                self._places[stage.name] = Place(
+                    self._end(stage.name, stage.outcome), earlier, rank, stage.outcome, version
+                )
 
     def place(self, stage: str, position: int, outcome: str) -> Place:
         """Return where a move led to.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import attrs
 
 from crmkit.analytics.key import too_many
 from crmkit.analytics.period import zone_of
@@ -68,12 +70,17 @@ class Scope:
         return core.items if isinstance(core, And) else (core,)
 
 
+@attrs.frozen
+class _Follower:
+    """A record, as far as finding its definition goes."""
+
+    pipeline: str
+    pipeline_version: int
+
+
 async def definition_of(work: Work, schema: Schema, name: str, version: int) -> Pipeline | None:
     """Return a version of a pipeline; `None` if it is not stored any more."""
-    from types import SimpleNamespace
-
-    followed: Any = SimpleNamespace(pipeline=name, pipeline_version=version)
     try:
-        return await work.setup.pipelines.followed(work, schema, followed)
+        return await work.setup.pipelines.followed(work, schema, _Follower(name, version))
     except StoreError:
         return None

@@ -27,7 +27,7 @@ class Keys:
     case; a natural key matches without regard to case.
 
     Args:
-        work: the unit of work that asks the database; set anew for each batch.
+        work: the unit of work that asks the database.
         source: the system whose external ids count.
     """
 
@@ -111,10 +111,6 @@ class Keys:
         return Problem("unknown_link", f"leads nowhere: {reason}")
 
     # -- within --------------------------------------------------------------------------------------------------------
-
-    def rebind(self, work: Work) -> None:
-        """Ask through another unit of work from now on."""
-        self._work = work
 
     def _name(self, entity: str, by: str, text: str, id: UUID) -> None:
         index = self._natural.setdefault((entity, by), {})

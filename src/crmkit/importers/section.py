@@ -14,6 +14,7 @@ from crmkit.errors import Problem
 from crmkit.importers.convert import converter, instant_reader, money_reader, translator
 from crmkit.importers.rule import FileKind, OnUpdate, key_of
 from crmkit.model.field import FieldKind
+from crmkit.values import clean_text
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Link", "Parsed", "Section"]
 
+_KEY_LENGTH: Final = 200
 _STAGED: Final = frozenset({"stage", "pipeline"})
 """Fields of a staged record that the history sets, not the row itself."""
 
@@ -135,6 +137,11 @@ class Section:
             parsed.refuse(self.key_column, Problem("required", "is blank, and it is the key of the row."), key)
         elif not self._key:
             parsed.key = digest.hexdigest()
+        else:
+            try:
+                clean_text(key, at_most=_KEY_LENGTH)
+            except Problem as problem:
+                parsed.refuse(self.key_column, problem, key)
         for step in self._steps:
             step(cells, parsed)
         return parsed

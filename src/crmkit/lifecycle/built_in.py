@@ -49,7 +49,7 @@ TICKET: Final = Pipeline(
         Stage("solved", outcome="done", label="Solved"),
         Stage("closed", outcome="done", label="Closed"),
     ],
-    moves=[forward(), back(1), move("solved", "closed"), reopen(to="open")],
+    moves=[forward(), move("waiting", "open"), move("solved", "closed"), reopen(to="open")],
 )
 """A ticket: open or waiting, in turns, until solved; solved may be closed for good, and both may be reopened."""
 

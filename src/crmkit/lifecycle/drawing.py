@@ -13,7 +13,7 @@ from crmkit.lifecycle.stage import Stage
 
 __all__ = ["mermaid", "table"]
 
-_PLAIN: Final = frozenset(" -_.,()/+'!?=<>*")
+_PLAIN: Final = frozenset(" -_.,()/+'!?=")
 _OPEN: Final = "active"
 
 
@@ -34,10 +34,7 @@ def mermaid(pipeline: Pipeline) -> str:
         "    direction LR",
         f'    state "{_escaped(pipeline.name)}" as {_OPEN} {{',
         "        direction LR",
-        *(
-            f'        state "{_escaped(stage.title)} ({stage.probability}#37;)" as {ids[stage.name]}'
-            for stage in open_stages
-        ),
+        *(f'        state "{_escaped(_shown(stage))}" as {ids[stage.name]}' for stage in open_stages),
         f"        [*] --> {ids[pipeline.initial]}",
         *(f"        {arrow}" for arrow in inside),
         "    }",
@@ -46,6 +43,10 @@ def mermaid(pipeline: Pipeline) -> str:
         *(f"    {ids[stage.name]} --> [*]" for stage in closed),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _shown(stage: Stage) -> str:
+    return f"{stage.title} ({stage.probability} %)" if stage.probability else stage.title
 
 
 def _arrows(pipeline: Pipeline, rule: Rule, ids: dict[str, str]) -> Iterator[tuple[str, bool]]:
@@ -58,7 +59,8 @@ def _arrows(pipeline: Pipeline, rule: Rule, ids: dict[str, str]) -> Iterator[tup
             # Steps are drawn one by one; the label tells how many may be taken at once.
             yield from ((f"{a} --> {b}{label}", True) for a, b in pairwise(open_ids))
             start = _OPEN if not rule.steps else open_ids[-1]
-            yield from ((f"{start} --> {ids[s.name]}{label}", False) for s in closed if s.outcome != "lost")
+            winning = label if rule.steps else _text(_conditions(rule))
+            yield from ((f"{start} --> {ids[s.name]}{winning}", False) for s in closed if s.outcome != "lost")
         case RuleKind.BACK:
             yield from ((f"{b} --> {a}{label}", True) for a, b in pairwise(open_ids))
         case RuleKind.INTO if pipeline.stage(rule.target).is_open:
@@ -81,7 +83,10 @@ def _label(rule: Rule) -> str:
         words.append("back" if rule.steps == 1 else f"back, up to {rule.steps}")
     if rule.kind is RuleKind.REOPEN:
         words.append("reopen")
-    words += _conditions(rule)
+    return _text([*words, *_conditions(rule)])
+
+
+def _text(words: list[str]) -> str:
     return f": {_escaped(', '.join(words))}" if words else ""
 
 

@@ -28,17 +28,17 @@ class StagedRecord(Protocol):
     """
 
     @property
-    def pipeline(self) -> str: ...  # noqa: D102 - described above, as are those below
+    def pipeline(self) -> str: ...
     @property
-    def stage(self) -> str: ...  # noqa: D102 - as above
+    def stage(self) -> str: ...
     @property
-    def stage_since(self) -> dt.datetime: ...  # noqa: D102 - as above
+    def stage_since(self) -> dt.datetime: ...
     @property
-    def stage_reached(self) -> int: ...  # noqa: D102 - as above
+    def stage_reached(self) -> int: ...
     @property
-    def outcome(self) -> str: ...  # noqa: D102 - as above
+    def outcome(self) -> str: ...
     @property
-    def closed_at(self) -> dt.datetime | None: ...  # noqa: D102 - as above
+    def closed_at(self) -> dt.datetime | None: ...
 
 
 @attrs.frozen

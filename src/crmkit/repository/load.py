@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from crmkit.expr.nodes import Always
-from crmkit.expr.evaluate import is_local
-from crmkit.repository.link import check_links
 from crmkit.repository.move import Moves
-from crmkit.repository.repository import AsyncRepository
+from crmkit.repository.write import Writer
 from crmkit.security.access import Action
 
 if TYPE_CHECKING:
@@ -30,8 +27,7 @@ class Loader:
     def __init__(self, work: Work, schema: Schema) -> None:
         self._work = work
         self._schema = schema
-        self._codec = work.setup.codec(schema)
-        self._repository: AsyncRepository[Any] = AsyncRepository(work, schema)
+        self._writer = Writer(work, schema)
         self._moves = Moves(work, schema)
 
     async def add(self, records: Sequence[Any], moves: Sequence[Any] = (), names: Sequence[Any] = ()) -> None:
@@ -52,18 +48,13 @@ class Loader:
         work, schema = self._work, self._schema
         now = work.setup.clock()
         ids = [record.id for record in records]
-        await check_links(work, schema, records, schema.links, frozenset(ids))
-        self.allow(records)
-        tenant, actor, dump = work.actor.tenant, work.actor.key, self._codec.dump_new
-        unit = await work.unit()
-        await unit.insert(schema, [dump(record, tenant, record.id, now, actor) for record in records])
-        rule = work.guard.rule(schema, Action.CREATE)
-        if rule != Always(True) and not is_local(rule):
-            await self._repository._check_reach(ids, Action.CREATE)  # noqa: SLF001 - a second door to the same room
+        await self._writer.insert(records, ids, now)
         await self._moves.record(moves)
         if names:
             crosswalk = work.setup.catalog["external_id"]
             name = work.setup.codec(crosswalk).dump_new
+            tenant, actor = work.actor.tenant, work.actor.key
+            unit = await work.unit()
             await unit.insert(crosswalk, [name(each, tenant, work.setup.ids(), now, actor) for each in names])
         await work.announce(schema, "imported", now, [(id_, 1, {}) for id_ in ids])
 
@@ -73,9 +64,7 @@ class Loader:
         Raises:
             NotAllowed: there is one.
         """
-        rule = self._work.guard.rule(self._schema, Action.CREATE)
-        if rule != Always(True) and is_local(rule):
-            self._repository._check_image(records, rule, "create")  # noqa: SLF001 - as above
+        self._writer.check_images(records, self._work.guard.rule(self._schema, Action.CREATE))
 
     async def change(self, record: Any, changes: dict[str, Any], moves: Sequence[Any] = ()) -> Any:
         """Write changes to a record, stages included, and the moves that led there; return it as it now stands.
@@ -87,7 +76,7 @@ class Loader:
             NotAllowed: the policy lets the actor not do this.
         """
         now = self._work.setup.clock()
-        changed = await self._repository._write(record, dict(changes), now, Action.UPDATE)  # noqa: SLF001 - as above
+        changed = await self._writer.change(record, changes, now, Action.UPDATE)
         await self._moves.record(moves)
         await self._work.announce(
             self._schema, "imported", now, [(changed.id, changed.version, {"fields": sorted(changes)})]

@@ -32,7 +32,7 @@ class Page(Sequence[T], Generic[T]):
 
     __slots__ = ("_records", "next")
 
-    def __init__(self, records: Sequence[T], next: str | None) -> None:  # noqa: A002 - the attribute's name
+    def __init__(self, records: Sequence[T], next: str | None) -> None:
         self._records = records
         self.next = next
 

@@ -108,7 +108,7 @@ class Pipelines:
                 await self._store(setup, actor)
             except Duplicate:
                 # Another process met the tenant at the same moment; what it stored is read on the second attempt.
-                if attempt == 2:  # noqa: PLR2004 - the second and last
+                if attempt > 1:
                     raise
             else:
                 break

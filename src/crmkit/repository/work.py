@@ -102,7 +102,7 @@ class Work:
     async def scan(
         self, schema: Schema, where: Sequence[Core], columns: Sequence[str], batch: int = 5_000
     ) -> AsyncIterator[list[Row]]:
-        """Yield the id and some columns of all rows that satisfy conditions, as `values` does, in lists by rising id."""
+        """Yield the id and some columns of all rows that satisfy conditions, in lists by rising id."""
         after: tuple[Core, ...] = ()
         while True:
             rows = await self.values(schema, (*where, *after), ("id", *columns), (SortKey("id"),), batch)

@@ -9,7 +9,7 @@ if "pytest" in sys.modules:
     # Asserts outside test files say what they compared only if pytest is told of them before they are imported.
     sys.modules["pytest"].register_assert_rewrite(*(f"{__name__}.{name}" for name in _TESTS))
 
-from crmkit.storage.memory import MemoryStore  # noqa: E402 - the line above must come first
+from crmkit.storage.memory import MemoryStore  # noqa: E402 - pytest must be told first
 from crmkit.testing.suite import StoreSuite  # noqa: E402 - as above
 
 __all__ = ["MemoryStore", "StoreSuite"]

@@ -56,4 +56,4 @@ def table(targets: Sequence[str]) -> str:
 if __name__ == "__main__":
     if len(sys.argv) == 1:
         sys.exit(__doc__)
-    print(table(sys.argv[1:]))  # noqa: T201 - a program
+    print(table(sys.argv[1:]))  # noqa: T201 - a program prints

@@ -16,6 +16,8 @@ from crmkit.testing.ground import Ground
 from crmkit.testing.strategy import Case, cases
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from crmkit.expr.nodes import Expr
     from crmkit.model.schema import Schema
 
@@ -50,7 +52,7 @@ class Differential:
                 tried["pairs"] += run(_compare(ground.elsewhere(), case))
 
             compare()
-        print(f"{type(self).__name__}: {tried['pairs']} pairs of a world and an expression, no difference")  # noqa: T201 - the long run reports how long it was
+        print(f"{type(self).__name__}: {tried['pairs']} pairs of a world and an expression, no difference")  # noqa: T201 - a long run says how long it was
 
 
 async def _compare(ground: Ground, case: Case) -> int:
@@ -74,11 +76,13 @@ async def _compare(ground: Ground, case: Case) -> int:
     return asked
 
 
-def _expected(case: Case, schema: Schema, expr: Expr) -> list[object]:
+def _expected(case: Case, schema: Schema, expr: Expr) -> list[UUID]:
     true = [record.id for record in case.world.of(schema) if evaluate(expr, record, facts=case.facts, world=case.world)]
     return sorted(true)
 
 
 def _question(case: Case, schema: Schema, expr: Expr) -> str:
     records = "\n  ".join(map(repr, case.world.records))
-    return f"an expression about {schema.name} that the store does not read as Python does:\n{expr!r}\nworld:\n  {records}"
+    return (
+        f"an expression about {schema.name} that the store does not read as Python does:\n{expr!r}\nworld:\n  {records}"
+    )

@@ -11,7 +11,7 @@ from unittest import SkipTest
 from crmkit.testing.ground import Ground
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Generator
 
     from crmkit.storage.spi.store import Feature, Store
 
@@ -44,7 +44,7 @@ def step(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def on_ground(suite: Maker) -> Iterator[tuple[Ground, Callable[[Coroutine[Any, Any, Any]], Any]]]:
+def on_ground(suite: Maker) -> Generator[tuple[Ground, Callable[[Coroutine[Any, Any, Any]], Any]]]:
     """Make and prepare a store; give the ground to test on, and what runs a coroutine there."""
     with asyncio.Runner() as runner:
         store = runner.run(suite.make_store())
@@ -73,7 +73,7 @@ def driven(*needs: Feature) -> Callable[[Callable[[Any, Ground], Coroutine[Any, 
                     raise SkipTest(f"the store does not declare {', '.join(lacking)}")
                 run(body(self, ground))
 
-        del run_body.__wrapped__  # type: ignore[attr-defined]  # else pytest would look for a fixture called ground
+        del run_body.__wrapped__  # else pytest would look for a fixture called ground
         return run_body
 
     return decorate

@@ -17,12 +17,12 @@ from crmkit.expr.nodes import Op as Is
 from crmkit.model.kind import Kind
 from crmkit.storage.spi.plan import Bucket, Op, Patch, Tally
 from crmkit.storage.spi.store import Feature
-from crmkit.testing.liar import Fault, Liar
+from crmkit.testing.liar import Fault
 from crmkit.testing.suite import StoreSuite
 from crmkit.values import INT64_MAX, INT64_MIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from crmkit.model.codec import Row
     from crmkit.model.field import Column
@@ -40,9 +40,15 @@ def _missing_lost(node: core.Core) -> core.Core:
     """`amount <= 10 or amount is missing` loses its second half."""
     if not isinstance(node, core.Or):
         return node
-    tested = {item.column for item in node.items if isinstance(item, core.Compare | core.In | core.Prefix | core.Substring)}
+    tested = {
+        item.column for item in node.items if isinstance(item, core.Compare | core.In | core.Prefix | core.Substring)
+    }
     return core.Or(
-        tuple(item for item in node.items if not (isinstance(item, core.Missing) and not item.negated and item.column in tested))
+        tuple(
+            item
+            for item in node.items
+            if not (isinstance(item, core.Missing) and not item.negated and item.column in tested)
+        )
     )
 
 
@@ -112,7 +118,9 @@ def _keys_cut(mark: str) -> Callable[[core.Core], core.Core]:
 
 
 def _spoil(kind: Kind, change: Callable[[Any], Any]) -> Callable[[Column, Any], Any]:
-    return lambda column, value: change(value) if column.kind is kind and value is not None and column.name != "tenant" else value
+    return lambda column, value: (
+        change(value) if column.kind is kind and value is not None and column.name != "tenant" else value
+    )
 
 
 def _empty_is_missing(column: Column, value: Any) -> Any:
@@ -142,7 +150,9 @@ def _hops_open(tally: Tally) -> Tally:
 def _sums(change: Callable[[int], Any]) -> Callable[[Tally, list[Row]], list[Row]]:
     def changed(tally: Tally, rows: list[Row]) -> list[Row]:
         ops = [None] * len(tally.by) + [measure.op for measure in tally.measures]
-        return [tuple(change(value) if op is Op.SUM else value for op, value in zip(ops, row, strict=True)) for row in rows]
+        return [
+            tuple(change(value) if op is Op.SUM else value for op, value in zip(ops, row, strict=True)) for row in rows
+        ]
 
     return changed
 
@@ -176,7 +186,7 @@ def _version_ignored(patch: Patch) -> Patch:
     return attrs.evolve(patch, where=without(patch.where))
 
 
-def _telling(error: Duplicate, rows: list[Any] | Any) -> Duplicate:
+def _telling(error: Duplicate, rows: Sequence[Row]) -> Duplicate:
     return Duplicate(f"{error.entity} {rows[0]!r}", error.fields)
 
 
@@ -206,7 +216,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "text normalised": Fault(value=_spoil(Kind.TEXT, lambda text: unicodedata.normalize("NFC", text))),
     "text loses its byte order mark": Fault(value=_spoil(Kind.TEXT, lambda text: text.removeprefix("\ufeff"))),
     "text beyond the first plane lost": Fault(
-        value=_spoil(Kind.TEXT, lambda text: "".join("?" if ord(sign) > 0xFFFF else sign for sign in text))  # noqa: PLR2004 - the first plane's end
+        value=_spoil(Kind.TEXT, lambda text: "".join("?" if ord(sign) > 0xFFFF else sign for sign in text))
     ),
     "empty text is missing": Fault(value=_empty_is_missing),
     "integers through floats": Fault(value=_spoil(Kind.INT, _through_float)),
@@ -228,7 +238,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "direction ignored": Fault(
         query=lambda query: attrs.evolve(query, order=tuple(attrs.evolve(key, descending=False) for key in query.order))
     ),
-    "second sort key ignored": Fault(query=lambda query: attrs.evolve(query, order=(*query.order[:1], *query.order[2:]))),
+    "second sort key ignored": Fault(
+        query=lambda query: attrs.evolve(query, order=(*query.order[:1], *query.order[2:]))
+    ),
     "columns in the wrong order": Fault(query=lambda query: attrs.evolve(query, columns=tuple(sorted(query.columns)))),
     "zone ignored": Fault(tally=_zone_ignored),
     "conditions of hops ignored": Fault(tally=_hops_open),
@@ -242,7 +254,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "rollback keeps": Fault(keeps=True),
     "writes show early": Fault(early=True),
     "own writes unseen": Fault(blind=True),
-    "duplicates swallowed": Fault(refusal=lambda *_: None),
+    "duplicates swallowed": Fault(refusal=lambda _error, _rows: None),
     "duplicate tells values": Fault(refusal=_telling),
     "duplicate names no columns": Fault(refusal=lambda error, _: Duplicate(error.entity, ())),
     "preparing again clears": Fault(forgets=True),
@@ -281,8 +293,3 @@ def first_red(suite: StoreSuite) -> str:
         except AssertionError:
             return run.__name__
     return ""
-
-
-def liar_suite(name: str) -> StoreSuite:
-    """Return the suite for the sabotaged store of this name."""
-    return suite_of(lambda: Liar(FAULTS[name]))

@@ -87,7 +87,7 @@ class Ground:
         """Return a query within the tenant."""
         return Query(self.schema(model), self.mine(where), tuple(columns), order, limit)
 
-    # -- one unit for one question ---------------------------------------------------------------------------------------
+    # -- one unit for one question -------------------------------------------------------------------------------------
 
     async def plant(self, records: Iterable[Record]) -> None:
         """Write records as they are, in one unit."""
@@ -103,7 +103,7 @@ class Ground:
 
     async def fetch(self, query: Query, unit: Unit | None = None) -> list[Row]:
         """Return the rows of a query in canonical values."""
-        rows = await self._read(lambda within: within.fetch(query), unit)
+        rows = await self._fetch(query, unit)
         codec = self.codec(query.schema.cls)
         columns = [query.schema.by_column[name] for name in query.columns]
         return [tuple(map(codec.decode, columns, row)) for row in rows]
@@ -116,14 +116,18 @@ class Ground:
         """Return the tenant's records that satisfy an expression, by rising id."""
         codec = self.codec(model)
         query = self.query(model, where, codec.read)
-        return codec.load(await self._read(lambda within: within.fetch(query), unit))
+        return codec.load(await self._fetch(query, unit))
 
     async def tally(
         self, model: type[Any], where: core.Core, by: Sequence[Key] = (), measures: Sequence[Measure] = ()
     ) -> list[Row]:
         """Return the groups of the tenant's rows that satisfy an expression."""
         plan = Tally(self.schema(model), self.mine(where), tuple(by), tuple(measures))
-        return await self._read(lambda within: within.tally(plan), None)
+        unit = await self.store.begin()
+        try:
+            return await unit.tally(plan)
+        finally:
+            await unit.rollback()
 
     async def patch(self, unit: Unit, model: type[Any], where: core.Core, **changes: Any) -> int:
         """Set columns to canonical values, within a unit."""
@@ -135,13 +139,11 @@ class Ground:
         """Remove rows, within a unit."""
         return await unit.remove(Removal(self.schema(model), self.mine(where)))
 
-    async def _read(self, ask: Any, unit: Unit | None) -> list[Row]:
+    async def _fetch(self, query: Query, unit: Unit | None) -> list[Row]:
         if unit is not None:
-            answer: list[Row] = await ask(unit)
-            return answer
+            return await unit.fetch(query)
         own = await self.store.begin()
         try:
-            answer = await ask(own)
+            return await own.fetch(query)
         finally:
             await own.rollback()
-        return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
@@ -67,7 +67,7 @@ class Liar:
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
         self._store = MemoryStore()
-        self.io = self._store.io
+        self.io: Literal["none"] = "none"
         self.wires: Wires = self._store.wires
         self.features = fault.features
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from crmkit.expr import core
@@ -13,8 +14,7 @@ from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import driven
 from crmkit.testing.fidelity import HOSTILE
 from crmkit.testing.golden import EXPRESSION_CASES, golden_facts, golden_world, reaches
-from crmkit.testing.strategy import NOW
-from crmkit.testing.world import Account, fresh_id
+from crmkit.testing.world import NOW, Account, fresh_id, made
 from crmkit.values import INT64_MAX, INT64_MIN, Money
 
 if TYPE_CHECKING:
@@ -74,25 +74,26 @@ def _ranked() -> list[Account]:
     """Return accounts that hold many values twice and miss many."""
     scores = [None, 3, INT64_MIN, -1, None, 0, INT64_MAX, 3, 2**53 + 1, 2**53]
     texts = [None, *dict.fromkeys(HOSTILE)]
-    made: list[Account] = []
+    ranked: list[Account] = []
     for number, text in enumerate(texts):
         score = scores[number % len(scores)]
-        made.append(
-            Account(
-                id=fresh_id(), version=1, created_at=NOW, updated_at=NOW, name=text or "n", code=text, score=score,
+        ranked.append(
+            made(
+                Account, name=text or "n", code=text, score=score,
                 active=(None, True, False)[number % 3], mark=fresh_id() if number % 4 else None,
                 worth=Money(number % 5, "EUR") if number % 2 else None,
                 founded=NOW.date().replace(year=1 + number * 37) if number % 3 else None,
                 seen=NOW.replace(year=1 + number * 31) if number % 5 else None,
             )
         )  # fmt: skip
-    return made
+    return ranked
 
 
 def _sorted(rows: list[Row], order: tuple[SortKey, ...], columns: tuple[str, ...]) -> list[Row]:
     for key in reversed(order):
         place = columns.index(key.column)
-        present = sorted((row for row in rows if row[place] is not None), key=lambda row: row[place], reverse=key.descending)  # noqa: B023 - used at once
+        held = [row for row in rows if row[place] is not None]
+        present = sorted(held, key=itemgetter(place), reverse=key.descending)
         missing = [row for row in rows if row[place] is None]
         rows = [*missing, *present] if key.missing_first else [*present, *missing]
     return rows
@@ -115,7 +116,16 @@ class Order:
                     order = (SortKey(column, descending, missing_first), SortKey("id"))
                     found = await ground.fetch(ground.query(Account, core.And(()), columns, order))
                     assert found == _sorted(rows, order, columns), order
-        order = (SortKey("active", missing_first=True), SortKey("score", descending=True), SortKey("id", descending=True))
+
+    @driven()
+    async def test_sorts_by_several_keys(self, ground: Ground) -> None:
+        """Each key decides among the rows that those before it leave equal."""
+        await ground.plant(_ranked())
+        order = (
+            SortKey("active", missing_first=True),
+            SortKey("score", descending=True),
+            SortKey("id", descending=True),
+        )
         columns = ("active", "score", "id")
         found = await ground.fetch(ground.query(Account, core.And(()), columns, order))
         assert found == _sorted(found, order, columns)
@@ -128,7 +138,9 @@ class Order:
         order = (SortKey("score", descending=True), SortKey("id"))
         whole = await ground.fetch(ground.query(Account, core.And(()), ("id",), order))
         for limit in (0, 1, 7, len(whole), len(whole) + 1):
-            assert await ground.fetch(ground.query(Account, core.And(()), ("id",), order, limit)) == whole[:limit], limit
+            assert await ground.fetch(ground.query(Account, core.And(()), ("id",), order, limit)) == whole[:limit], (
+                limit
+            )
 
     @driven()
     async def test_pages_by_id_join(self, ground: Ground) -> None:
@@ -161,7 +173,7 @@ class Order:
     @driven()
     async def test_columns_come_as_asked(self, ground: Ground) -> None:
         """A query gives just the columns it names, in its order."""
-        account = Account(id=fresh_id(), version=1, name="Ann", code="a1", score=7)
+        account = made(Account, name="Ann", code="a1", score=7)
         await ground.plant([account])
         for columns in (("id",), ("score", "name"), ("name", "id", "score", "code")):
             found = await ground.fetch(ground.query(Account, core.And(()), columns))

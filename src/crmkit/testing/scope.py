@@ -12,7 +12,7 @@ from crmkit.storage.spi.plan import Op as Take
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import Maker, driven, on_ground
 from crmkit.testing.ground import Ground
-from crmkit.testing.world import CATALOG, UNIQUE_CATALOG, Account, Badge, Deal, Region, fresh_id
+from crmkit.testing.world import CATALOG, UNIQUE_CATALOG, Account, Badge, Deal, Region, fresh_id, made
 from crmkit.values import Money
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _COUNT: Final = (Measure(Take.COUNT),)
 
 
 def _account(**values: Any) -> Account:
-    return Account(id=fresh_id(), version=1, **{"name": "n", **values})
+    return made(Account, **{"name": "n", **values})
 
 
 class Tenants:
@@ -63,11 +63,11 @@ class Tenants:
     async def test_relations_keep_to_the_rows_that_a_plan_allows(self, ground: Ground) -> None:
         """A link to a row of another tenant leads nowhere, as the plan asks for the tenant at each step."""
         other = ground.elsewhere()
-        hidden = Region(id=fresh_id(), version=1, name="hidden")
+        hidden = made(Region, name="hidden")
         await other.plant([hidden])
         account = _account(region_id=hidden.id)
         await ground.plant([account])
-        await other.plant([Deal(id=fresh_id(), version=1, title="t", amount=Money(1, "EUR"), account_id=account.id)])
+        await other.plant([made(Deal, title="t", amount=Money(1, "EUR"), account_id=account.id)])
         relations = CATALOG.relations(CATALOG.of(Account))
         mine = ground.mine()
         assert await ground.ids(Account, core.Exists(relations["region"], mine)) == []
@@ -96,7 +96,9 @@ class Features:
                         await ask(ground)
                     except Unsupported:
                         continue
-                    raise AssertionError(f"{feature.value} is not declared, yet {ask.__name__.strip('_')} is not refused")
+                    raise AssertionError(
+                        f"{feature.value} is not declared, yet {ask.__name__.strip('_')} is not refused"
+                    )
 
     @driven()
     async def test_declares_known_features_and_a_colour(self, ground: Ground) -> None:
@@ -116,7 +118,7 @@ async def _take_key(ground: Ground) -> None:
     within = Ground(ground.store)
     within.catalog = UNIQUE_CATALOG
     await ground.store.prepare(UNIQUE_CATALOG, create=True)
-    await within.plant([Badge(id=fresh_id(), version=1, code="x")])
+    await within.plant([made(Badge, code="x")])
 
 
 async def _exists(ground: Ground) -> None:
@@ -171,7 +173,9 @@ class Bulk:
         assert await ground.ids(Account, wide) == ids[3:]
         deep: core.Core = core.Compare("score", Op.EQ, 0)
         for number in range(1, 20):
-            deep = core.Or((core.Compare("score", Op.EQ, number), core.And((core.Compare("score", Op.LT, number), deep))))
+            deep = core.Or(
+                (core.Compare("score", Op.EQ, number), core.And((core.Compare("score", Op.LT, number), deep)))
+            )
         assert await ground.ids(Account, deep) == ids
 
     @driven()

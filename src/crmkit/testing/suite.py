@@ -28,7 +28,20 @@ __all__ = ["StoreSuite"]
 
 
 class StoreSuite(
-    Golden, Sets, Order, Summary, Fidelity, Visibility, Unique, Contention, Tenants, Features, Life, Bulk, Differential, ABC
+    Golden,
+    Sets,
+    Order,
+    Summary,
+    Fidelity,
+    Visibility,
+    Unique,
+    Contention,
+    Tenants,
+    Features,
+    Life,
+    Bulk,
+    Differential,
+    ABC,
 ):
     """Every test that a store must pass; a backend's author inherits it and says how to make a store."""
 

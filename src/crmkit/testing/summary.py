@@ -12,8 +12,8 @@ from crmkit.expr.nodes import Op as Is
 from crmkit.storage.spi.plan import Bucket, Hop, Key, Measure, Op
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import driven
-from crmkit.testing.strategy import NOW, TEXTS
-from crmkit.testing.world import CATALOG, Account, Deal, Region, fresh_id
+from crmkit.testing.strategy import TEXTS
+from crmkit.testing.world import CATALOG, Account, Deal, Region, made
 from crmkit.values import INT64_MAX, INT64_MIN, UTC, Money, money_of
 
 if TYPE_CHECKING:
@@ -73,25 +73,25 @@ def _accounts(regions: list[Region]) -> list[Account]:
     grades = (None, "gold", "silver", "Gold")
     scores = (None, INT64_MAX, 1, INT64_MAX, -3, None, 0, 2**53 + 1)
     moments = _moments()
-    made: list[Account] = []
+    accounts: list[Account] = []
     for number, moment in enumerate(moments):
         region = (None, *regions)[number % (len(regions) + 1)]
-        made.append(
-            Account(
-                id=fresh_id(), version=1, created_at=NOW, updated_at=NOW, name=TEXTS[number % len(TEXTS)],
+        accounts.append(
+            made(
+                Account, name=TEXTS[number % len(TEXTS)],
                 grade=grades[number % 4], score=scores[number % 7], seen=moment if number % 11 else None,
                 active=(None, True, False)[number % 3], founded=moment.date() if number % 5 else None,
                 worth=None if number % 3 == 0 else money_of(INT64_MIN + number, ("EUR", "USD")[number % 2]),
                 region_id=region.id if region else None,
             )
         )  # fmt: skip
-    return made
+    return accounts
 
 
 def _regions() -> list[Region]:
-    top = Region(id=fresh_id(), version=1, name="Top", rank=1)
-    leaf = Region(id=fresh_id(), version=1, name="Leaf", rank=None, within_id=top.id)
-    twin = Region(id=fresh_id(), version=1, name="Leaf", rank=3, within_id=top.id)
+    top = made(Region, name="Top", rank=1)
+    leaf = made(Region, name="Leaf", rank=None, within_id=top.id)
+    twin = made(Region, name="Leaf", rank=3, within_id=top.id)
     return [top, leaf, twin]
 
 
@@ -134,7 +134,9 @@ class Summary:
         await ground.plant(accounts)
         some = [account for account in accounts if account.score is not None and account.score > 0]
         where = core.Compare("score", Is.GT, 0)
-        found = await ground.tally(Account, where, [Key("grade"), Key("active")], (Measure(Op.COUNT), Measure(Op.SUM, "score")))
+        found = await ground.tally(
+            Account, where, [Key("grade"), Key("active")], (Measure(Op.COUNT), Measure(Op.SUM, "score"))
+        )
         groups: dict[Any, list[Any]] = {}
         for account in some:
             groups.setdefault((account.grade, account.active), []).append(account.score)
@@ -146,7 +148,7 @@ class Summary:
         """Without rows and keys there is one group, all zero and missing; without rows but with keys there is none."""
         assert await ground.tally(Account, core.And(()), (), _measures("score")) == [(0, 0, 0, None, None)]
         assert await ground.tally(Account, core.And(()), [Key("grade")], _measures("score")) == []
-        await ground.plant([Account(id=fresh_id(), version=1, name="n")])
+        await ground.plant([made(Account, name="n")])
         assert await ground.tally(Account, core.And(()), (), _measures("score")) == [(1, 0, 0, None, None)]
 
     @driven(Feature.BUCKETS)
@@ -156,19 +158,23 @@ class Summary:
         await ground.plant(accounts)
         for zone in ZONES:
             for span in Bucket:
-                found = await ground.tally(Account, core.And(()), [Key("seen", bucket=span, zone=zone)], _measures("score"))
-                expected = _grouped(accounts, lambda a: _bucket(a.seen, span, zone), lambda a: a.score)  # noqa: B023 - used at once
+                found = await ground.tally(
+                    Account, core.And(()), [Key("seen", bucket=span, zone=zone)], _measures("score")
+                )
+                expected = _grouped(accounts, lambda a: _bucket(a.seen, span, zone), lambda a: a.score)
                 self._same(found, expected, (zone, span))
 
     @driven(Feature.BUCKETS)
     async def test_buckets_of_dates(self, ground: Ground) -> None:
         """A date falls into the span that holds it, whatever the zone; weeks begin on Monday."""
-        ends = [Account(id=fresh_id(), version=1, name="n", founded=day) for day in (dt.date.min, dt.date.max)]
+        ends = [made(Account, name="n", founded=day) for day in (dt.date.min, dt.date.max)]
         accounts = [*_accounts([]), *ends]
         await ground.plant(accounts)
         for span in Bucket:
-            found = await ground.tally(Account, core.And(()), [Key("founded", bucket=span, zone="Pacific/Apia")], _measures("score"))
-            expected = _grouped(accounts, lambda a: a.founded and _first_day(a.founded, span), lambda a: a.score)  # noqa: B023 - used at once
+            found = await ground.tally(
+                Account, core.And(()), [Key("founded", bucket=span, zone="Pacific/Apia")], _measures("score")
+            )
+            expected = _grouped(accounts, lambda a: a.founded and _first_day(a.founded, span), lambda a: a.score)
             self._same(found, expected, span)
 
     @driven(Feature.REACH)
@@ -177,8 +183,7 @@ class Summary:
         regions = _regions()
         accounts = _accounts(regions)
         deals = [
-            Deal(id=fresh_id(), version=1, title="d", amount=Money(n, "EUR"), account_id=accounts[n % 9].id, chance=n)
-            for n in range(40)
+            made(Deal, title="d", amount=Money(n, "EUR"), account_id=accounts[n % 9].id, chance=n) for n in range(40)
         ]
         await ground.plant([*regions, *accounts, *deals])
         region_of = {None: None, **{region.id: region for region in regions}}
@@ -186,7 +191,7 @@ class Summary:
         mine = ground.mine()
 
         found = await ground.tally(Account, core.And(()), [Key("name", (Hop(_REGION, mine),))], _measures("score"))
-        named: Callable[[Account], Any] = lambda a: (r := region_of[a.region_id]) and r.name  # noqa: E731 - one line
+        named: Callable[[Account], Any] = lambda a: (r := region_of[a.region_id]) and r.name
         self._same(found, _grouped(accounts, named, lambda a: a.score), "region.name")
 
         seen = ground.mine(core.Compare("name", Is.EQ, "Leaf"))

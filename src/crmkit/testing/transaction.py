@@ -13,8 +13,7 @@ from crmkit.expr import core
 from crmkit.expr.nodes import Op
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import driven, step
-from crmkit.testing.strategy import NOW
-from crmkit.testing.world import Account, Badge, fresh_id
+from crmkit.testing.world import NOW, Account, Badge, made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -31,11 +30,11 @@ TRIES: Final = 2000
 
 
 def _account(name: str = "n", score: int | None = None) -> Account:
-    return Account(id=fresh_id(), version=1, name=name, score=score)
+    return made(Account, name=name, score=score)
 
 
 def _badge(**values: Any) -> Badge:
-    return Badge(id=fresh_id(), version=1, **values)
+    return made(Badge, **values)
 
 
 def _is(record: Account | Badge, version: int | None = None) -> core.Core:
@@ -85,7 +84,10 @@ class Visibility:
         await ground.patch(unit, Account, _is(held), score=2)
         assert [(record.name, record.score) for record in await ground.load(Account, _ALL)] == [("held", 1)]
         await unit.commit()
-        assert [(record.name, record.score) for record in await ground.load(Account, _ALL)] == [("held", 2), ("new", None)]
+        assert [(record.name, record.score) for record in await ground.load(Account, _ALL)] == [
+            ("held", 2),
+            ("new", None),
+        ]
 
     @driven(Feature.TRANSACTIONS)
     async def test_rollback_undoes_everything(self, ground: Ground) -> None:
@@ -97,7 +99,10 @@ class Visibility:
         await ground.patch(unit, Account, _is(stays), score=2)
         await ground.remove(unit, Account, _is(goes))
         await unit.rollback()
-        assert [(record.name, record.score) for record in await ground.load(Account, _ALL)] == [("stays", 1), ("goes", 1)]
+        assert [(record.name, record.score) for record in await ground.load(Account, _ALL)] == [
+            ("stays", 1),
+            ("goes", 1),
+        ]
 
     @driven()
     async def test_an_empty_unit_ends_either_way(self, ground: Ground) -> None:
@@ -130,13 +135,17 @@ class Unique:
         await self._refuses(ground, [_badge(code="gone")], ("code",))
         await self._refuses(ground, [_badge(code="y", holder="Ann", place=1)], ("holder", "place"))
         await self._refuses(ground, [_badge(code="y"), _badge(code="y")], ("code",))
-        await ground.plant([_badge(code="X", holder="Ann", place=2), _badge(code="x ", holder="ann", place=1), _badge(code="")])
+        await ground.plant(
+            [_badge(code="X", holder="Ann", place=2), _badge(code="x ", holder="ann", place=1), _badge(code="")]
+        )
         assert len(await ground.ids(Badge, _ALL)) == 5
 
     @driven(Feature.UNIQUE)
     async def test_missing_values_are_free(self, ground: Ground) -> None:
         """Rows that miss one of the columns of a group take no key."""
-        await ground.plant([_badge(), _badge(), _badge(holder="Ann"), _badge(holder="Ann"), _badge(place=1), _badge(place=1)])
+        await ground.plant(
+            [_badge(), _badge(), _badge(holder="Ann"), _badge(holder="Ann"), _badge(place=1), _badge(place=1)]
+        )
         assert len(await ground.ids(Badge, _ALL)) == 6
 
     @driven(Feature.UNIQUE)
@@ -156,7 +165,7 @@ class Unique:
         try:
             await ground.patch(unit, Badge, _is(second), code="x")
         except Duplicate as refusal:
-            assert refusal.fields == ("code",)  # noqa: PT017 - also runs without pytest
+            assert refusal.fields == ("code",)
         else:
             raise AssertionError("a patch took a key that is taken")
         await unit.rollback()
@@ -178,9 +187,9 @@ class Unique:
             await ground.insert(unit, [_badge(code=value)])
         except Duplicate as refusal:
             shown = "".join(traceback.format_exception(refusal)) + repr(refusal) + repr(vars(refusal))
-            assert value not in shown  # noqa: PT017 - also runs without pytest
-            assert ground.tenant not in shown  # noqa: PT017 - as above
-            assert refusal.entity == "kit_badge"  # noqa: PT017 - as above
+            assert value not in shown
+            assert ground.tenant not in shown
+            assert refusal.entity == "kit_badge"
         else:
             raise AssertionError("a key was taken twice")
         finally:
@@ -192,7 +201,7 @@ class Unique:
             await ground.insert(unit, records)
             await unit.commit()
         except Duplicate as refusal:
-            assert refusal.fields == columns  # noqa: PT017 - also runs without pytest
+            assert refusal.fields == columns
         else:
             raise AssertionError(f"a key on {' and '.join(columns)} was taken twice")
         await unit.rollback()
@@ -302,7 +311,7 @@ async def _at_once(ground: Ground, workers: list[Callable[[], Coroutine[Any, Any
     def run(worker: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             step(worker())
-        except BaseException as failure:  # noqa: BLE001 - it is raised below, in the test's own thread
+        except BaseException as failure:  # noqa: BLE001 - raised below, in the test's own thread
             failures.append(failure)
 
     threads = [Thread(target=run, args=(worker,)) for worker in workers]
@@ -312,5 +321,3 @@ async def _at_once(ground: Ground, workers: list[Callable[[], Coroutine[Any, Any
         thread.join()
     if failures:
         raise failures[0]
-
-

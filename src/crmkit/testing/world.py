@@ -6,7 +6,7 @@ import datetime as dt
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
 import attrs
@@ -29,7 +29,7 @@ from crmkit.model.declare import (
     tags,
     text,
 )
-from crmkit.values import Money, system_clock, uuid7_source
+from crmkit.values import UTC, Money, system_clock, uuid7_source
 
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CATALOG",
     "EXTRA_KEYS",
+    "NOW",
     "UNIQUE_CATALOG",
     "Account",
     "Badge",
@@ -45,7 +46,12 @@ __all__ = [
     "Remark",
     "World",
     "fresh_id",
+    "made",
 ]
+
+R = TypeVar("R", bound=Record)
+NOW: Final = dt.datetime(2024, 3, 31, 0, 30, tzinfo=UTC)
+"""When the kit's records are made and its expressions are read: half an hour before a change to summer time."""
 
 fresh_id: Final = uuid7_source(system_clock, random.Random())  # noqa: S311 - ids need to be distinct, not secret
 """Makes ids that no world before has used, so that one store can hold many worlds."""
@@ -114,8 +120,8 @@ class Badge(Record):
 
 
 EXTRA_KEYS: Final = (
-    "plain", "with space", "dotted.name", "$where", "$", "a.$b", "it's", 'say "so"', "semi;colon--", "[0]", "*", "back\\slash",
-    "{curly}", "%", "é", "😀", "x" * 200,
+    "plain", "with space", "dotted.name", "$where", "$", "a.$b", "it's", 'say "so"', "semi;colon--", "[0]", "*",
+    "back\\slash", "{curly}", "%", "é", "😀", "x" * 200,
 )  # fmt: skip
 """Names of extra fields, most of which mean something to one database or another."""
 
@@ -128,6 +134,14 @@ UNIQUE_CATALOG: Final = Catalog([Region, Account, Deal, Remark, Badge], extra={A
 """The same models and one with unique keys, for stores that declare to keep them."""
 
 
+def made(model: type[R], **values: Any) -> R:
+    """Return a record as if it had been added: with an id of its own, version 1, and these values."""
+    build: Callable[..., R] = model
+    return build(
+        **{"id": fresh_id(), "version": 1, "created_at": NOW, "updated_at": NOW, "created_by": "kit", **values}
+    )
+
+
 @attrs.frozen(eq=False)
 class World:
     """Some records, and the relations between them as plain Python sees them."""
@@ -137,7 +151,7 @@ class World:
 
     def of(self, schema: Schema) -> list[Record]:
         """Return the records of one model."""
-        return [record for record in self.records if type(record) is schema.cls]
+        return [record for record in self.records if isinstance(record, schema.cls)]
 
     def by_schema(self) -> Iterator[tuple[Schema, list[Record]]]:
         """Yield each model with its records."""
@@ -148,7 +162,8 @@ class World:
 
     def related(self, record: Any, relation: str) -> Iterable[Any]:
         """Return the records to which a relation leads from this one."""
-        step = self.catalog.relations(self.catalog.of(type(record)))[relation]
+        model: type[Any] = type(record)
+        step = self.catalog.relations(self.catalog.of(model))[relation]
         value = getattr(record, step.local)
         if value is None:
             return []

@@ -21,9 +21,9 @@ from crmkit.values import UTC
 __all__ = ["first_day"]
 
 _DAY: Final = 86_400_000
-_STEP: Final = dt.timedelta(days=2)
+_STEP: Final = dt.timedelta(days=3)
 """No zone has ever changed its offset twice within less than four days."""
-_FIRST: Final = dt.datetime(1800, 1, 1, tzinfo=UTC)
+_FIRST: Final = dt.datetime(1830, 1, 1, tzinfo=UTC)
 """Before the first change of any zone, which was in 1834."""
 _PERIODIC: Final = dt.datetime(2100, 1, 1, tzinfo=UTC)
 """After the last change that is not made by a yearly rule, which will be in 2087."""
@@ -69,9 +69,9 @@ def _text(day: Any, form: str) -> Any:
 
 def _local(path: str, zone: str) -> Any:
     """Return the expression for an instant moved so that its UTC day is the zone's, and kept within the calendar."""
-    starts, offsets = _offsets(zone)
-    if not starts and not offsets[0]:
+    if zone == "UTC":
         return path
+    starts, offsets = _offsets(zone)
     instant = {"$toLong": path}
     first, period = _milliseconds(_PERIODIC), _PERIOD // dt.timedelta(milliseconds=1)
     in_table = {"$add": [first, {"$mod": [{"$subtract": ["$$instant", first]}, period]}]}

@@ -143,7 +143,7 @@ def _open(
     client: Any = url_or_client
     if isinstance(url_or_client, str):
         try:
-            client = kind(url_or_client, **options)
+            client = kind(url_or_client, **{"connect": False, **options})  # prepare connects, and reports what fails
         except (ConfigurationError, TypeError, ValueError):  # what the driver says may quote the address's password
             raise StoreError("the MongoDB driver does not accept the address or an option.", hint=_ADDRESS) from None
     try:

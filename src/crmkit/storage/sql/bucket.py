@@ -48,7 +48,9 @@ def ranges(zone: str, years: Iterable[int]) -> tuple[Range, ...]:
     """
     found: list[Range] = []
     for year in sorted(set(years)):
-        found += [item for item in _year(zone, year) if not found or _rule(item) != _rule(found[-1])]
+        for item in _year(zone, year):
+            if not found or _rule(item) != _rule(found[-1]):
+                found.append(item)
     return tuple(found) or (Range(_FIRST, 0),)
 
 

@@ -59,9 +59,10 @@ class Database:
         """Return the text that writes one row, its parameters in the order of the schema's columns."""
         return self.cache.get(("insert", schema), partial(self._compiler.insert, schema)).text
 
-    def orphans(self, schema: Schema, link: Field) -> str:
-        """Return the text that finds whether a link of any row leads nowhere."""
-        return self._compiler.orphans(schema, link).text
+    def orphans(self, schema: Schema, link: Field) -> Command:
+        """Return the command that finds whether a link of any row leads nowhere."""
+        statement = self._compiler.orphans(schema, link)
+        return statement.text, statement.arrange(())
 
     def query(self, query: Query) -> Command:
         """Return the command of a query."""

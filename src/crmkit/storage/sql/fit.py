@@ -122,11 +122,12 @@ def _type_name(inspector: Inspector, type_: Any) -> str:
 
 
 def _check_choices(inspector: Inspector, table: Table) -> None:
+    compiler: Any = inspector.dialect.statement_compiler(inspector.dialect, None)
     held = {check["name"]: _normal(check["sqltext"]) for check in inspector.get_check_constraints(table.name)}
     for check in table.constraints:
         if isinstance(check, CheckConstraint) and check.name in held:
-            text = check.sqltext.compile(inspector.bind, compile_kwargs={"literal_binds": True})
-            if held[check.name] != _normal(str(text)):
+            text = compiler.process(check.sqltext, include_table=False, literal_binds=True)
+            if held[check.name] != _normal(text):
                 raise StoreError(
                     f"the constraint {check.name} of the table {table.name!r} allows other values than the model does.",
                     hint=_MIGRATE,

@@ -74,7 +74,7 @@ class Predicates:
                 return self._compare(source, node)
             case And() | Or():
                 join = and_ if isinstance(node, And) else or_
-                return _joined(join, [self.visit(source, item) for item in node.items], empty=isinstance(node, And))
+                return _joined(join, self._items(source, node), empty=isinstance(node, And))
             case Missing():
                 return self._missing(source, node)
             case In():
@@ -97,6 +97,13 @@ class Predicates:
                 return true() if node.value else false()
             case Not():
                 raise Unsupported("stores read expressions in normal form, which has no Not.")
+
+    def _items(self, source: FromClause, node: And | Or) -> list[ColumnElement[bool]]:
+        conditions = [self.visit(source, item) for item in node.items]
+        # Nested ones first: SQLite's parser has room for a hundred pending words, and `(((a) OR b) AND c)` leaves fewer
+        # pending than `c AND (b OR (a))` does.
+        nested = [isinstance(item, And | Or) for item in node.items]
+        return [conditions[place] for place in sorted(range(len(nested)), key=lambda place: not nested[place])]
 
     def _compare(self, source: FromClause, node: Compare) -> ColumnElement[bool]:
         column = source.c[node.column]

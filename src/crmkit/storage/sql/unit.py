@@ -225,7 +225,7 @@ class SqlUnit:
                 if link.kind is not FieldKind.LINK or not self._written.keys() & {schema.name, link.to}:
                     continue
                 with suppress(*self._errors):
-                    if await self._channel.rows(self._database.orphans(schema, link), ()):
+                    if await self._channel.rows(*self._database.orphans(schema, link)):
                         lost = f"links to a {link.to} that does not exist."
                         hint = "Add it first, or leave the link out."
                         return BadRecord(schema.name, [Problem("no_such_link", lost, hint=hint, field=link.name)])

@@ -1,0 +1,220 @@
+"""The importer: file after file, batch after batch, the same way whether anything is written or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from crmkit.errors import Problem
+from crmkit.importers.key import Keys
+from crmkit.importers.load import SectionLoad
+from crmkit.importers.report import Counts, Report, Source
+from crmkit.importers.rule import FileKind
+from crmkit.importers.section import Section
+from crmkit.importers.spool import Spool
+from crmkit.importers.table import Malformed
+from crmkit.repository import Work
+
+if TYPE_CHECKING:
+    from crmkit.importers.rule import MappingRule
+    from crmkit.importers.section import Parsed
+    from crmkit.repository import Setup
+    from crmkit.security.access import Actor
+
+__all__ = ["Importer", "Progress"]
+
+BATCH: Final = 5_000
+"""How many rows make one transaction."""
+
+Progress = Callable[[int, int], None]
+"""Is told, after each batch, how many rows were read and how many there are; 0 as long as nobody knows."""
+
+
+class Importer:
+    """One run over all files of a mapping.
+
+    Args:
+        setup: what the CRM shares.
+        actor: whoever imports.
+        mapping: the rules.
+        sections: the same, bound to models and files.
+        write: whether anything is written; if not, everything else happens all the same.
+        progress: is told how far it is.
+        total: how many rows there are, if that is known.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        actor: Actor,
+        mapping: MappingRule,
+        sections: Sequence[Section],
+        *,
+        write: bool,
+        progress: Progress | None = None,
+        total: int = 0,
+    ) -> None:
+        self.setup = setup
+        self.actor = actor
+        self.mapping = mapping
+        self.write = write
+        self.work = Work(setup, actor)
+        self.spool = Spool()
+        self.keys = Keys(self.work, mapping.source)
+        self.counts = [Counts(each.rule.path, _what(each)) for each in sections]
+        self.natural = _natural(sections)
+        self.seen: dict[str, dict[str, bytes]] = {}
+        self._sections = sections
+        self._progress = progress
+        self._rows = 0
+        self._total = total
+
+    async def run(self) -> Report:
+        """Read every file, write what is to be written, and return what became of it."""
+        if self.write:
+            await self.setup.pipelines.meet(self.setup, self.actor)
+        try:
+            for section in self._sections:
+                if section.rule.kind is FileKind.RECORDS:
+                    await self._records(section)
+        except BaseException:
+            await self.work.rollback()
+            self.spool.close()
+            raise
+        finally:
+            self.work.end()
+        return Report(
+            counts=self.counts,
+            notices=self._notices(),
+            sources=[_source(section) for section in self._sections],
+            spool=self.spool,
+            applied=self.write,
+        )
+
+    async def _records(self, section: Section) -> None:
+        entity = section.rule.entity
+        makers = [each for each in self._sections if each.rule.entity == entity and each.rule.kind is FileKind.RECORDS]
+        companions = [each for each in self._sections if each.rule.entity == entity and each.rule.kind is not FileKind.RECORDS]
+        if section is makers[0]:
+            for each in companions:
+                await self._gather(each)
+        load = SectionLoad(self, section, companions)
+        for batch in self.batches(section):
+            await load.take(batch)
+            await self.end_batch()
+        await load.finish()
+        if section is makers[-1]:
+            for each in companions:
+                self._orphans(each)
+
+    async def _gather(self, section: Section) -> None:
+        """Put the rows of a file that belongs to records aside, until their records come."""
+        once = section.rule.kind is FileKind.JOIN
+        seen: dict[str, bytes] = {}
+        for batch in self.batches(section):
+            await self.prepare(batch)
+            for parsed in batch:
+                self.resolve(parsed)
+                if once and not parsed.problems and seen.setdefault(parsed.key, parsed.digest) != parsed.digest:
+                    message = "stands here for the second time, with other content."
+                    parsed.refuse(section.key_column, Problem("duplicate_id", message), parsed.key)
+                if parsed.problems:
+                    self.reject(section, parsed)
+                elif not self.spool.put(section.number, parsed.key, parsed.record, parsed.cells, parsed.digest):
+                    self.counts[section.number].skip += 1
+            await self.end_batch()
+
+    def _orphans(self, section: Section) -> None:
+        for key, row in self.spool.left(section.number):
+            why = self.keys.why_unknown(section.rule.entity, key)
+            problem = (section.key_column, "unknown_record", f"belongs to no record: {why}", key)
+            self.spool.reject(section.number, row.record, row.cells, [problem])
+            self.counts[section.number].reject += 1
+
+    # -- what loads need -------------------------------------------------------------------------------------------------
+
+    def batches(self, section: Section) -> Iterator[list[Parsed]]:
+        """Yield the rows of a file in batches; those that cannot be read are rejected on the way."""
+        counts = self.counts[section.number]
+        batch: list[Parsed] = []
+        for record, cells in section.table.rows():
+            counts.rows += 1
+            if isinstance(cells, Malformed):
+                self._reject_whole(section, record, [cells.text], "malformed", cells.message)
+            elif section.passes_over(cells):
+                counts.skip += 1
+            elif len(cells) != section.width:
+                message = f"has {len(cells)} cells, and the header has {section.width}."
+                self._reject_whole(section, record, cells, "wrong_width", message)
+            else:
+                batch.append(section.read(record, cells))
+            self._rows += 1
+            if len(batch) >= BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    async def prepare(self, batch: Sequence[Parsed]) -> None:
+        """Ask the database, in few queries, for everything that rows link to."""
+        wanted: dict[tuple[str, str], list[str]] = {}
+        for parsed in batch:
+            for link in parsed.links:
+                wanted.setdefault((link.entity, link.by), []).append(link.text)
+        for (entity, by), texts in wanted.items():
+            await self.keys.prepare(self.setup.catalog[entity], by, texts)
+
+    def resolve(self, parsed: Parsed) -> None:
+        """Replace the links of a row by ids, or say what is wrong with them."""
+        for link in parsed.links:
+            try:
+                parsed.values[link.field] = self.keys.resolve(link.entity, link.by, link.text)
+            except Problem as problem:
+                parsed.refuse(link.column, problem, link.text)
+
+    def reject(self, section: Section, parsed: Parsed) -> None:
+        """Keep a row with its problems, and count it."""
+        self.spool.reject(section.number, parsed.record, parsed.cells, parsed.problems)
+        self.counts[section.number].reject += 1
+        self.keys.refuse(section.rule.entity, parsed.key, parsed.record)
+
+    async def end_batch(self) -> None:
+        """Make a batch permanent, or forget it in a dry run, and tell how far it is."""
+        if self.write:
+            await self.work.commit()
+        else:
+            await self.work.rollback()
+        if self._progress is not None:
+            self._progress(self._rows, self._total)
+
+    # -- within ----------------------------------------------------------------------------------------------------------
+
+    def _reject_whole(self, section: Section, record: int, cells: Sequence[str], code: str, message: str) -> None:
+        self.spool.reject(section.number, record, cells, [("", code, message, "")])
+        self.counts[section.number].reject += 1
+
+    def _notices(self) -> list[str]:
+        unused: dict[str, list[str]] = {}
+        for section in self._sections:
+            left = section.table.unused()
+            path = section.rule.path
+            unused[path] = [name for name in unused[path] if name in left] if path in unused else left
+        return [f"{path}: the mapping does not use {', '.join(map(repr, names))}." for path, names in unused.items() if names]
+
+
+def _what(section: Section) -> str:
+    return "stage_move" if section.rule.kind is FileKind.HISTORY else section.rule.entity
+
+
+def _natural(sections: Sequence[Section]) -> dict[str, tuple[str, ...]]:
+    """Return, by model, the fields by which some file links to it."""
+    used: dict[str, dict[str, None]] = {}
+    for section in sections:
+        for rule in section.rule.rules:
+            if rule.link and rule.by:
+                used.setdefault(rule.link, {})[rule.by] = None
+    return {entity: tuple(names) for entity, names in used.items()}
+
+
+def _source(section: Section) -> Source:
+    return Source(section.rule.path, tuple(section.table.header), section.table.encoding, section.table.delimiter)

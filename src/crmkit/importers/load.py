@@ -1,0 +1,508 @@
+"""Loading one file of records: which rows are new, changed or nothing new, and writing them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import attrs
+
+from crmkit.errors import BadDefinition, BadRecord, Problem
+from crmkit.expr.core import Compare, In
+from crmkit.expr.nodes import Op
+from crmkit.importers.history import Entry, State, entries_of, fields_of, move_of, stage_named, steps
+from crmkit.importers.rule import FileKind, OnUpdate, key_of
+from crmkit.repository.added import check_extra
+from crmkit.repository.load import Loader
+from crmkit.security.access import Action
+
+if TYPE_CHECKING:
+    from crmkit.importers.importer import Importer
+    from crmkit.importers.section import Parsed, Section
+    from crmkit.lifecycle import Pipeline
+
+__all__ = ["SectionLoad"]
+
+_MISSING = object()
+
+
+@attrs.frozen
+class _Deferred:
+    """A row that waits for other rows of its own file: its key and id, what it links to, and how others name it."""
+
+    number: int
+    key: str
+    id: UUID
+    targets: tuple[tuple[str, str], ...]
+    names: dict[str, str]
+
+
+@attrs.define
+class _Batch:
+    """What a batch of rows writes."""
+
+    created: list[Any] = attrs.field(factory=list)
+    moves: list[Any] = attrs.field(factory=list)
+    names: list[Any] = attrs.field(factory=list)
+    changed: list[tuple[Any, dict[str, Any], list[Any]]] = attrs.field(factory=list)
+    digests: list[tuple[Any, str]] = attrs.field(factory=list)
+
+
+class SectionLoad:
+    """Loads the rows of one file of records.
+
+    Args:
+        importer: the run.
+        section: the file.
+        companions: the files whose rows belong to its records.
+    """
+
+    def __init__(self, importer: Importer, section: Section, companions: Sequence[Section]) -> None:
+        self._importer = importer
+        self._section = section
+        self._companions = companions
+        self._work = importer.work
+        self._setup = importer.setup
+        self._schema = section.schema
+        self._codec = self._setup.codec(section.schema)
+        self._loader = Loader(self._work, section.schema)
+        self._counts = importer.counts[section.number]
+        self._names = importer.natural.get(section.schema.name, ())
+        self._columns = {name: rule.used[0] if rule.used else "" for name, rule in section.rule.fields.items()}
+        self._seen: dict[str, bytes] = importer.seen.setdefault(section.schema.name, {})
+        self._taken: dict[tuple[str, ...], dict[tuple[Any, ...], UUID]] = {}
+        self._deferred: list[_Deferred] = []
+        self._batch = _Batch()
+        self._stored: dict[str, Any] = {}
+        self._live: dict[UUID, Any] = {}
+        self._rows: dict[int, dict[str, list[Parsed]]] = {}
+
+    # -- the file --------------------------------------------------------------------------------------------------------
+
+    async def take(self, batch: Sequence[Parsed]) -> None:
+        """Take the next rows of the file."""
+        fresh = [parsed for parsed in batch if self._is_fresh(parsed)]
+        await self._importer.prepare(fresh)
+        await self._look_up(fresh)
+        await self._check_uniques(fresh)
+        ready = [parsed for parsed in fresh if not self._waits(parsed)]
+        await self._load(ready)
+
+    async def finish(self) -> None:
+        """Load the rows that waited for others of the file: first those whose targets are there, then circles."""
+        waiting = {each.number: each for each in self._deferred}
+        while waiting:
+            ready = self._ready(waiting)
+            if not ready:
+                ready = self._circles(waiting)
+                for each in ready:
+                    self._learn(each.key, each.id, each.names.items())
+            # What links to nothing is loaded too: that is where it is rejected.
+            ready = ready or list(waiting.values())
+            for each in ready:
+                del waiting[each.number]
+            await self._load_deferred(ready)
+
+    async def _load_deferred(self, ready: Sequence[_Deferred]) -> None:
+        batch: list[Parsed] = []
+        rows = self._importer.spool.deferred(self._section.number, [each.number for each in ready])
+        for each, row in zip(ready, rows, strict=True):
+            parsed = self._section.read(row.record, row.cells)
+            parsed.id = each.id
+            batch.append(parsed)
+        await self._importer.prepare(batch)
+        await self._look_up(batch)
+        await self._load(batch)
+        await self._importer.end_batch()
+
+    # -- which rows ------------------------------------------------------------------------------------------------------
+
+    def _is_fresh(self, parsed: Parsed) -> bool:
+        """Tell whether a row is to be loaded; if not, it is rejected or skipped here."""
+        self._choose_stage(parsed)
+        if parsed.problems:
+            self._importer.reject(self._section, parsed)
+            return False
+        held = self._seen.get(parsed.key)
+        if held is None:
+            self._seen[parsed.key] = parsed.digest
+            return True
+        if held == parsed.digest:
+            self._counts.skip += 1
+        else:
+            message = "stands here for the second time, with other content; the first row counts."
+            parsed.refuse(self._section.key_column, Problem("duplicate_id", message), parsed.key)
+            self._importer.spool.reject(self._section.number, parsed.record, parsed.cells, parsed.problems)
+            self._counts.reject += 1
+        return False
+
+    def _reject(self, parsed: Parsed) -> None:
+        self._seen.pop(parsed.key, None)
+        self._importer.reject(self._section, parsed)
+
+    def _waits(self, parsed: Parsed) -> bool:
+        """Tell whether a row has to wait for the end of its file: it links to one that may still come."""
+        keys = self._importer.keys
+        own = [link for link in parsed.links if link.entity == self._schema.name]
+        open_links = [link for link in own if link.by or not keys.find(link.entity, "", link.text)]
+        if not open_links or parsed.problems:
+            return False
+        number = len(self._deferred)
+        self._importer.spool.defer(self._section.number, number, parsed.record, parsed.cells)
+        self._deferred.append(
+            _Deferred(
+                number=number,
+                key=parsed.key,
+                id=self._id(parsed),
+                targets=tuple((link.by, link.text) for link in open_links),
+                names=self._own_names(parsed),
+            )
+        )
+        return True
+
+    def _ready(self, waiting: dict[int, _Deferred]) -> list[_Deferred]:
+        """Return the rows all of whose targets are there, and which no waiting row could make ambiguous."""
+        named = _named(waiting.values())
+        find = self._importer.keys.find
+        return [
+            each
+            for each in waiting.values()
+            if all(
+                (by, _form(by, text)) not in named and find(self._schema.name, by, text) for by, text in each.targets
+            )
+        ]
+
+    def _circles(self, waiting: dict[int, _Deferred]) -> list[_Deferred]:
+        """Return the rows that link to each other in circles, and to nothing that is missing."""
+        left = dict(waiting)
+        while True:
+            named = _named(left.values())
+            lost = [
+                number
+                for number, each in left.items()
+                if not all(
+                    (by, _form(by, text)) in named or self._importer.keys.find(self._schema.name, by, text)
+                    for by, text in each.targets
+                )
+            ]
+            if not lost:
+                return list(left.values())
+            for number in lost:
+                del left[number]
+
+    # -- what is there already -------------------------------------------------------------------------------------------
+
+    async def _look_up(self, batch: Sequence[Parsed]) -> None:
+        """Learn which rows were imported before, which of their records are alive, and what other files add to them."""
+        crosswalk = self._setup.catalog["external_id"]
+        where = (
+            *self._work.guard.scope(crosswalk, Action.READ),
+            Compare("source", Op.EQ, self._importer.mapping.source),
+            Compare("entity", Op.EQ, self._schema.name),
+            In("external_id", tuple(parsed.key for parsed in batch)),
+        )
+        codec = self._setup.codec(crosswalk)
+        rows = await self._work.rows(crosswalk, where, codec.read) if batch else []
+        self._stored = {each.external_id: each for each in codec.load(rows)}
+        await self._gather_companions([parsed.key for parsed in batch])
+        changed, same = [], []
+        for parsed in batch:
+            stored = self._stored.get(parsed.key)
+            if stored is not None:
+                (same if stored.row_digest == self._digest(parsed) else changed).append(stored.record_id)
+        self._live = dict.fromkeys(await self._ids(same))
+        self._live |= {record.id: record for record in await self._records(changed)}
+
+    async def _ids(self, ids: Sequence[UUID]) -> list[UUID]:
+        if not ids:
+            return []
+        scope = self._work.guard.scope(self._schema, Action.READ)
+        column = self._schema.by_column["id"]
+        rows = await self._work.rows(self._schema, (*scope, In("id", tuple(ids))))
+        return [self._codec.decode(column, row[0]) for row in rows]
+
+    async def _records(self, ids: Sequence[UUID]) -> list[Any]:
+        if not ids:
+            return []
+        scope = self._work.guard.scope(self._schema, Action.READ)
+        return self._codec.load(await self._work.rows(self._schema, (*scope, In("id", tuple(ids))), self._codec.read))
+
+    async def _gather_companions(self, keys: Sequence[str]) -> None:
+        self._rows = {}
+        for section in self._companions:
+            taken = self._importer.spool.take(section.number, keys)
+            rows = {key: [section.read(row.record, row.cells) for row in rows] for key, rows in taken.items()}
+            everything = [parsed for each in rows.values() for parsed in each]
+            await self._importer.prepare(everything)
+            for parsed in everything:
+                self._importer.resolve(parsed)
+            self._rows[section.number] = rows
+
+    def _beside(self, key: str) -> Iterable[tuple[Section, list[Parsed]]]:
+        for section in self._companions:
+            rows = self._rows.get(section.number, {}).get(key)
+            if rows:
+                yield section, rows
+
+    def _digest(self, parsed: Parsed) -> str:
+        digest = blake2b(parsed.digest, digest_size=16)
+        for _, rows in self._beside(parsed.key):
+            for each in sorted(row.digest for row in rows):
+                digest.update(each)
+        return digest.hexdigest()
+
+    async def _check_uniques(self, batch: Sequence[Parsed]) -> None:
+        """Refuse rows whose unique values another record has, before the store would refuse the whole batch."""
+        for group in self._schema.unique_columns():
+            if not all(name in self._section.rule.fields for name in group):
+                continue
+            rows = [(parsed, tuple(parsed.values.get(name) for name in group)) for parsed in batch if not parsed.problems]
+            rows = [(parsed, values) for parsed, values in rows if None not in values]
+            taken = self._taken.setdefault(group, {})
+            taken |= await self._held(group, [values for _, values in rows if values not in taken])
+            for parsed, values in rows:
+                stored = self._stored.get(parsed.key)
+                own = stored.record_id if stored is not None else parsed.id
+                holder = taken.get(values)
+                if holder is None:
+                    parsed.id = taken[values] = own or self._setup.ids()
+                elif holder != own:
+                    column = self._columns.get(group[0], "")
+                    message = f"another {self._schema.name} already has this {' and '.join(group)}."
+                    parsed.refuse(column, Problem("duplicate", message), str(values[0]))
+
+    async def _held(self, group: tuple[str, ...], wanted: Sequence[tuple[Any, ...]]) -> dict[tuple[Any, ...], UUID]:
+        if not wanted:
+            return {}
+        scope = self._work.guard.scope(self._schema, Action.READ, deleted=True)
+        first = tuple(dict.fromkeys(values[0] for values in wanted))
+        rows = await self._work.rows(self._schema, (*scope, In(group[0], first)), (*group, "id"))
+        kinds = [self._schema.by_column[name] for name in (*group, "id")]
+        found = [tuple(self._codec.decode(kind, value) for kind, value in zip(kinds, row, strict=True)) for row in rows]
+        return {values[:-1]: values[-1] for values in found}
+
+    # -- loading ---------------------------------------------------------------------------------------------------------
+
+    async def _load(self, batch: Sequence[Parsed]) -> None:
+        self._batch = _Batch()
+        accepted: list[str] = []
+        for parsed in batch:
+            if not parsed.problems:
+                self._importer.resolve(parsed)
+                self._join(parsed)
+            stored = self._stored.get(parsed.key)
+            outcome = "reject"
+            if not parsed.problems:
+                outcome = self._create(parsed) if stored is None else await self._update(parsed, stored)
+            if parsed.problems:
+                self._reject(parsed)
+                continue
+            setattr(self._counts, outcome, getattr(self._counts, outcome) + 1)
+            for section, rows in self._beside(parsed.key):
+                counts = self._importer.counts[section.number]
+                good = sum(not row.problems for row in rows)
+                setattr(counts, outcome, getattr(counts, outcome) + good)
+            accepted.append(parsed.key)
+        for section in self._companions:
+            self._importer.spool.claim(section.number, accepted)
+        await self._write()
+
+    async def _write(self) -> None:
+        batch = self._batch
+        if not self._importer.write:
+            self._loader.allow(batch.created)
+            return
+        await self._loader.add(batch.created, batch.moves, batch.names)
+        for record, changes, moves in batch.changed:
+            await self._loader.change(record, changes, moves)
+        crosswalk = Loader(self._work, self._setup.catalog["external_id"])
+        for stored, digest in batch.digests:
+            await crosswalk.change(stored, {"row_digest": digest})
+
+    def _join(self, parsed: Parsed) -> None:
+        for section, rows in self._beside(parsed.key):
+            if section.rule.kind is FileKind.JOIN:
+                for row in rows:
+                    parsed.values |= row.values
+                    parsed.extra |= row.extra
+                    parsed.entered |= row.entered
+                    parsed.stage = row.stage or parsed.stage
+                    self._choose_stage(parsed)
+
+    def _create(self, parsed: Parsed) -> str:
+        values = parsed.values
+        values["id"] = id = self._id(parsed)
+        if self._schema.extra:
+            try:
+                values["extra"] = check_extra(self._schema, parsed.extra)
+            except BadRecord as error:
+                for problem in error.problems:
+                    parsed.refuse(self._section.key_column, Problem(problem.code, str(problem)))
+                return "reject"
+        if self._schema.staged:
+            self._place(parsed)
+        self._learn(parsed.key, id, self._own_names(parsed).items())
+        self._batch.created.append(self._codec.replace(self._section.defaults, **values))
+        names = self._setup.catalog["external_id"].cls
+        self._batch.names.append(
+            names(
+                source=self._importer.mapping.source,
+                entity=self._schema.name,
+                external_id=parsed.key,
+                record_id=id,
+                row_digest=self._digest(parsed),
+            )
+        )
+        return "create"
+
+    async def _update(self, parsed: Parsed, stored: Any) -> str:
+        alive = stored.record_id in self._live
+        digest = self._digest(parsed)
+        if stored.row_digest == digest:
+            if alive:
+                self._learn(parsed.key, stored.record_id, self._own_names(parsed).items())
+            return "skip"
+        record = self._live.get(stored.record_id)
+        if record is None:
+            message = f"changes a {self._schema.name} that was deleted since the last import."
+            parsed.refuse(self._section.key_column, Problem("deleted", message, hint="Restore it, or leave the row out."), parsed.key)
+            return "reject"
+        changes = self._changes(parsed, record)
+        moves: list[Any] = []
+        if self._schema.staged:
+            moves = await self._further(parsed, record, changes)
+            if parsed.problems:
+                return "reject"
+        self._learn(parsed.key, record.id, self._own_names(parsed).items())
+        self._batch.digests.append((stored, digest))
+        if not changes and not moves:
+            return "skip"
+        self._batch.changed.append((record, changes, moves))
+        return "update"
+
+    def _changes(self, parsed: Parsed, record: Any) -> dict[str, Any]:
+        """Return the fields of a record that a row changes, as the mapping's rules for reruns allow it."""
+        changes: dict[str, Any] = {}
+        for name, value in parsed.values.items():
+            held = getattr(record, name)
+            rule = self._section.policies.get(name, OnUpdate.OVERWRITE)
+            keeps = rule is OnUpdate.NEVER or (rule is OnUpdate.FILL and held not in {None, ()})
+            if name not in {"id", "created_at"} and held != value and not keeps:
+                changes[name] = value
+        if self._schema.extra:
+            extra = check_extra(self._schema, {**record.extra, **parsed.extra})
+            if extra != record.extra:
+                changes["extra"] = extra
+        return changes
+
+    # -- stages ----------------------------------------------------------------------------------------------------------
+
+    def _choose_stage(self, parsed: Parsed) -> None:
+        """Check the pipeline and the stage that a row names."""
+        if not self._schema.staged or not (parsed.stage or parsed.pipeline):
+            return
+        try:
+            pipeline = self._pipeline(parsed)
+        except BadDefinition as error:
+            problem = Problem("unknown_pipeline", error.message, hint=error.hint)
+            parsed.refuse(self._columns.get("pipeline", ""), problem, parsed.pipeline)
+            return
+        if parsed.stage:
+            try:
+                parsed.stage = stage_named(pipeline, parsed.stage)
+            except Problem as problem:
+                parsed.refuse(self._columns.get("stage", ""), problem, parsed.stage)
+
+    def _pipeline(self, parsed: Parsed) -> Pipeline:
+        return self._setup.pipelines.named(self._schema, parsed.pipeline)
+
+    def _entries(self, parsed: Parsed, pipeline: Pipeline) -> list[Entry]:
+        history: list[Entry] = []
+        for section, rows in self._beside(parsed.key):
+            if section.rule.kind is not FileKind.HISTORY:
+                continue
+            for row in rows:
+                try:
+                    stage = stage_named(pipeline, row.stage)
+                except Problem as problem:
+                    row.refuse(section.rule.fields["stage"].used[0], problem, row.stage)
+                    self._importer.reject(section, row)
+                    continue
+                actor = row.values.get("by")
+                history.append(Entry(stage, row.values["at"], str(actor) if actor else "", row.values.get("note")))
+        return entries_of(pipeline, parsed.stage, parsed, history)
+
+    def _place(self, parsed: Parsed) -> None:
+        """Give a new record its stage, and the batch its moves."""
+        pipeline = self._pipeline(parsed)
+        entries = self._entries(parsed, pipeline) or [Entry(pipeline.initial, None)]
+        version = self._version(pipeline)
+        created = parsed.values.get("created_at") or self._setup.clock()
+        made = steps(pipeline, State(pipeline.name), entries, created)
+        parsed.values |= fields_of(made[-1][0], version)
+        model = self._setup.catalog["stage_move"].cls
+        self._batch.moves += [
+            move_of(model, self._schema.name, parsed.values["id"], number, version, step, entry)
+            for number, (step, entry) in enumerate(made, 1)
+        ]
+
+    async def _further(self, parsed: Parsed, record: Any, changes: dict[str, Any]) -> list[Any]:
+        """Return the moves that a changed row adds to those that are there; they are never rewritten."""
+        pipeline = await self._setup.pipelines.followed(self._work, self._schema, record)
+        schema = self._setup.catalog["stage_move"]
+        where = (*self._work.guard.scope(schema, Action.READ), Compare("record_id", Op.EQ, record.id))
+        codec = self._setup.codec(schema)
+        stored = sorted(codec.load(await self._work.rows(schema, where, codec.read)), key=lambda move: move.number)
+        known = {(move.to_stage, move.at) for move in stored}
+        imported = next((move.to_stage for move in reversed(stored) if move.created_by == self._work.actor.key), None)
+        entries = [
+            entry
+            for entry in self._entries(parsed, pipeline)
+            if (entry.stage != imported if entry.at is None else (entry.stage, entry.at) not in known)
+        ]
+        if entries and entries[0].at is not None and stored and entries[0].at < stored[-1].at:
+            message = "tells of a move before the last one that is known here, and history is never rewritten."
+            parsed.refuse(self._columns.get("stage", self._section.key_column), Problem("history_conflict", message), parsed.stage)
+            return []
+        state = State(**{each.name: getattr(record, each.name) for each in attrs.fields(State)})
+        entries = [entry for place, entry in enumerate(entries) if place or entry.stage != state.stage]
+        made = steps(pipeline, state, entries, self._setup.clock())
+        if made:
+            changes |= fields_of(made[-1][0], record.pipeline_version)
+        return [
+            move_of(schema.cls, self._schema.name, record.id, number, record.pipeline_version, step, entry)
+            for number, (step, entry) in enumerate(made, len(stored) + 1)
+        ]
+
+    def _version(self, pipeline: Pipeline) -> int:
+        # A dry run stores no definitions, so there is no number yet; nothing that it makes is written either.
+        return self._setup.pipelines.number(self._work.actor.tenant, pipeline) if self._importer.write else 0
+
+    # -- names -----------------------------------------------------------------------------------------------------------
+
+    def _id(self, parsed: Parsed) -> UUID:
+        if parsed.id is None:
+            stored = self._stored.get(parsed.key)
+            parsed.id = stored.record_id if stored is not None else self._setup.ids()
+        return parsed.id
+
+    def _own_names(self, parsed: Parsed) -> dict[str, str]:
+        return {name: parsed.values[name] for name in self._names if name in parsed.values}
+
+    def _learn(self, key: str, id: UUID, names: Iterable[tuple[str, str]]) -> None:
+        self._importer.keys.learn(self._schema.name, key, id, names)
+
+
+def _form(by: str, text: str) -> str:
+    return key_of(text) if by else text
+
+
+def _named(rows: Iterable[_Deferred]) -> set[tuple[str, str]]:
+    """Return every key and name under which some of these rows can be linked to."""
+    named: set[tuple[str, str]] = set()
+    for each in rows:
+        named.add(("", each.key))
+        named |= {(by, key_of(text)) for by, text in each.names.items()}
+    return named

@@ -1,0 +1,71 @@
+"""What stands in the collections."""
+
+import datetime as dt
+
+from bson.binary import UUID_SUBTYPE
+
+from crmkit.model.codec import Codec
+from crmkit.storage.spi import Query
+from crmkit.testing.drive import step
+from crmkit.values import UTC
+from tests.storage.mongo.model import BOAT, Boat, fetch, make, mine, plant
+
+
+def test_a_row_is_one_document_with_every_column_by_its_name(store, database):
+    boat = make(Boat, name="Odd Été", built=dt.date(7, 1, 2), labels=("b", "a"), extra={"a.$b": True, "": 1})
+    plant(store, boat)
+    (document,) = database["boats"].find()
+    assert document["_id"] == boat.id.bytes
+    assert document["_id"].subtype == UUID_SUBTYPE
+    del document["_id"]
+    assert document == {
+        "tenant": "acme",
+        "version": 1,
+        "created_at": dt.datetime(2026, 3, 1, 12),
+        "updated_at": dt.datetime(2026, 3, 1, 12),
+        "created_by": "",
+        "updated_by": "",
+        "deleted_at": None,
+        "extra": [{"k": "a.$b", "v": True}, {"k": "", "v": 1}],
+        "name": "Odd Été",
+        "name_folded": "odd été",
+        "code": None,
+        "lane": 0,
+        "size": None,
+        "built": "0007-01-02",
+        "seen": None,
+        "labels": ["b", "a"],
+        "crew_id": None,
+    }
+
+
+def test_instants_come_back_in_the_one_utc(store):
+    plant(store, make(Boat, name="x", seen=dt.datetime(1, 1, 1, tzinfo=UTC)))
+    (boat,) = fetch(store, BOAT)
+    assert boat.seen == dt.datetime(1, 1, 1, tzinfo=UTC)
+    assert boat.seen.tzinfo is UTC
+
+
+def test_large_integers_come_back_as_plain_ones(store):
+    plant(store, make(Boat, name="x", size=2**63 - 1, extra={"n": 2**40}))
+    (boat,) = fetch(store, BOAT)
+    assert (boat.size, type(boat.size)) == (2**63 - 1, int)
+    assert type(boat.extra["n"]) is int
+
+
+def test_a_document_from_before_a_column_was_added_lacks_a_value(store, database):
+    boat = make(Boat, name="old", labels=("x",))
+    plant(store, boat, make(Boat, name="new", size=3))
+    database["boats"].update_one({"name": "old"}, {"$unset": {"size": 1, "labels": 1, "extra": 1}})
+    old, new = fetch(store, BOAT)
+    assert (old.size, old.labels, old.extra) == (None, (), {})
+    assert new.size == 3
+
+
+def test_one_column_is_still_a_row(store):
+    boat = make(Boat, name="x")
+    plant(store, boat)
+    unit = step(store.begin())
+    (row,) = step(unit.fetch(Query(BOAT, mine(), ("id",))))
+    assert [Codec(BOAT, store.wires).decode(BOAT.by_column["id"], value) for value in row] == [boat.id]
+    assert step(unit.fetch(Query(BOAT, mine(), ("name", "lane")))) == [("x", 0)]
