@@ -87,5 +87,5 @@ EXPRESSIONS: st.SearchStrategy[Expr] = st.recursive(_leaves(), _branches, max_le
 EXAMPLE: Expr = (
     ((f.amount > Decimal("10.50")) & ~f.owner_id.missing())
     | f.customer.contacts.any(f.role.one_of("decision_maker", "influencer"))
-    | (f.contacts.count(f.active == True) >= 2)
+    | (f.contacts.count(f.active == True) >= 2)  # noqa: E712 - how the language spells it
 )

@@ -1,5 +1,7 @@
 """A pipeline prints itself."""
 
+# ruff: noqa: E501 - one case is one line, with the whole message
+
 from crmkit.expr.build import f
 from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, reopen
 from tests.lifecycle.deal import STANDARD

@@ -41,7 +41,7 @@ class Suite:
         self.ran = True
 
     @driven(Feature.REACH)
-    async def needs_relations(self, ground):
+    async def needs_relations(self, _ground):
         self.ran = True
 
 

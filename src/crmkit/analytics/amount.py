@@ -14,7 +14,7 @@ from crmkit.values import money_of
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
     from crmkit.analytics.period import Period
     from crmkit.analytics.scope import Scope
@@ -43,7 +43,7 @@ def still_open(as_of: dt.datetime) -> Expr:
 
 
 def undated(period: Period) -> Expr | None:
-    """Return the expression of closed records of which nobody knows whether the period holds them; `None` for all time."""
+    """Return the expression of closed records that a period may or may not hold; `None` for all time."""
     if period.start is None and period.end is None:
         return None
     return (f.outcome != "open") & f.closed_at.missing()
@@ -95,9 +95,9 @@ class Amounts:
             cell.count += group["number"]
             cell.units += group["worth"][currency].units if currency is not None else 0
 
-    def keys(self) -> Iterable[Any]:
-        """Return the keys of the groups."""
-        return self._cells.keys()
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the keys of the groups."""
+        return iter(self._cells)
 
     def further(self, key: Any) -> Mapping[tuple[Any, ...], Mapping[str | None, Cell]]:
         """Return the cells of one group by further keys and currency; `None` is the currency of what has no amount."""

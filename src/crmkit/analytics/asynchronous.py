@@ -88,8 +88,8 @@ class AsyncAnalytics:
             BadDefinition: the period, the zone or the model is not acceptable.
             BadExpression: `by`, `where` or `amount` does not fit the model.
         """
-        scope, at = self._scope(model, where, as_of, zone)
-        return await win_rates(scope, by, amount, Period.of(closed, zone), at, zone)
+        scope = self._scope(model, where, as_of, zone)
+        return await win_rates(scope, by, amount, Period.of(closed, zone))
 
     async def cycle(
         self,
@@ -122,8 +122,8 @@ class AsyncAnalytics:
             BadDefinition: the period, the zone or the model is not acceptable.
             BadExpression: `by`, `where`, `outcome` or `start` does not fit the model.
         """
-        scope, at = self._scope(model, where, as_of, zone)
-        return await cycles(scope, by, start, outcome, Period.of(closed, zone), at, zone)
+        scope = self._scope(model, where, as_of, zone)
+        return await cycles(scope, by, start, outcome, Period.of(closed, zone))
 
     async def velocity(
         self,
@@ -152,8 +152,8 @@ class AsyncAnalytics:
             zone: whose days are counted.
             as_of: records that closed later count as open; now by default.
         """
-        scope, at = self._scope(model, where, as_of, zone)
-        return await velocities(scope, by, amount, start, Period.of(closed, zone), at, zone)
+        scope = self._scope(model, where, as_of, zone)
+        return await velocities(scope, by, amount, start, Period.of(closed, zone))
 
     async def forecast(
         self,
@@ -186,8 +186,8 @@ class AsyncAnalytics:
             BadDefinition: the period, the zone or the model is not acceptable.
             BadExpression: `by`, `where` or `amount` does not fit the model, or it has no `close_date`.
         """
-        scope, at = self._scope(model, where, as_of, zone)
-        return await forecasts(scope, by, amount, Period.of(due, zone), at, zone)
+        scope = self._scope(model, where, as_of, zone)
+        return await forecasts(scope, by, amount, Period.of(due, zone))
 
     async def pipeline_value(
         self,
@@ -211,8 +211,8 @@ class AsyncAnalytics:
             BadDefinition: the model is not one of this CRM's, or has no stages.
             BadExpression: `by`, `where` or `amount` does not fit the model.
         """
-        scope, at = self._scope(model, where, None, "UTC")
-        return await pipeline_values(scope, by, amount, at, "UTC", ended=ended)
+        scope = self._scope(model, where, None, "UTC")
+        return await pipeline_values(scope, by, amount, ended=ended)
 
     async def time_in_stage(
         self,
@@ -239,18 +239,14 @@ class AsyncAnalytics:
             BadDefinition: the period or the zone is not acceptable.
             BadExpression: `where` does not fit the model.
         """
-        at = self._at(as_of)
-        scope = Scope(self._work, self._work.setup.catalog[pipeline.entity], where, at, zone)
-        return await stage_times(scope, pipeline, Period.of(left, zone), at, zone)
+        scope = Scope(self._work, self._work.setup.catalog[pipeline.entity], where, self._at(as_of), zone)
+        return await stage_times(scope, pipeline, Period.of(left, zone))
 
     def _at(self, as_of: dt.datetime | None) -> dt.datetime:
         return self._work.setup.clock() if as_of is None else moment_of(as_of, "as_of")
 
-    def _scope(
-        self, model: type[Any], where: Expr | Segment, as_of: dt.datetime | None, zone: str
-    ) -> tuple[Scope, dt.datetime]:
+    def _scope(self, model: type[Any], where: Expr | Segment, as_of: dt.datetime | None, zone: str) -> Scope:
         schema: Schema = self._work.setup.catalog.of(model)
         if not schema.staged:
             raise BadDefinition(f"{schema.name} has no stages.", hint="Give a model that moves through a pipeline.")
-        at = self._at(as_of)
-        return Scope(self._work, schema, where, at, zone), at
+        return Scope(self._work, schema, where, self._at(as_of), zone)

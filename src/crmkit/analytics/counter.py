@@ -138,14 +138,11 @@ class FunnelCounter:
 
 def _related(group: FunnelGroup) -> FunnelGroup:
     """Return the group with the ratios between its stages."""
-    stages = []
-    before = None
-    for stage in group.stages:
-        if before is not None:
-            first = group.stages[0].name
-            previous = None if stage.outcome == "lost" else group.conversion(before, stage.name)
-            stage = attrs.evolve(stage, from_previous=previous, from_first=group.conversion(first, stage.name))
-        stages.append(stage)
+    first = before = group.stages[0].name
+    stages = [group.stages[0]]
+    for stage in group.stages[1:]:
+        previous = None if stage.outcome == "lost" else group.conversion(before, stage.name)
+        stages.append(attrs.evolve(stage, from_previous=previous, from_first=group.conversion(first, stage.name)))
         before = stage.name if stage.outcome == "open" else before
     return attrs.evolve(group, stages=tuple(stages))
 

@@ -88,8 +88,7 @@ class _Spans:
 
 
 async def _spans(
-    scope: Scope, by: By | None, start: Ref, ending: Ending, period: Period, as_of: dt.datetime, zone: str,
-    currency: Name | None = None,
+    scope: Scope, by: By | None, start: Ref, ending: Ending, period: Period, *, currency: Name | None = None
 ) -> dict[Any, dict[Any, _Spans]]:  # fmt: skip
     """Return the spans by group and by currency.
 
@@ -111,11 +110,11 @@ async def _spans(
     key_at, part_at = (columns.index((*each.columns, "id")[0]) for each in (keys, parts))
     outcome = everything if ending == "all" else f.outcome == ending
     found: dict[Any, dict[Any, _Spans]] = defaultdict(lambda: defaultdict(_Spans))
-    async for rows in work.scan(schema, scope.core(closed(period, as_of), outcome), columns[1:]):
+    async for rows in work.scan(schema, scope.core(closed(period, scope.as_of), outcome), columns[1:]):
         labels = await keys.of([row[key_at] for row in rows])
         codes = await parts.of([row[part_at] for row in rows])
         for row, key, code in zip(rows, labels, codes, strict=True):
-            found[key][code].take(_day(row[begins], zone), _day(row[ends], zone))
+            found[key][code].take(_day(row[begins], scope.zone), _day(row[ends], scope.zone))
         too_many(len(found))
     return found
 
@@ -124,11 +123,9 @@ def _day(value: Any, zone: str) -> dt.date | None:
     return value.astimezone(zone_of(zone)).date() if isinstance(value, dt.datetime) else value
 
 
-async def cycles(
-    scope: Scope, by: By | None, start: Ref, ending: Ending, period: Period, as_of: dt.datetime, zone: str
-) -> Report[Cycle]:
+async def cycles(scope: Scope, by: By | None, start: Ref, ending: Ending, period: Period) -> Report[Cycle]:
     """Return the cycles; see `AsyncAnalytics.cycle`."""
-    found = {key: parts[None] for key, parts in (await _spans(scope, by, start, ending, period, as_of, zone)).items()}
+    found = {key: parts[None] for key, parts in (await _spans(scope, by, start, ending, period)).items()}
     whole = _Spans()
     for spans in found.values():
         whole.merge(spans)
@@ -136,7 +133,7 @@ async def cycles(
     groups = tuple(_cycle(found[key], key, label_of(key)) for key in sorted(found, key=order_of))
     return Report(
         definition=f"sales.cycle.{ending}/1", groups=(total,) if by is None else groups, total=total,
-        by=text_of(by), as_of=as_of, zone=zone, period=period,
+        by=text_of(by), as_of=scope.as_of, zone=scope.zone, period=period,
     )  # fmt: skip
 
 
@@ -208,25 +205,23 @@ class VelocityGroup:
 
 
 async def velocities(
-    scope: Scope, by: By | None, amount: Ref | None, start: Ref, period: Period, as_of: dt.datetime, zone: str
+    scope: Scope, by: By | None, amount: Ref | None, start: Ref, period: Period
 ) -> Report[VelocityGroup]:
     """Return the velocities; see `AsyncAnalytics.velocity`."""
     money = amount_field(scope.schema, amount)
     if money is None:
         raise BadExpression(f"{scope.schema.name} has no amount.", hint="Name the field with amount=.")
-    amounts = await read_amounts(scope, by, money, period, as_of)
-    spans = await _spans(scope, by, start, "won", period, as_of, zone, money.currency)
+    amounts = await read_amounts(scope, by, money, period)
+    spans = await _spans(scope, by, start, "won", period, currency=money.currency)
     whole: dict[Any, _Spans] = defaultdict(_Spans)
     for parts in spans.values():
         for code, part in parts.items():
             whole[code].merge(part)
     total = _velocities(amounts.whole(), whole, None, ALL)
-    groups = (
-        _velocities(amounts, spans.get(key, {}), key, label_of(key)) for key in sorted(amounts.keys(), key=order_of)
-    )
+    groups = (_velocities(amounts, spans.get(key, {}), key, label_of(key)) for key in sorted(amounts, key=order_of))
     return Report(
         definition="sales.velocity/1", groups=(total,) if by is None else tuple(groups), total=total,
-        by=text_of(by), as_of=as_of, zone=zone, period=period,
+        by=text_of(by), as_of=scope.as_of, zone=scope.zone, period=period,
     )  # fmt: skip
 
 

@@ -45,8 +45,8 @@ class Funnel:
     Args:
         pipeline: the pipeline; the stages of the report are those of this definition.
         by: a field, a path such as `f.owner.team.region`, or a span such as `by_month(f.created_at)` to group by.
-        entered: the time in which records entered the pipeline, as a start and an end that is no longer part of it: days,
-            their ISO spellings, aware datetimes, or `None` for no end. What happened to them later counts as well.
+        entered: the time in which records entered the pipeline, as a start and an end that is no longer part of it:
+            days, their ISO spellings, aware datetimes, or `None` for no end. What happened to them later counts as well.
         where: which records count, as they are now.
         reading: when a record counts for a stage.
         zone: whose days `entered` means.
@@ -82,21 +82,21 @@ class Funnel:
         as_of: dt.datetime | None = None,
         catalog: Catalog | None = None,
     ) -> None:
-        if not isinstance(pipeline, Pipeline):
-            raise BadDefinition(f"a funnel is counted over a Pipeline, not over a {type(pipeline).__name__}.")
+        given: Any = pipeline
+        if not isinstance(given, Pipeline):
+            raise BadDefinition(f"a funnel is counted over a Pipeline, not over a {type(given).__name__}.")
         if reading not in _READINGS:
             raise BadDefinition(f"there is no reading {reading!r}.", hint=near(str(reading), _READINGS))
         zone_of(zone)
         _check(pipeline.entity, by, where, catalog or _built_in())
-        self.__attrs_init__(
-            pipeline=pipeline,
-            by=by,
-            entered=Period.of(entered, zone),
-            where=where,
-            reading=reading,
-            zone=zone,
-            as_of=None if as_of is None else moment_of(as_of, "as_of"),
-        )
+        write = object.__setattr__
+        write(self, "pipeline", pipeline)
+        write(self, "by", by)
+        write(self, "entered", Period.of(entered, zone))
+        write(self, "where", where)
+        write(self, "reading", reading)
+        write(self, "zone", zone)
+        write(self, "as_of", None if as_of is None else moment_of(as_of, "as_of"))
 
 
 @cache

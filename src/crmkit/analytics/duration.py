@@ -28,8 +28,8 @@ class Durations:
         count: how many durations there are; the others are `None` if there is none.
         mean, median, p25, p75, p90: the average and the percentiles.
         least, greatest: the extremes.
-        exact: whether the percentiles are exact. Past 65,536 different durations they are true to one part in a thousand;
-            count and mean are always exact.
+        exact: whether the percentiles are exact. Past 65,536 different durations they are true to one part in a
+            thousand; count and mean are always exact.
     """
 
     count: int = 0

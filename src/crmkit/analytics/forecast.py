@@ -180,17 +180,17 @@ class _Reading:
         due = () if bucket else (by_month(f.close_date),)
         amounts = Amounts(self._scope, self._by, self._money)
         await amounts.read((f.outcome == "open") & condition, f.pipeline, f.pipeline_version, f.stage, *own, *due)
-        for key in amounts.keys():
+        for key in amounts:
             for keys, cells in amounts.further(key).items():
                 chance = keys[3] if own and keys[3] is not None else await self._chance(*keys[:3])
                 for currency, cell in cells.items():
                     self.found[key][bucket or keys[-1]].add_open(currency, cell.count, cell.units, chance)
 
-    async def won(self, condition: Expr, zone: str) -> None:
+    async def won(self, condition: Expr) -> None:
         """Add up the won deals that satisfy a condition by the month in which they closed."""
         amounts = Amounts(self._scope, self._by, self._money)
-        await amounts.read((f.outcome == "won") & condition, by_month(f.closed_at, zone))
-        for key in amounts.keys():
+        await amounts.read((f.outcome == "won") & condition, by_month(f.closed_at, self._scope.zone))
+        for key in amounts:
             for (month,), cells in amounts.further(key).items():
                 for currency, cell in cells.items():
                     self.found[key][NO_DATE if month is None else month].add_won(currency, cell.count, cell.units)
@@ -207,16 +207,14 @@ class _Reading:
         return self._chances[key]
 
 
-async def forecasts(
-    scope: Scope, by: By | None, amount: Ref | None, due: Period, as_of: dt.datetime, zone: str
-) -> Report[Forecast]:
+async def forecasts(scope: Scope, by: By | None, amount: Ref | None, due: Period) -> Report[Forecast]:
     """Return the forecasts; see `AsyncAnalytics.forecast`."""
     reading = _Reading(scope, by, amount)
-    today = as_of.astimezone(zone_of(zone)).date()
-    await reading.open((f.close_date >= today) & due.holds_day(f.close_date, zone))
+    today = scope.as_of.astimezone(zone_of(scope.zone)).date()
+    await reading.open((f.close_date >= today) & due.holds_day(f.close_date, scope.zone))
     await reading.open(f.close_date < today, OVERDUE)
     await reading.open(f.close_date.missing(), NO_DATE)
-    await reading.won(due.holds(f.closed_at) & ~(f.closed_at > as_of), zone)
+    await reading.won(due.holds(f.closed_at) & ~(f.closed_at > scope.as_of))
     whole: dict[Any, _Sum] = defaultdict(_Sum)
     for sums in reading.found.values():
         for name, sum_ in sums.items():
@@ -228,7 +226,7 @@ async def forecasts(
     )
     return Report(
         definition="sales.forecast.weighted/1", groups=(total,) if by is None else tuple(groups), total=total,
-        by=text_of(by), as_of=as_of, zone=zone, period=due,
+        by=text_of(by), as_of=scope.as_of, zone=scope.zone, period=due,
     )  # fmt: skip
 
 

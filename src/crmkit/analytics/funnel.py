@@ -73,8 +73,8 @@ class FunnelStage:
     skipped: int = 0
     again: int = 0
     back: int = 0
-    spent: Durations = Durations()
-    last: Durations = Durations()
+    spent: Durations = attrs.field(factory=Durations)
+    last: Durations = attrs.field(factory=Durations)
 
     def cells(self) -> dict[str, Any]:
         """Return the stage as a row."""

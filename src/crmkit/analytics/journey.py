@@ -53,11 +53,11 @@ class Journey:
     observed: int = 0
     reached: int = 0
     strict: int = 0
-    visits: dict[int, int] = attrs.Factory(dict)
-    spent: dict[int, int] = attrs.Factory(dict)
-    last: dict[int, int] = attrs.Factory(dict)
+    visits: dict[int, int] = attrs.Factory(dict[int, int])
+    spent: dict[int, int] = attrs.Factory(dict[int, int])
+    last: dict[int, int] = attrs.Factory(dict[int, int])
     staying: int = 0
-    back: dict[int, int] = attrs.Factory(dict)
+    back: dict[int, int] = attrs.Factory(dict[int, int])
     reopened: int = 0
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
+from crmkit.analytics.period import zone_of
 from crmkit.errors import BadExpression
 from crmkit.expr.core import And, In
 from crmkit.repository.tally import Span, group_key, keyed
 from crmkit.storage.spi import Bucket
-from crmkit.analytics.period import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ class Keys:
             rows = await self._work.values(target, (*conditions, In(hop.relation.remote, wanted)), columns)
             # What cannot be seen is remembered as missing, so that it is not asked for again.
             known |= dict.fromkeys(wanted)
-            known |= {id_: value for id_, value in rows}
+            known |= dict(rows)
         return known
 
     def _told(self, value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import reduce
-from operator import and_
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -38,7 +37,7 @@ class Period:
     end: dt.datetime | None = None
 
     @classmethod
-    def of(cls, bounds: Any, zone: str) -> Period:
+    def of(cls, bounds: Bounds | None, zone: str) -> Period:
         """Return the period that a pair of bounds names; `None` names all time.
 
         Args:
@@ -53,7 +52,7 @@ class Period:
         """
         if bounds is None:
             return cls()
-        if not isinstance(bounds, tuple | list) or len(bounds) != 2:  # noqa: PLR2004 - a start and an end
+        if not _is_pair(bounds):
             raise BadDefinition(
                 "a period is a pair of a start and an end.", hint='Write ("2026-01-01", "2026-04-01"), for example.'
             )
@@ -110,6 +109,10 @@ def moment_of(value: Any, what: str) -> dt.datetime:
         raise BadDefinition(f"{what} {problem.message}", hint=problem.hint) from None
 
 
+def _is_pair(bounds: Any) -> bool:
+    return isinstance(bounds, tuple | list) and len(bounds) == 2  # noqa: PLR2004 - a start and an end
+
+
 def _instant(bound: Any, zone: ZoneInfo) -> dt.datetime | None:
     if bound is None:
         return None
@@ -134,4 +137,4 @@ def _between(ref: Ref, start: Any, end: Any) -> Expr:
         tests.append(field >= start)
     if end is not None:
         tests.append(field < end)
-    return reduce(and_, tests)
+    return reduce(lambda left, right: left & right, tests)

@@ -35,9 +35,11 @@ class Section(Protocol):
     @property
     def label(self) -> str:
         """The key, as it is shown."""
+        ...
 
     def cells(self) -> list[dict[str, Any]]:
         """Return the group's figures as one or more rows with the same columns."""
+        ...
 
 
 G_co = TypeVar("G_co", bound=Section, covariant=True)
@@ -70,7 +72,7 @@ class Report(Generic[G_co]):
     by: str = ""
     as_of: dt.datetime
     zone: str = "UTC"
-    period: Period = Period()
+    period: Period = attrs.field(factory=Period)
 
     def __getitem__(self, key: Any) -> G_co:
         """Return a group.
@@ -127,31 +129,34 @@ class Report(Generic[G_co]):
 
 
 def _plain(value: Any) -> Any:
-    match value:
-        case Ratio():
-            return {name: _plain(part) for name, part in value.to_dict().items()}
-        case Money():
-            return {"amount": str(value.amount), "currency": value.currency}
-        case Mapping():
-            items = value.values() if isinstance(value, MoneyBag) else None
-            return [_plain(item) for item in items] if items is not None else {k: _plain(v) for k, v in value.items()}
-        case Decimal() | UUID():
-            return str(value)
-        case dt.timedelta():
-            return round(value / dt.timedelta(days=1), 6)
-        case dt.date():
-            return value.isoformat()
-    return value
+    if isinstance(value, Ratio):
+        return {name: _plain(part) for name, part in value.to_dict().items()}
+    if isinstance(value, Money):
+        return {"amount": str(value.amount), "currency": value.currency}
+    if isinstance(value, MoneyBag):
+        return [_plain(money) for money in value.values()]
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in _items(value)}
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, dt.timedelta):
+        return _days(value)
+    return value.isoformat() if isinstance(value, dt.date) else value
 
 
 def _cell(value: Any) -> Any:
-    match value:
-        case Ratio():
-            return value.value
-        case Money() | MoneyBag() | UUID():
-            return str(value)
-        case dt.timedelta():
-            return round(value / dt.timedelta(days=1), 6)
-        case Mapping():
-            return ", ".join(f"{name}: {_cell(part)}" for name, part in value.items())
-    return value
+    if isinstance(value, Ratio):
+        return value.value
+    if isinstance(value, Money | MoneyBag | UUID):
+        return str(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_cell(part)}" for name, part in _items(value))
+    return _days(value) if isinstance(value, dt.timedelta) else value
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    return list(value.items())
+
+
+def _days(span: dt.timedelta) -> float:
+    return round(span / dt.timedelta(days=1), 6)

@@ -42,7 +42,8 @@ class Scope:
     def __init__(self, work: Work, schema: Schema, where: Expr | Segment, as_of: dt.datetime, zone: str) -> None:
         self.work = work
         self.schema = schema
-        self._where = where
+        self.as_of = as_of
+        self.zone = zone
         self._facts = Facts(as_of, zone_of(zone), work.actor)
         self._own = self._items(where)
 

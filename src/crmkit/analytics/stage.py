@@ -93,9 +93,7 @@ class PipelineValue:
         return [stage.row() for stage in self.stages]
 
 
-async def pipeline_values(
-    scope: Scope, by: By | None, amount: Ref | None, as_of: dt.datetime, zone: str, *, ended: bool
-) -> Report[PipelineValue]:
+async def pipeline_values(scope: Scope, by: By | None, amount: Ref | None, *, ended: bool) -> Report[PipelineValue]:
     """Return what stands in each stage; see `AsyncAnalytics.pipeline_value`."""
     amounts = Amounts(scope, by, amount_field(scope.schema, amount))
     await amounts.read(everything if ended else f.outcome == "open", f.pipeline, f.stage, f.outcome)
@@ -107,11 +105,11 @@ async def pipeline_values(
     whole = PipelineValue(key=None, label=ALL, stages=_stages(amounts.whole(), None, order))
     groups = (
         PipelineValue(key=key, label=label_of(key), stages=_stages(amounts, key, order))
-        for key in sorted(amounts.keys(), key=order_of)
+        for key in sorted(amounts, key=order_of)
     )
     return Report(
         definition="pipeline.value/1", groups=(whole,) if by is None else tuple(groups), total=whole,
-        by=text_of(by), as_of=as_of, zone=zone,
+        by=text_of(by), as_of=scope.as_of, zone=scope.zone,
     )  # fmt: skip
 
 
@@ -164,9 +162,7 @@ class StageTime:
         ]
 
 
-async def stage_times(
-    scope: Scope, pipeline: Pipeline, left: Period, as_of: dt.datetime, zone: str
-) -> Report[StageTime]:
+async def stage_times(scope: Scope, pipeline: Pipeline, left: Period) -> Report[StageTime]:
     """Return how long stages take; see `AsyncAnalytics.time_in_stage`."""
     work = scope.work
     moves = work.setup.catalog["stage_move"]
@@ -175,7 +171,7 @@ async def stage_times(
     name = pipeline.name
     condition = (
         (f.entity == scope.schema.name) & (f.pipeline == name) & (f.from_stage != "") & (f.kind != "transfer")
-        & ~f.spent.missing() & left.holds(f.at) & (f.at <= as_of)
+        & ~f.spent.missing() & left.holds(f.at) & (f.at <= scope.as_of)
     )  # fmt: skip
     own = work.guard.where(moves, condition, work.facts())
     parts = own.items if isinstance(own, And) else (own,)
@@ -191,7 +187,7 @@ async def stage_times(
         definition="pipeline.time_in_stage/1",
         groups=tuple(_time(row[0], label_of(row[0]), [row]) for row in rows),
         total=_time(None, ALL, rows),
-        by="f.stage", as_of=as_of, zone=zone, period=left,
+        by="f.stage", as_of=scope.as_of, zone=scope.zone, period=left,
     )  # fmt: skip
 
 

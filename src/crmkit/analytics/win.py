@@ -16,8 +16,6 @@ from crmkit.repository.tally import MoneyBag
 from crmkit.values import Money
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from crmkit.analytics.period import Period
     from crmkit.analytics.scope import Scope
     from crmkit.expr.nodes import Ref
@@ -73,27 +71,25 @@ class WinRate:
         ]
 
 
-async def read_amounts(scope: Scope, by: By | None, amount: Ref | None, period: Period, as_of: dt.datetime) -> Amounts:
+async def read_amounts(scope: Scope, by: By | None, amount: Ref | None, period: Period) -> Amounts:
     """Return the amounts by group and outcome."""
     amounts = Amounts(scope, by, amount_field(scope.schema, amount))
-    await amounts.read(closed(period, as_of), f.outcome)
-    await amounts.read(still_open(as_of), mark="open")
+    await amounts.read(closed(period, scope.as_of), f.outcome)
+    await amounts.read(still_open(scope.as_of), mark="open")
     unknown = undated(period)
     if unknown is not None:
         await amounts.read(unknown, mark=UNDATED)
     return amounts
 
 
-async def win_rates(
-    scope: Scope, by: By | None, amount: Ref | None, period: Period, as_of: dt.datetime, zone: str
-) -> Report[WinRate]:
+async def win_rates(scope: Scope, by: By | None, amount: Ref | None, period: Period) -> Report[WinRate]:
     """Return the win rates; see `AsyncAnalytics.win_rate`."""
-    amounts = await read_amounts(scope, by, amount, period, as_of)
+    amounts = await read_amounts(scope, by, amount, period)
     total = _group(amounts.whole(), None, ALL)
-    groups = tuple(_group(amounts, key, label_of(key)) for key in sorted(amounts.keys(), key=order_of))
+    groups = tuple(_group(amounts, key, label_of(key)) for key in sorted(amounts, key=order_of))
     return Report(
         definition="sales.win_rate/1", groups=(total,) if by is None else groups, total=total,
-        by=text_of(by), as_of=as_of, zone=zone, period=period,
+        by=text_of(by), as_of=scope.as_of, zone=scope.zone, period=period,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
+    from crmkit.importers import AsyncImports
     from crmkit.lifecycle import Pipeline
     from crmkit.repository import Setup
     from crmkit.security.access import Policy
@@ -55,6 +56,12 @@ class AsyncCrm:
     def session(self, actor: Actor) -> AsyncSession:
         """Return a session for an actor, to be entered with `async with`."""
         return AsyncSession(self.setup, actor)
+
+    def imports(self, actor: Actor) -> AsyncImports:
+        """Return the imports of an actor: `await crm.imports(actor).plan("mapping.toml")` looks first."""
+        from crmkit.importers import AsyncImports  # loads CSV and TOML readers
+
+        return AsyncImports(self.setup, actor)
 
     async def close(self) -> None:
         """Give back the connections that crmkit opened itself."""

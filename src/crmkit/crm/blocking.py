@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
+    from crmkit.crm.imports import Imports
     from crmkit.expr.build import Sort
     from crmkit.expr.nodes import Expr, Ref
     from crmkit.lifecycle import Pipeline
@@ -88,6 +89,12 @@ class Crm:
     def session(self, actor: Actor) -> Session:
         """Return a session for an actor, to be entered with `with`."""
         return Session(self.setup, actor)
+
+    def imports(self, actor: Actor) -> Imports:
+        """Return the imports of an actor: `crm.imports(actor).plan("mapping.toml")` looks first."""
+        from crmkit.crm.imports import Imports  # loads CSV and TOML readers
+
+        return Imports(self.setup, actor)
 
     def close(self) -> None:
         """Give back the connections that crmkit opened itself."""

@@ -52,7 +52,7 @@ def quoted(text: str) -> str:
     >>> quoted("x" * 50)
     "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'"
     """
-    return repr(text if len(text) <= 40 else f"{text[:39]}…")
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")  # noqa: PLR2004 - what fits a line
 
 
 def _kind(data: object) -> str:

@@ -176,7 +176,7 @@ def _instant(value: dt.datetime) -> str:
 
 def _parts(value: dt.datetime) -> str:
     parts = [value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond]
-    while len(parts) > 3 and not parts[-1]:
+    while len(parts) > 3 and not parts[-1]:  # noqa: PLR2004 - year, month and day always stand
         del parts[-1]
     return ", ".join(map(str, parts))
 

@@ -17,7 +17,7 @@ from crmkit.values import NOT_YET
 if TYPE_CHECKING:
     from crmkit.importers.section import Parsed
 
-__all__ = ["Entry", "State", "entries_of", "fields_of", "stage_named", "steps"]
+__all__ = ["Entry", "State", "entries_of", "fields_of", "move_of", "stage_named", "steps"]
 
 
 @attrs.frozen
@@ -113,7 +113,7 @@ def steps(pipeline: Pipeline, state: State, entries: Sequence[Entry], untimed: d
         if step.at != at:
             step = attrs.evolve(step, at=at, closed_at=None if step.closed_at is None else at)
         made.append((step, entry))
-        state = State(**{**attrs.asdict(state), **step.changes})
+        state = State(**step.changes)
     return made
 
 
@@ -122,21 +122,21 @@ def fields_of(step: Step, version: int) -> dict[str, Any]:
     return {**step.changes, "pipeline_version": version}
 
 
-def move_of(model: type[Any], entity: str, record_id: UUID, number: int, version: int, step: Step, entry: Entry) -> Any:
-    """Return the history row of a step."""
-    return model(
-        entity=entity,
-        record_id=record_id,
-        number=number,
-        pipeline=step.pipeline,
-        pipeline_version=version,
-        from_stage=step.from_stage,
-        to_stage=step.to_stage,
-        kind=step.kind,
-        position=step.position,
-        outcome=step.outcome,
-        at=step.at,
-        spent=step.spent,
-        actor=entry.actor,
-        note=entry.note,
-    )
+def move_of(entity: str, record_id: UUID, number: int, version: int, step: Step, entry: Entry) -> dict[str, Any]:
+    """Return the fields of the history row of a step."""
+    return {
+        "entity": entity,
+        "record_id": record_id,
+        "number": number,
+        "pipeline": step.pipeline,
+        "pipeline_version": version,
+        "from_stage": step.from_stage,
+        "to_stage": step.to_stage,
+        "kind": step.kind,
+        "position": step.position,
+        "outcome": step.outcome,
+        "at": step.at,
+        "spent": step.spent,
+        "actor": entry.actor,
+        "note": entry.note,
+    }

@@ -14,6 +14,7 @@ from crmkit.expr.core import Compare, In
 from crmkit.expr.nodes import Op
 from crmkit.importers.history import Entry, State, entries_of, fields_of, move_of, stage_named, steps
 from crmkit.importers.rule import FileKind, OnUpdate, key_of
+from crmkit.importers.section import defaults_of
 from crmkit.repository.added import check_extra
 from crmkit.repository.load import Loader
 from crmkit.security.access import Action
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from crmkit.lifecycle import Pipeline
 
 __all__ = ["SectionLoad"]
-
-_MISSING = object()
-
 
 @attrs.frozen
 class _Deferred:
@@ -75,6 +73,7 @@ class SectionLoad:
         self._taken: dict[tuple[str, ...], dict[tuple[Any, ...], UUID]] = {}
         self._deferred: list[_Deferred] = []
         self._batch = _Batch()
+        self._defaults: dict[str, Any] = {}
         self._stored: dict[str, Any] = {}
         self._live: dict[UUID, Any] = {}
         self._rows: dict[int, dict[str, list[Parsed]]] = {}
@@ -345,9 +344,9 @@ class SectionLoad:
             self._place(parsed)
         self._learn(parsed.key, id, self._own_names(parsed).items())
         self._batch.created.append(self._codec.replace(self._section.defaults, **values))
-        names = self._setup.catalog["external_id"].cls
         self._batch.names.append(
-            names(
+            self._made(
+                "external_id",
                 source=self._importer.mapping.source,
                 entity=self._schema.name,
                 external_id=parsed.key,
@@ -442,9 +441,9 @@ class SectionLoad:
         created = parsed.values.get("created_at") or self._setup.clock()
         made = steps(pipeline, State(pipeline.name), entries, created)
         parsed.values |= fields_of(made[-1][0], version)
-        model = self._setup.catalog["stage_move"].cls
+        entity, id = self._schema.name, parsed.values["id"]
         self._batch.moves += [
-            move_of(model, self._schema.name, parsed.values["id"], number, version, step, entry)
+            self._made("stage_move", **move_of(entity, id, number, version, step, entry))
             for number, (step, entry) in enumerate(made, 1)
         ]
 
@@ -471,8 +470,9 @@ class SectionLoad:
         made = steps(pipeline, state, entries, self._setup.clock())
         if made:
             changes |= fields_of(made[-1][0], record.pipeline_version)
+        entity, version = self._schema.name, record.pipeline_version
         return [
-            move_of(schema.cls, self._schema.name, record.id, number, record.pipeline_version, step, entry)
+            self._made("stage_move", **move_of(entity, record.id, number, version, step, entry))
             for number, (step, entry) in enumerate(made, len(stored) + 1)
         ]
 
@@ -481,6 +481,11 @@ class SectionLoad:
         return self._setup.pipelines.number(self._work.actor.tenant, pipeline) if self._importer.write else 0
 
     # -- names -----------------------------------------------------------------------------------------------------------
+
+    def _made(self, model: str, **values: Any) -> Any:
+        schema = self._setup.catalog[model]
+        defaults = self._defaults.get(model) or self._defaults.setdefault(model, defaults_of(schema))
+        return self._setup.codec(schema).replace(defaults, **values)
 
     def _id(self, parsed: Parsed) -> UUID:
         if parsed.id is None:

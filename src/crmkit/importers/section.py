@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from crmkit.model.field import Field
     from crmkit.model.schema import Schema
 
-__all__ = ["Link", "Parsed", "Section"]
+__all__ = ["Link", "Parsed", "Section", "defaults_of"]
 
 _KEY_LENGTH: Final = 200
+_NOTE_LENGTH: Final = 4_000
 _STAGED: Final = frozenset({"stage", "pipeline"})
 """Fields of a staged record that the history sets, not the row itself."""
 
@@ -116,7 +117,7 @@ class Section:
         self._steps = [self._step(name, each) for name, each in rule.fields.items()]
         self._steps += [self._extra_step(name, each) for name, each in rule.extra.items()]
         self._steps += [self._entered_step(stage, each) for stage, each in rule.entered.items()]
-        self.defaults = SimpleNamespace(**_defaults(schema.cls))
+        self.defaults = defaults_of(schema)
         self.policies = {name: each.on_update for name, each in rule.fields.items() if each.on_update is not OnUpdate.OVERWRITE}
 
     # -- rows ----------------------------------------------------------------------------------------------------------
@@ -280,7 +281,7 @@ class Section:
 
             return stage
         read_text = self._text(rule)
-        convert = instant_reader(rule.formats, self._zone) if name == "at" else str
+        convert = instant_reader(rule.formats, self._zone) if name == "at" else _note
         column = _column(rule)
 
         def step(cells: Sequence[str], parsed: Parsed) -> None:
@@ -326,12 +327,22 @@ class Section:
         return step
 
 
+def _note(text: str) -> str:
+    return clean_text(text, at_most=_NOTE_LENGTH)
+
+
 def _column(rule: FieldRule) -> str:
     return rule.columns[0] if rule.columns else ""
 
 
-def _defaults(model: type[Any]) -> dict[str, Any]:
-    return {each.name: each.default for each in attrs.fields(model) if each.default is not attrs.NOTHING}
+def defaults_of(schema: Schema) -> Any:
+    """Return a stand-in for a record that holds nothing but defaults, of which a codec makes real ones.
+
+    Values are checked one by one as they are read; checking whole records once more would take as long again.
+    """
+    return SimpleNamespace(
+        **{each.name: each.default for each in attrs.fields(schema.cls) if each.default is not attrs.NOTHING}
+    )
 
 
 def _is_needed(schema: Schema, name: str) -> bool:

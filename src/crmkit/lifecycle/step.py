@@ -28,17 +28,17 @@ class StagedRecord(Protocol):
     """
 
     @property
-    def pipeline(self) -> str: ...
+    def pipeline(self) -> str: ...  # noqa: D102 - described above
     @property
-    def stage(self) -> str: ...
+    def stage(self) -> str: ...  # noqa: D102 - described above
     @property
-    def stage_since(self) -> dt.datetime: ...
+    def stage_since(self) -> dt.datetime: ...  # noqa: D102 - described above
     @property
-    def stage_reached(self) -> int: ...
+    def stage_reached(self) -> int: ...  # noqa: D102 - described above
     @property
-    def outcome(self) -> str: ...
+    def outcome(self) -> str: ...  # noqa: D102 - described above
     @property
-    def closed_at(self) -> dt.datetime | None: ...
+    def closed_at(self) -> dt.datetime | None: ...  # noqa: D102 - described above
 
 
 @attrs.frozen

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["HOSTILE", "Fidelity"]
 
 HOSTILE: Final = (
-    *TEXTS, "'; DROP TABLE kit_accounts; --", "' OR '1'='1", '" OR ""="', ":name", "?", "%s", "%(name)s", "{0}", "${jndi:x}",
-    '{"$gt": ""}', "$gt", "a.b.c", "\\'", "\\u0000", "../../etc/passwd", "<script>", "\t", "\r\n", "\x01", "\x1a", "\x7f",
-    "\x85", "\u2028", "\ufffe", "\ufeff", "\u200f\u202e\u0627\u0644", "ﷺ", "Ω≈ç√", "👩\u200d👩\u200d👧\u200d👦", "🇩🇪",
+    *TEXTS, "'; DROP TABLE kit_accounts; --", "' OR '1'='1", '" OR ""="', ":name", "?", "%s", "%(name)s", "{0}",
+    "${jndi:x}", '{"$gt": ""}', "$gt", "a.b.c", "\\'", "\\u0000", "../../etc/passwd", "<script>", "\t", "\r\n",
+    "\x01", "\x1a", "\x7f", "\x85", "\u2028", "\ufffe", "\ufeff", "\u200f\u202e\u0627\u0644", "ﷺ", "Ω≈ç√",
+    "👩\u200d👩\u200d👧\u200d👦", "🇩🇪",
     "T\u032b\u033a\u0333o\u0359\u033b \u0320\u1e2dnv\u032cok\u035ae", "x" * 5000, "😀" * 2500, " " * 100, "NULL",
     "undefined", "0x0", "1/0", "-9223372036854775808", "2024-01-01", "True", "[]", "{}",
 )  # fmt: skip
@@ -46,10 +47,12 @@ _EXTREMES: Final[dict[str, tuple[Any, ...]]] = {
     "grade": ("gold", "silver", "Gold"),
 }  # fmt: skip
 _WHOLE: Final[dict[str, tuple[Any, ...]]] = {
-    "labels": ((), ("b", "a"), ("a", "b"), ("A", "a"), ('"', "'", ",", "[", "\\"), tuple(f"tag {n}" for n in range(100))),
+    "labels": ((), ("b", "a"), ("a", "b"), ("A", "a"), ('"', "'", ",", "[", "\\"),
+               tuple(f"tag {n}" for n in range(100))),
     "facts": ("{}", "[]", ' {"b": 1, "a": [null, 1e2]} ', '"\\u0000"', "1"),
     "extra": (
-        {}, {"size": INT64_MAX, "size.max": INT64_MIN, "vip": True}, {"size": 1, "vip": False}, {"size": 0, "plain": "0"},
+        {}, {"size": INT64_MAX, "size.max": INT64_MIN, "vip": True}, {"size": 1, "vip": False},
+        {"size": 0, "plain": "0"},
         {"plain": ""},
     ),
 }  # fmt: skip

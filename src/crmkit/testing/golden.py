@@ -28,13 +28,13 @@ MARK: Final = UUID("0199a000-0000-7000-8000-00000000beef")
 
 def golden_world() -> World:
     """Return the fixed world, under new ids."""
-
     north = made(Region, name="North", rank=1)
     oslo = made(Region, name="Oslo", rank=2, within_id=north.id)
     ann = made(
         Account, name="Ann", code="a1", motto="Straße & Co", grade="gold", score=10, ratio=Decimal("0.5"),
-        worth=Money("100", "EUR"), active=True, founded=dt.date(2024, 3, 31), seen=NOW, mark=MARK, labels=("vip", "b,c"),
-        facts="{}", region_id=oslo.id, extra={"plain": "x", "size": 3, "vip": True, "dotted.name": "y", "$where": "1"},
+        worth=Money("100", "EUR"), active=True, founded=dt.date(2024, 3, 31), seen=NOW, mark=MARK,
+        labels=("vip", "b,c"), facts="{}", region_id=oslo.id,
+        extra={"plain": "x", "size": 3, "vip": True, "dotted.name": "y", "$where": "1"},
     )  # fmt: skip
     bob = made(
         Account, name="bob", code="A1", motto="100%_sure", grade="Gold", score=-5, ratio=Decimal("0.25"),

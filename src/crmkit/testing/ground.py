@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
+from crmkit.errors import CrmError
 from crmkit.expr import core
 from crmkit.expr.bind import Binder
 from crmkit.expr.nodes import Expr, Op
@@ -92,8 +93,12 @@ class Ground:
     async def plant(self, records: Iterable[Record]) -> None:
         """Write records as they are, in one unit."""
         unit = await self.store.begin()
-        await self.insert(unit, records)
-        await unit.commit()
+        try:
+            await self.insert(unit, records)
+            await unit.commit()
+        except CrmError:
+            await unit.rollback()
+            raise
 
     async def insert(self, unit: Unit, records: Iterable[Record]) -> None:
         """Write records as they are, within a unit."""

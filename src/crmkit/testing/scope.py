@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from crmkit.errors import Unsupported
+from crmkit.errors import StoreError, Unsupported
 from crmkit.expr import core
 from crmkit.expr.nodes import Op
 from crmkit.storage.spi.plan import Bucket, Hop, Key, Measure, SortKey
@@ -61,12 +61,15 @@ class Tenants:
 
     @driven(Feature.REACH)
     async def test_relations_keep_to_the_rows_that_a_plan_allows(self, ground: Ground) -> None:
-        """A link to a row of another tenant leads nowhere, as the plan asks for the tenant at each step."""
+        """A link to another tenant's row leads nowhere, as plans ask for the tenant at each step; or it is refused."""
         other = ground.elsewhere()
         hidden = made(Region, name="hidden")
         await other.plant([hidden])
         account = _account(region_id=hidden.id)
-        await ground.plant([account])
+        try:
+            await ground.plant([account])
+        except StoreError:
+            return  # a store may also refuse the link, as those with foreign keys do
         await other.plant([made(Deal, title="t", amount=Money(1, "EUR"), account_id=account.id)])
         relations = CATALOG.relations(CATALOG.of(Account))
         mine = ground.mine()

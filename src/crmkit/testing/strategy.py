@@ -45,9 +45,10 @@ if TYPE_CHECKING:
 __all__ = ["TEXTS", "Asker", "Case", "cases"]
 
 TEXTS: Final = (
-    "", "a", "A", "b", "ab", "Ab", "aB", "abc", " a", "a ", "a\n", "a%", "a_b", "%", "_", "a\\b", "\\", "^a.*$", "[a-z]",
-    "a'b", 'a"b', "$a", "$where", "; DROP TABLE x; --", "é", "e\u0301", "É", "straße", "STRASSE", "strasse", "ﬁn", "fin",
-    "İ", "i̇", "ı", "I", "ς", "σ", "Σ", "日本", "😀", "😀a", "\uffff", "\U00010000", "\ufeffa", "a\u200b", "\u202eabc",
+    "", "a", "A", "b", "ab", "Ab", "aB", "abc", " a", "a ", "a\n", "a%", "a_b", "%", "_", "a\\b", "\\", "^a.*$",
+    "[a-z]", "a'b", 'a"b', "$a", "$where", "; DROP TABLE x; --", "é", "e\u0301", "É", "straße", "STRASSE", "strasse",
+    "ﬁn", "fin", "İ", "i̇", "ı", "I", "ς", "σ", "Σ", "日本", "😀", "😀a",
+    "\uffff", "\U00010000", "\ufeffa", "a\u200b", "\u202eabc",
     "Z\u0338a\u0321\u034cl\u0334g\u0335o\u0337", "0", "1", "01", "null", "None", "NaN", "true", "-0", "1e3",
 )  # fmt: skip
 """Text that meets collations, wildcards, escapes, folding, normal forms, numbers in disguise and the end of the BMP."""

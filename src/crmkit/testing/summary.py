@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -17,6 +19,8 @@ from crmkit.testing.world import CATALOG, Account, Deal, Region, made
 from crmkit.values import INT64_MAX, INT64_MIN, UTC, Money, money_of
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from crmkit.model.codec import Row
     from crmkit.testing.ground import Ground
 
@@ -27,7 +31,8 @@ _WITHIN: Final = CATALOG.relations(CATALOG.of(Region))["within"]
 _ACCOUNT: Final = CATALOG.relations(CATALOG.of(Deal))["account"]
 
 ZONES: Final = (
-    "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia", "America/St_Johns",
+    "UTC", "Europe/Berlin", "America/New_York", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu",
+    "Pacific/Apia",
 )  # fmt: skip
 """Zones with summer time, with half hours and quarters, and one that once left out a day."""
 
@@ -104,9 +109,8 @@ class Summary:
         accounts = _accounts([])
         await ground.plant(accounts)
         by: dict[str, Callable[[Account], Any]] = {
-            "grade": lambda a: a.grade, "active": lambda a: a.active, "name": lambda a: a.name, "score": lambda a: a.score,
-            "founded": lambda a: a.founded, "seen": lambda a: a.seen, "id": lambda a: a.id,
             "worth_currency": lambda a: a.worth and a.worth.currency,
+            **{name: attrgetter(name) for name in ("grade", "active", "name", "score", "founded", "seen", "id")},
         }  # fmt: skip
         values: dict[str, Callable[[Account], Any]] = {
             "score": lambda a: a.score, "worth": lambda a: None if a.worth is None else a.worth.units
@@ -161,7 +165,7 @@ class Summary:
                 found = await ground.tally(
                     Account, core.And(()), [Key("seen", bucket=span, zone=zone)], _measures("score")
                 )
-                expected = _grouped(accounts, lambda a: _bucket(a.seen, span, zone), lambda a: a.score)
+                expected = _grouped(accounts, partial(_bucket_seen, span=span, zone=ZoneInfo(zone)), lambda a: a.score)
                 self._same(found, expected, (zone, span))
 
     @driven(Feature.BUCKETS)
@@ -174,7 +178,7 @@ class Summary:
             found = await ground.tally(
                 Account, core.And(()), [Key("founded", bucket=span, zone="Pacific/Apia")], _measures("score")
             )
-            expected = _grouped(accounts, lambda a: a.founded and _first_day(a.founded, span), lambda a: a.score)
+            expected = _grouped(accounts, partial(_bucket_founded, span=span), lambda a: a.score)
             self._same(found, expected, span)
 
     @driven(Feature.REACH)
@@ -186,13 +190,14 @@ class Summary:
             made(Deal, title="d", amount=Money(n, "EUR"), account_id=accounts[n % 9].id, chance=n) for n in range(40)
         ]
         await ground.plant([*regions, *accounts, *deals])
-        region_of = {None: None, **{region.id: region for region in regions}}
+        region_of: dict[UUID | None, Region | None] = {None: None}
+        region_of.update({region.id: region for region in regions})
         account_of = {account.id: account for account in accounts}
         mine = ground.mine()
 
         found = await ground.tally(Account, core.And(()), [Key("name", (Hop(_REGION, mine),))], _measures("score"))
-        named: Callable[[Account], Any] = lambda a: (r := region_of[a.region_id]) and r.name
-        self._same(found, _grouped(accounts, named, lambda a: a.score), "region.name")
+        expected = _grouped(accounts, lambda a: (region := region_of[a.region_id]) and region.name, lambda a: a.score)
+        self._same(found, expected, "region.name")
 
         seen = ground.mine(core.Compare("name", Is.EQ, "Leaf"))
         found = await ground.tally(Account, core.And(()), [Key("rank", (Hop(_REGION, seen),))], _measures("score"))
@@ -220,5 +225,9 @@ def _rank(region: Region | None) -> int | None:
     return region.rank if region and region.name == "Leaf" else None
 
 
-def _bucket(moment: dt.datetime | None, span: Bucket, zone: str) -> dt.date | None:
-    return None if moment is None else _first_day(moment.astimezone(ZoneInfo(zone)).date(), span)
+def _bucket_seen(account: Account, *, span: Bucket, zone: ZoneInfo) -> dt.date | None:
+    return None if account.seen is None else _first_day(account.seen.astimezone(zone).date(), span)
+
+
+def _bucket_founded(account: Account, *, span: Bucket) -> dt.date | None:
+    return None if account.founded is None else _first_day(account.founded, span)

@@ -162,12 +162,8 @@ class Unique:
         first, second = _badge(code="x"), _badge(code="y")
         await ground.plant([first, second])
         unit = await ground.store.begin()
-        try:
-            await ground.patch(unit, Badge, _is(second), code="x")
-        except Duplicate as refusal:
-            assert refusal.fields == ("code",)
-        else:
-            raise AssertionError("a patch took a key that is taken")
+        refusal = await _refusal(ground.patch(unit, Badge, _is(second), code="x"))
+        assert refusal.fields == ("code",)
         await unit.rollback()
         unit = await ground.store.begin()
         assert await ground.patch(unit, Badge, _is(first), code="z", count=1) == 1
@@ -183,28 +179,26 @@ class Unique:
         value = uuid4().hex
         await ground.plant([_badge(code=value, holder=f"holder {value}")])
         unit = await ground.store.begin()
-        try:
-            await ground.insert(unit, [_badge(code=value)])
-        except Duplicate as refusal:
-            shown = "".join(traceback.format_exception(refusal)) + repr(refusal) + repr(vars(refusal))
-            assert value not in shown
-            assert ground.tenant not in shown
-            assert refusal.entity == "kit_badge"
-        else:
-            raise AssertionError("a key was taken twice")
-        finally:
-            await unit.rollback()
+        refusal = await _refusal(ground.insert(unit, [_badge(code=value)]))
+        await unit.rollback()
+        shown = "".join(traceback.format_exception(refusal)) + repr(refusal) + repr(vars(refusal))
+        assert value not in shown
+        assert ground.tenant not in shown
+        assert refusal.entity == "kit_badge"
 
     async def _refuses(self, ground: Ground, records: list[Any], columns: tuple[str, ...]) -> None:
         unit = await ground.store.begin()
-        try:
-            await ground.insert(unit, records)
-            await unit.commit()
-        except Duplicate as refusal:
-            assert refusal.fields == columns
-        else:
-            raise AssertionError(f"a key on {' and '.join(columns)} was taken twice")
+        refusal = await _refusal(ground.insert(unit, records))
+        assert refusal.fields == columns
         await unit.rollback()
+
+
+async def _refusal(write: Coroutine[Any, Any, Any]) -> Duplicate:
+    try:
+        await write
+    except Duplicate as refusal:
+        return refusal
+    raise AssertionError("a key was taken twice")
 
 
 class Contention:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
@@ -162,8 +162,7 @@ class World:
 
     def related(self, record: Any, relation: str) -> Iterable[Any]:
         """Return the records to which a relation leads from this one."""
-        model: type[Any] = type(record)
-        step = self.catalog.relations(self.catalog.of(model))[relation]
+        step = self.catalog.relations(self.catalog.of(record.__class__))[relation]
         value = getattr(record, step.local)
         if value is None:
             return []

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from bson.binary import UUID_SUBTYPE
+from bson.binary import UUID_SUBTYPE, Binary
 
 from crmkit.model.codec import Codec
 from crmkit.storage.spi import Query
@@ -15,8 +15,7 @@ def test_a_row_is_one_document_with_every_column_by_its_name(store, database):
     boat = make(Boat, name="Odd Été", built=dt.date(7, 1, 2), labels=("b", "a"), extra={"a.$b": True, "": 1})
     plant(store, boat)
     (document,) = database["boats"].find()
-    assert document["_id"] == boat.id.bytes
-    assert document["_id"].subtype == UUID_SUBTYPE
+    assert document["_id"] == Binary(boat.id.bytes, UUID_SUBTYPE)
     del document["_id"]
     assert document == {
         "tenant": "acme",

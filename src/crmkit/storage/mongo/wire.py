@@ -26,7 +26,6 @@ from crmkit.values import UTC, uuid_of_int
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from uuid import UUID
 
     from crmkit.model.codec import Wires
 
@@ -53,10 +52,6 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, Int64) else value
 
 
-def _tags(tags: list[str]) -> tuple[str, ...]:
-    return tuple(tags)
-
-
 _INTEGER: Final = Wire("{v}", "+{v}")
 
 WIRES: Final[Wires] = {
@@ -74,25 +69,15 @@ WIRES: Final[Wires] = {
 }
 
 
-def _binary(value: UUID) -> Binary:
-    return Binary(value.bytes, UUID_SUBTYPE)
+def _function(template: str, wire: Wire) -> Callable[[Any], Any]:
+    convert: Callable[[Any], Any] = eval(  # noqa: S307 - one of the templates above, so that each is written once
+        f"lambda v: {template.replace('{v}', 'v')}", dict(wire.names)
+    )
+    return convert
 
 
-_ENCODE: Final[Mapping[Kind, Callable[[Any], Any]]] = {
-    Kind.UUID: _binary,
-    Kind.INSTANT: lambda value: value - AWARE + NAIVE,
-    Kind.DATE: dt.date.isoformat,
-    Kind.EXTRA: _pairs,
-}
-_DECODE: Final[Mapping[Kind, Callable[[Any], Any]]] = {
-    Kind.INT: int,
-    Kind.DECIMAL: int,
-    Kind.UUID: lambda value: uuid_of_int(int.from_bytes(value)),
-    Kind.INSTANT: lambda value: value - NAIVE + AWARE,
-    Kind.DATE: dt.date.fromisoformat,
-    Kind.TAGS: _tags,
-    Kind.EXTRA: _extra,
-}
+_ENCODE: Final = {kind: _function(wire.encode, wire) for kind, wire in WIRES.items()}
+_DECODE: Final = {kind: _function(wire.decode, wire) for kind, wire in WIRES.items()}
 
 _NUMBER: Final = float("-inf")
 LEAST: Final[Mapping[Kind, Any]] = {

@@ -21,6 +21,8 @@ from crmkit.storage.sql.table import metadata_of
 from crmkit.storage.sql.unit import SqlUnit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import URL, Connection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -110,7 +112,7 @@ class _Store(ABC):
     def _channel(self) -> Channel: ...
 
     @abstractmethod
-    async def _with_connection(self, work: Any) -> None: ...
+    async def _with_connection(self, work: Callable[[Connection], None]) -> None: ...
 
 
 class SqlStore(_Store):
@@ -130,7 +132,7 @@ class SqlStore(_Store):
     def _channel(self) -> Channel:
         return Sqlite3Channel(self._engine)
 
-    async def _with_connection(self, work: Any) -> None:
+    async def _with_connection(self, work: Callable[[Connection], None]) -> None:
         with self._engine.connect() as connection:
             work(connection)
 
@@ -156,7 +158,7 @@ class AsyncSqlStore(_Store):
     def _channel(self) -> Channel:
         return AiosqliteChannel(self._async_engine)
 
-    async def _with_connection(self, work: Any) -> None:
+    async def _with_connection(self, work: Callable[[Connection], None]) -> None:
         async with self._async_engine.connect() as connection:
             await connection.run_sync(work)
 
@@ -166,9 +168,9 @@ def open_sql(url: str | URL | Engine, *, busy_timeout: float = 5.0) -> SqlStore:
 
     Args:
         url: `sqlite:///path` for a file, `sqlite://` for a database in memory that lives as long as the store, or a
-            host's own engine. A file that crmkit opens is put into WAL mode and keeps foreign keys; on a host's engine
-            all settings are the host's.
-        busy_timeout: how many seconds a write waits for another one to end before `Busy` is raised. On a host's engine
+            host's own engine. A file that crmkit opens is put into WAL mode, where writers do not block readers, and keeps
+            foreign keys; on a host's engine all settings are the host's. In memory readers wait for a writer to end.
+        busy_timeout: how many seconds a statement waits for a lock before `Busy` is raised. On a host's engine
             the host's own setting counts.
 
     Raises:

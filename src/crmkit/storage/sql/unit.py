@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 from crmkit.errors import BadRecord, Busy, CrmError, Duplicate, Problem, StoreError
 from crmkit.model.field import FieldKind
 from crmkit.storage.sql.bucket import ranges
@@ -197,6 +199,8 @@ class SqlUnit:
     # -- errors --------------------------------------------------------------------------------------------------------
 
     async def _refused(self, schema: Schema | None, error: Exception) -> CrmError:
+        if isinstance(error, PoolTimeout):
+            return Busy("every connection of the engine's pool is in use.", hint="End units sooner, or enlarge the pool.")
         failure = self._database.dialect.failure(getattr(error, "orig", None) or error)
         name = schema.name if schema is not None else "record"
         match failure.fault:

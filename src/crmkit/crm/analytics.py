@@ -1,0 +1,246 @@
+"""The blocking face of the reports that a session offers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crmkit.crm.step import run
+from crmkit.entities import Opportunity
+from crmkit.expr.build import everything, f
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from crmkit.analytics import (
+        AsyncAnalytics,
+        Cycle,
+        Forecast,
+        Funnel,
+        FunnelReport,
+        PipelineValue,
+        Report,
+        StageTime,
+        VelocityGroup,
+        WinRate,
+    )
+    from crmkit.analytics.cycle import Ending
+    from crmkit.analytics.period import Bounds
+    from crmkit.expr.nodes import Expr, Ref
+    from crmkit.lifecycle import Pipeline
+    from crmkit.repository.tally import By
+    from crmkit.segment import Segment
+
+__all__ = ["Analytics"]
+
+
+class Analytics:
+    """Funnels and pipeline figures over the records that the actor may see.
+
+    Sessions hand it out: `s.analytics`.
+    """
+
+    def __init__(self, inner: AsyncAnalytics) -> None:
+        self._inner = inner
+
+    def funnel(self, funnel: Funnel) -> FunnelReport:
+        """Count how records go through a pipeline, from the history of their moves.
+
+        Memory stays bounded for any number of records: they are read in batches, and what is kept are counters for each
+        group.
+
+        Args:
+            funnel: what to count.
+
+        Raises:
+            BadExpression: the funnel does not fit the model, or has too many groups.
+        """
+        return run(self._inner.funnel(funnel))
+
+    def win_rate(
+        self,
+        *,
+        by: By | None = None,
+        closed: Bounds | None = None,
+        where: Expr | Segment = everything,
+        model: type[Any] = Opportunity,
+        amount: Ref | None = None,
+        zone: str = "UTC",
+        as_of: dt.datetime | None = None,
+    ) -> Report[WinRate]:
+        """Return how much of what was decided was won, by count and by value; computed inside the store.
+
+        Amounts of different currencies are never added up: there is one ratio by value for each currency.
+
+        Args:
+            by: a field, a path or a span to group by.
+            closed: the time in which records closed, as a start and an end that is no longer part of it.
+            where: which records count.
+            model: the model.
+            amount: the field that holds what a record is worth; the model's `amount`, if it has one, by default.
+            zone: whose days `closed` means.
+            as_of: records that closed later count as open, and ones that were created later not at all; now by default.
+                An outcome that was changed since is read as it is now.
+
+        Raises:
+            BadDefinition: the period, the zone or the model is not acceptable.
+            BadExpression: `by`, `where` or `amount` does not fit the model.
+        """
+        return run(
+            self._inner.win_rate(by=by, closed=closed, where=where, model=model, amount=amount, zone=zone, as_of=as_of)
+        )
+
+    def cycle(
+        self,
+        *,
+        by: By | None = None,
+        closed: Bounds | None = None,
+        where: Expr | Segment = everything,
+        outcome: Ending = "won",
+        start: Ref = f.created_at,
+        model: type[Any] = Opportunity,
+        zone: str = "UTC",
+        as_of: dt.datetime | None = None,
+    ) -> Report[Cycle]:
+        """Return how many days records took to close: mean, median and percentiles of calendar days.
+
+        The columns that this takes are streamed, as a median needs the values themselves; of each group only the
+        different numbers of days stay in memory.
+
+        Args:
+            by: a field, a path or a span to group by.
+            closed: the time in which records closed, as a start and an end that is no longer part of it.
+            where: which records count.
+            outcome: which closed records count: `"won"`, `"lost"` or `"all"`.
+            start: the field of the day or the instant at which a record began.
+            model: the model.
+            zone: whose days are counted.
+            as_of: records that closed later do not count; now by default.
+
+        Raises:
+            BadDefinition: the period, the zone or the model is not acceptable.
+            BadExpression: `by`, `where`, `outcome` or `start` does not fit the model.
+        """
+        return run(
+            self._inner.cycle(
+                by=by, closed=closed, where=where, outcome=outcome, start=start, model=model, zone=zone, as_of=as_of
+            )
+        )
+
+    def velocity(
+        self,
+        *,
+        by: By | None = None,
+        closed: Bounds | None = None,
+        where: Expr | Segment = everything,
+        start: Ref = f.created_at,
+        model: type[Any] = Opportunity,
+        amount: Ref | None = None,
+        zone: str = "UTC",
+        as_of: dt.datetime | None = None,
+    ) -> Report[VelocityGroup]:
+        """Return how much a group earns a day: open deals x win rate x mean worth of a won deal / median cycle in days.
+
+        All four are taken over the same group, period and currency. Takes the arguments of `win_rate` and `cycle`, and
+        raises what they raise.
+
+        Args:
+            by: a field, a path or a span to group by.
+            closed: the time in which records closed, as a start and an end that is no longer part of it.
+            where: which records count.
+            start: the field of the day or the instant at which a record began.
+            model: the model.
+            amount: the field that holds what a record is worth; the model's `amount` by default.
+            zone: whose days are counted.
+            as_of: records that closed later count as open; now by default.
+        """
+        return run(
+            self._inner.velocity(
+                by=by, closed=closed, where=where, start=start, model=model, amount=amount, zone=zone, as_of=as_of
+            )
+        )
+
+    def forecast(
+        self,
+        *,
+        by: By | None = None,
+        due: Bounds | None = None,
+        where: Expr | Segment = everything,
+        model: type[Any] = Opportunity,
+        amount: Ref | None = None,
+        zone: str = "UTC",
+        as_of: dt.datetime | None = None,
+    ) -> Report[Forecast]:
+        """Return what open deals are likely to bring by month, beside what was won; computed inside the store.
+
+        An open deal counts its amount times its chance: its own `probability` if it has one, or else that of its stage
+        in the version of the pipeline that it follows. Won deals stand in a column of their own, in full, in the month
+        in which they closed. Open deals whose `close_date` has passed, and those without one, stand in buckets of their
+        own, whatever `due` says.
+
+        Args:
+            by: a field, a path or a span to group by.
+            due: the days on which open deals are due, and in which won ones closed; all by default.
+            where: which records count.
+            model: the model; it must have a `close_date`.
+            amount: the field that holds what a record is worth; the model's `amount` by default.
+            zone: whose days are meant.
+            as_of: decides what is overdue; now by default. Stages and amounts are read as they are now.
+
+        Raises:
+            BadDefinition: the period, the zone or the model is not acceptable.
+            BadExpression: `by`, `where` or `amount` does not fit the model, or it has no `close_date`.
+        """
+        return run(
+            self._inner.forecast(by=by, due=due, where=where, model=model, amount=amount, zone=zone, as_of=as_of)
+        )
+
+    def pipeline_value(
+        self,
+        *,
+        by: By | None = None,
+        where: Expr | Segment = everything,
+        model: type[Any] = Opportunity,
+        amount: Ref | None = None,
+        ended: bool = False,
+    ) -> Report[PipelineValue]:
+        """Return how many records stand in each stage now and what they are worth; computed inside the store.
+
+        Args:
+            by: a field, a path or a span to group by.
+            where: which records count.
+            model: the model.
+            amount: the field that holds what a record is worth; the model's `amount`, if it has one, by default.
+            ended: whether closed records count as well.
+
+        Raises:
+            BadDefinition: the model is not one of this CRM's, or has no stages.
+            BadExpression: `by`, `where` or `amount` does not fit the model.
+        """
+        return run(self._inner.pipeline_value(by=by, where=where, model=model, amount=amount, ended=ended))
+
+    def time_in_stage(
+        self,
+        pipeline: Pipeline,
+        *,
+        left: Bounds | None = None,
+        where: Expr | Segment = everything,
+        zone: str = "UTC",
+        as_of: dt.datetime | None = None,
+    ) -> Report[StageTime]:
+        """Return how long visits to each stage took on average; computed inside the store from the history.
+
+        A visit counts when it is over, each one by itself; transfers between pipelines and versions do not count. The
+        funnel tells the time by record instead, with median and percentiles.
+
+        Args:
+            pipeline: the pipeline.
+            left: the time in which the visits ended, as a start and an end that is no longer part of it.
+            where: which records count.
+            zone: whose days `left` means.
+            as_of: visits that ended later do not count; now by default.
+
+        Raises:
+            BadDefinition: the period or the zone is not acceptable.
+            BadExpression: `where` does not fit the model.
+        """
+        return run(self._inner.time_in_stage(pipeline, left=left, where=where, zone=zone, as_of=as_of))

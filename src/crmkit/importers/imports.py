@@ -1,0 +1,113 @@
+"""Imports as a caller meets them: plan first, then apply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from crmkit.errors import BadMapping, Problem, near
+from crmkit.importers.check import bind
+from crmkit.importers.importer import Importer
+from crmkit.importers.mapping import read_mapping
+from crmkit.importers.report import Report
+from crmkit.importers.rule import FileRule, MappingRule
+
+if TYPE_CHECKING:
+    from crmkit.importers.importer import Progress
+    from crmkit.repository import Setup
+    from crmkit.security.access import Actor
+
+__all__ = ["AsyncImports", "AsyncPlan", "Run"]
+
+
+class Run(Report):
+    """What an import did: `counts`, `problems`, `rejects`, and `summary()` for people."""
+
+
+class AsyncPlan(Report):
+    """What an import would do: `counts`, `problems`, `rejects`, and `summary()` for people. Nothing was written."""
+
+    def __init__(self, report: Report, setup: Setup, actor: Actor, mapping: MappingRule, folder: Path) -> None:
+        self.__dict__ |= report.__dict__
+        self._setup = setup
+        self._actor = actor
+        self._mapping = mapping
+        self._folder = folder
+
+    async def apply(self, *, progress: Progress | None = None) -> Run:
+        """Read the files again and write what they say, in batches of 5,000 rows, each in a transaction of its own.
+
+        An import that was cut off is simply run again: what was written is recognised by its external ids, and nothing
+        is written twice.
+
+        Args:
+            progress: is called after each batch with the number of rows read and the number of rows there are.
+
+        Raises:
+            BadMapping: the files have changed and no longer fit the mapping.
+            BadFile: a file has changed and cannot be read any more.
+            NotAllowed: the policy does not let the actor write these records.
+            Duplicate: somebody else wrote a record with the same unique value in the meantime.
+        """
+        sections = bind(self._mapping, self._setup, self._folder)
+        importer = Importer(
+            self._setup, self._actor, self._mapping, sections, write=True, progress=progress, total=self.rows
+        )
+        report = await importer.run()
+        run = object.__new__(Run)
+        run.__dict__ |= report.__dict__
+        return run
+
+
+class AsyncImports:
+    """Imports for one actor. `crm.imports(actor)` makes it."""
+
+    def __init__(self, setup: Setup, actor: Actor) -> None:
+        self._setup = setup
+        self._actor = actor
+
+    async def plan(
+        self,
+        mapping: str | Path | Mapping[str, Any],
+        *,
+        folder: str | Path | None = None,
+        file: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> AsyncPlan:
+        """Read files through a mapping and return what importing them would do; nothing is written.
+
+        Files are read with ordinary blocking calls, also by the awaited face.
+
+        Args:
+            mapping: the path of a TOML file, or what such a file holds as a dict.
+            folder: where the files are; where the mapping is, if left out.
+            file: import this one file only, with those that belong to its records, such as their history.
+            progress: is called after each batch with the number of rows read and with 0.
+
+        Raises:
+            BadMapping: the mapping does not fit the models or the files; every problem is listed.
+            BadFile: a file cannot be read the way the mapping says.
+        """
+        rule = read_mapping(mapping)
+        home = Path(folder) if folder is not None else rule.folder or Path()
+        if file is not None:
+            home = Path(file).parent
+            rule = _only(rule, Path(file).name)
+        sections = bind(rule, self._setup, home)
+        report = await Importer(self._setup, self._actor, rule, sections, write=False, progress=progress).run()
+        return AsyncPlan(report, self._setup, self._actor, rule, home)
+
+
+def _only(mapping: MappingRule, name: str) -> MappingRule:
+    """Return the part of a mapping that one file needs."""
+    files: Sequence[FileRule] = mapping.files
+    paths = {each.path for each in files}
+    if len(paths) == 1:
+        return attrs.evolve(mapping, files=tuple(attrs.evolve(each, path=name) for each in files))
+    entities = {each.entity for each in files if each.path == name}
+    if not entities:
+        raise BadMapping([Problem("bad_mapping", f"names no file {name!r}.", hint=near(name, paths), field="file")])
+    return attrs.evolve(mapping, files=tuple(each for each in files if each.entity in entities))

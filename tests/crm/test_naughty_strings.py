@@ -1,0 +1,132 @@
+"""The strings that break software: each goes through every text field of every model, on every store, and comes back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import and_
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from crmkit import BadRecord, Contact, Crm, Money, connect, f, system
+from crmkit.entities import BUILT_IN
+from crmkit.model.field import Field, FieldKind
+from crmkit.model.schema import Schema, schema_of
+from crmkit.values import NOT_YET
+
+job = system("test")
+
+@pytest.fixture(scope="module")
+def strings(dataset: Callable[[str], Path]) -> list[str]:
+    found: list[str] = json.loads((dataset("naughty-strings") / "blns.json").read_text(encoding="utf-8"))
+    truth = json.loads((dataset("naughty-strings") / "truth.json").read_text(encoding="utf-8"))
+    assert len(found) == truth["strings"] == 515
+    return list(dict.fromkeys(found))
+
+
+@pytest.fixture
+def crm(store_url: str) -> Iterator[Crm]:
+    with connect(store_url) as crm:
+        yield crm
+
+
+def texts(schema: Schema) -> list[Field]:
+    """Return the fields of free text: those that must name a model, a stage or a pipeline are left out."""
+    ruled = {"entity", "stage", "pipeline"} if schema.staged else {"entity"}
+    return [
+        field
+        for field in schema.fields.values()
+        if field.kind is FieldKind.TEXT and not field.managed and field.name not in ruled
+    ]
+
+
+def needed(schema: Schema, anchors: dict[str, UUID]) -> dict[str, Any]:
+    """Return a value for every required field that is no free text."""
+    values: dict[str, Any] = {}
+    for field in schema.fields.values():
+        if field.name == "entity":
+            values["entity"] = "opportunity"
+        elif field.required and not field.managed:
+            made = {
+                FieldKind.CHOICE: lambda field=field: field.choices[0],
+                FieldKind.INTEGER: lambda field=field: field.min or 1,
+                FieldKind.INSTANT: lambda: NOT_YET.replace(year=2026),
+                FieldKind.LINK: lambda field=field: anchors[field.to],
+                FieldKind.ATTACHED: lambda: anchors["opportunity"],
+                FieldKind.KEY: lambda: anchors["opportunity"],
+                FieldKind.MONEY: lambda: Money(1, "EUR"),
+                FieldKind.DECIMAL: lambda: 1,
+                FieldKind.DOCUMENT: lambda: "{}",
+            }.get(field.kind)
+            if made is not None and field.name not in {"id", "created_at"}:
+                values[field.name] = made()
+    return values
+
+
+def ordered() -> list[type[Any]]:
+    models = list(BUILT_IN)
+    models.sort(key=lambda model: any(field.kind is FieldKind.ATTACHED for field in schema_of(model).fields.values()))
+    return models
+
+
+def test_every_text_field_keeps_every_string(crm: Crm, strings: list[str]) -> None:
+    with crm.session(job) as s:
+        anchors: dict[str, UUID] = {}
+        for model in ordered():
+            schema = schema_of(model)
+            plain: dict[str, Any] = {field.name: "anchor"[: field.max] for field in texts(schema) if field.required}
+            plain |= {"number": 2} if schema.name == "stage_move" else {}
+            anchors[schema.name] = s.repository(model).add(model(**(needed(schema, anchors) | plain))).id
+        for model in ordered():
+            schema = schema_of(model)
+            if not texts(schema):
+                continue
+            base = needed(schema, anchors)
+            # Each affiliation is of a contact of its own, as a contact and a customer have one at most.
+            own = s.contacts.add_many(Contact(name="own") for _ in strings) if schema.name == "affiliation" else []
+            records = []
+            for number, string in enumerate(strings):
+                fields = {
+                    field.name: string for field in texts(schema) if (field.min or 0) <= len(string) <= (field.max or 0)
+                }
+                missing = {
+                    field.name: f"filler {number}"[: field.max]
+                    for field in texts(schema)
+                    if field.required and field.name not in fields
+                }
+                counted: dict[str, Any] = {"number": number + 10} if "number" in base else {}
+                counted |= {"contact_id": own[number]} if own else {}
+                records.append(model(**(base | fields | missing | counted)))
+            repository = s.repository(model)
+            ids = repository.add_many(records)
+            for record, id_ in zip(records, ids, strict=True):
+                same = reduce(
+                    and_,
+                    [f[field.name] == value for field in texts(schema) if (value := getattr(record, field.name)) is not None],
+                    f.id == id_,
+                )
+                found = repository.find(same)
+                assert [each.id for each in found] == [id_]
+                assert all(getattr(found[0], field.name) == getattr(record, field.name) for field in texts(schema))
+
+
+def test_searching_for_a_string_finds_it_and_breaks_nothing(crm: Crm, strings: list[str]) -> None:
+    customer = crm.setup.catalog["customer"].cls
+    fitting = [string for string in strings if 1 <= len(string) <= 200]
+    with crm.session(job) as s:
+        ids = s.customers.add_many(customer(name=string, tags=(string[:100],)) for string in fitting)
+        for string, id_ in zip(fitting, ids, strict=True):
+            assert s.customers.exists(f.name.contains(string) & (f.id == id_))
+            assert s.customers.exists(f.name.starts_with(string) & (f.id == id_))
+            assert s.customers.exists(f.tags.has(string[:100]) & (f.id == id_))
+
+
+def test_what_is_too_long_is_refused(strings: list[str]) -> None:
+    customer = schema_of(BUILT_IN[[schema_of(model).name for model in BUILT_IN].index("customer")])
+    for string in (string for string in strings if len(string) > 200):
+        with pytest.raises(BadRecord, match=f"name: has {len(string)} characters, 200 at most"):
+            customer.cls(name=string)
