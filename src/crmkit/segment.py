@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import attrs
@@ -35,9 +35,8 @@ _MAX_SIZE: Final = 80 * 1024
 class Segment:
     """A named expression over one model: whom a campaign addresses, which deals need a look.
 
-    Segments combine with `&`, `|` and `~`, among each other and with expressions; the segment stands first. The result
-    is a segment of the same model, so that it is never asked of another one. Two segments are equal when they say the
-    same.
+    Segments combine with `&`, `|` and `~`, among each other and with expressions. The result is a segment of the same
+    model, so that it is never asked of another one. Two segments are equal when they say the same.
 
     Args:
         name: what it is called, at most 80 characters.
@@ -58,6 +57,8 @@ class Segment:
     'vip & f.country == "DE"'
 
     """
+
+    joins_expressions: ClassVar = True
 
     name: str
     entity: str
@@ -142,6 +143,9 @@ class Segment:
 
     def __or__(self, other: Segment | Expr) -> Segment:
         return self._joined("|", other, self.where | self._part(other))
+
+    __rand__ = __and__
+    __ror__ = __or__
 
     def __invert__(self) -> Segment:
         return Segment(_short(f"~({self.name})"), self.entity, ~self.where)

@@ -283,16 +283,16 @@ class Money:
         return _checked(-self._units, self._currency)
 
     def __lt__(self, other: Money) -> bool:
-        return self._units < self._same(other)
+        return self._units < self._same(other) if isinstance(other, Money) else NotImplemented
 
     def __le__(self, other: Money) -> bool:
-        return self._units <= self._same(other)
+        return self._units <= self._same(other) if isinstance(other, Money) else NotImplemented
 
     def __gt__(self, other: Money) -> bool:
-        return self._units > self._same(other)
+        return self._units > self._same(other) if isinstance(other, Money) else NotImplemented
 
     def __ge__(self, other: Money) -> bool:
-        return self._units >= self._same(other)
+        return self._units >= self._same(other) if isinstance(other, Money) else NotImplemented
 
 
 class _OpenMoney(Money):

@@ -53,7 +53,7 @@ def simple(*moves, stages_=SIMPLE):
         (reopen(), "a", 3, set()),
         (move("won", "lost"), "won", 3, {"lost"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )  # fmt: skip
 def test_each_rule_covers_the_moves_its_name_says(rule, stage, reached, goals):
     places = simple(rule).places

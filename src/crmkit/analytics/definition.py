@@ -44,9 +44,9 @@ class Funnel:
 
     Args:
         pipeline: the pipeline; the stages of the report are those of this definition.
-        by: a field, a path such as `f.owner.team.region`, or a span such as `by_month(f.created_at)` to group by.
+        by: what to group by: a field, a path such as `f.owner.team.region`, or a span such as `by_month(f.created_at)`.
         entered: the time in which records entered the pipeline, as a start and an end that is no longer part of it:
-            days, their ISO spellings, aware datetimes, or `None` for no end. What happened to them later counts as well.
+            days, their ISO spellings, aware datetimes, or `None` for no end. What happened later counts as well.
         where: which records count, as they are now.
         reading: when a record counts for a stage.
         zone: whose days `entered` means.

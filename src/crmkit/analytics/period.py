@@ -110,7 +110,7 @@ def moment_of(value: Any, what: str) -> dt.datetime:
 
 
 def _is_pair(bounds: Any) -> bool:
-    return isinstance(bounds, tuple | list) and len(bounds) == 2  # noqa: PLR2004 - a start and an end
+    return type(bounds) in {tuple, list} and len(bounds) == 2  # noqa: PLR2004 - a start and an end
 
 
 def _instant(bound: Any, zone: ZoneInfo) -> dt.datetime | None:

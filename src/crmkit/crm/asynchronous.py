@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
+    from crmkit.analytics import AsyncAnalytics
     from crmkit.importers import AsyncImports
     from crmkit.lifecycle import Pipeline
     from crmkit.repository import Setup
@@ -104,6 +105,13 @@ class AsyncSession(AsyncShelf):
     def segments(self) -> AsyncSegments:
         """The segments kept in the tenant."""
         return AsyncSegments(self.work)
+
+    @property
+    def analytics(self) -> AsyncAnalytics:
+        """Funnels and pipeline figures over the records that the actor may see."""
+        from crmkit.analytics import AsyncAnalytics  # loaded by those who use it
+
+        return AsyncAnalytics(self.work)
 
     async def commit(self) -> None:
         """Make everything so far permanent and go on in a new transaction."""

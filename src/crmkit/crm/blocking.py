@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
+    from crmkit.crm.analytics import Analytics
     from crmkit.crm.imports import Imports
     from crmkit.expr.build import Sort
     from crmkit.expr.nodes import Expr, Ref
@@ -131,6 +132,13 @@ class Session(Shelf):
     def segments(self) -> Segments:
         """The segments kept in the tenant."""
         return Segments(self._inner.segments)
+
+    @property
+    def analytics(self) -> Analytics:
+        """Funnels and pipeline figures over the records that the actor may see."""
+        from crmkit.crm.analytics import Analytics  # loaded by those who use it
+
+        return Analytics(self._inner.analytics)
 
     def commit(self) -> None:
         """Make everything so far permanent and go on in a new transaction."""

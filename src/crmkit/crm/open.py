@@ -111,8 +111,7 @@ def make_setup(
     catalog = Catalog([*BUILT_IN, *models], extra)
     own = tuple(pipelines or ())
     for pipeline in own:
-        if not catalog[pipeline.entity].staged:
-            raise BadDefinition(f"pipeline {pipeline.name!r}: {pipeline.entity} has no stages.")
+        pipeline.check(catalog[pipeline.entity])
     led = {pipeline.entity for pipeline in own}
     # The product's own pipelines of a model take the place of the built-in one.
     every = (*own, *(pipeline for pipeline in BUILT_IN_PIPELINES if pipeline.entity not in led))

@@ -2,7 +2,7 @@
 
 >>> from crmkit.expr.show import show
 >>> show((f.amount > 10) & ~f.owner_id.missing())
-'f.amount > 10 & ~f.owner_id.missing()'
+'(f.amount > 10) & ~f.owner_id.missing()'
 """
 
 from __future__ import annotations
@@ -119,6 +119,8 @@ class Name(Ref):
             )
         if isinstance(other, Ref):
             raise BadExpression(f"{self.text} {op.value} {other.text}: two fields cannot be compared with each other.")
+        if isinstance(other, Expr | Counted | Sort):
+            raise BadExpression(f"{self.text} {op.value} {type(other).__name__}: a field compares with a value.")
         return Compare(Ref(self.path), op, other)
 
     __hash__ = Ref.__hash__
@@ -284,12 +286,18 @@ def now() -> Moment:
 
 def ago(span: timedelta) -> Moment:
     """Return the instant that lies this long before the expression is read."""
-    return Moment(offset=-span)
+    return Moment(offset=-_span(span))
 
 
 def ahead(span: timedelta) -> Moment:
     """Return the instant that lies this long after the expression is read."""
-    return Moment(offset=span)
+    return Moment(offset=_span(span))
+
+
+def _span(span: object) -> timedelta:
+    if not isinstance(span, timedelta):
+        raise BadExpression(f"a span of time was expected, not {type(span).__name__}.", hint="Write ago(days(90)).")
+    return span
 
 
 def today(offset: int = 0) -> Moment:

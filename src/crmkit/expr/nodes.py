@@ -78,14 +78,21 @@ class Quantifier(Enum):
 
 
 class Expr:
-    """Something that is true or false of a record; combine with `&`, `|` and `~`."""
+    """Something that is true or false of a record; combine with `&`, `|` and `~`.
+
+    Whatever has a true attribute `joins_expressions`, as segments have, is asked itself to combine with an expression.
+    """
 
     __slots__ = ()
 
     def __and__(self, other: Expr) -> Expr:
+        if getattr(other, "joins_expressions", False):
+            return NotImplemented
         return And((*_parts(And, self), *_parts(And, _expr(other))))
 
     def __or__(self, other: Expr) -> Expr:
+        if getattr(other, "joins_expressions", False):
+            return NotImplemented
         return Or((*_parts(Or, self), *_parts(Or, _expr(other))))
 
     def __rand__(self, other: object) -> NoReturn:

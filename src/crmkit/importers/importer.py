@@ -13,6 +13,7 @@ from crmkit.importers.rule import FileKind
 from crmkit.importers.section import Section
 from crmkit.importers.spool import Spool
 from crmkit.importers.table import Malformed
+from crmkit.model.codec import pause_collector
 from crmkit.repository import Work
 
 if TYPE_CHECKING:
@@ -99,9 +100,14 @@ class Importer:
             for each in companions:
                 await self._gather(each)
         load = SectionLoad(self, section, companions)
-        for batch in self.batches(section):
-            await load.take(batch)
-            await self.end_batch()
+        rows = self.batches(section)
+        while True:
+            with pause_collector():
+                batch = next(rows, None)
+                if batch is None:
+                    break
+                await load.take(batch)
+                await self.end_batch()
         await load.finish()
         if section is makers[-1]:
             for each in companions:

@@ -137,9 +137,8 @@ UNIQUE_CATALOG: Final = Catalog([Region, Account, Deal, Remark, Badge], extra={A
 def made(model: type[R], **values: Any) -> R:
     """Return a record as if it had been added: with an id of its own, version 1, and these values."""
     build: Callable[..., R] = model
-    return build(
-        **{"id": fresh_id(), "version": 1, "created_at": NOW, "updated_at": NOW, "created_by": "kit", **values}
-    )
+    stamps: dict[str, Any] = {"id": fresh_id(), "version": 1, "created_at": NOW, "updated_at": NOW, "created_by": "kit"}
+    return build(**{**stamps, **values})
 
 
 @attrs.frozen(eq=False)

@@ -36,10 +36,10 @@ CREATE TABLE firms (
 	memo TEXT,
 	parent_id CHAR(32),
 	CONSTRAINT pk_firms PRIMARY KEY (tenant, id),
+	CONSTRAINT ck_firms__vip CHECK (vip IN (0, 1)),
 	CONSTRAINT ck_firms__rank CHECK (rank IN ('gold', 'it''s')),
 	CONSTRAINT fk_firms__parent_id FOREIGN KEY(tenant, parent_id) REFERENCES firms (tenant, id) \
-DEFERRABLE INITIALLY DEFERRED,
-	CONSTRAINT ck_firms__vip CHECK (vip IN (0, 1))
+DEFERRABLE INITIALLY DEFERRED
 )
 CREATE INDEX ix_firms__city_score ON firms (tenant, city, score, id)
 CREATE INDEX ix_firms__created_at ON firms (tenant, created_at, id)

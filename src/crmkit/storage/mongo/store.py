@@ -141,9 +141,10 @@ def _open(
     options: dict[str, Any],
 ) -> MongoStore:
     client: Any = url_or_client
+    options = {"connect": False, **options}  # prepare() connects, and reports what fails
     if isinstance(url_or_client, str):
         try:
-            client = kind(url_or_client, **{"connect": False, **options})  # prepare connects, and reports what fails
+            client = kind(url_or_client, **options)
         except (ConfigurationError, TypeError, ValueError):  # what the driver says may quote the address's password
             raise StoreError("the MongoDB driver does not accept the address or an option.", hint=_ADDRESS) from None
     try:

@@ -1,0 +1,95 @@
+"""Every query is served by an index: what SQLite says about the statements that the store runs."""
+
+import pytest
+
+from crmkit.expr.core import And, Compare, Constant, Exists, In, Missing, Or, Prefix
+from crmkit.expr.nodes import Op
+from crmkit.storage.spi import Patch, SortKey
+from crmkit.testing.drive import step
+from crmkit.values import uuid_of_int
+from tests.storage.sql.shop import CATALOG, FIRM, NOW, PERSON, ids, mine
+
+LIVE = Missing("deleted_at")
+ID = SortKey("id")
+PEOPLE = CATALOG.relations(FIRM)["people"]
+FIRM_OF = CATALOG.relations(PERSON)["firm"]
+
+
+@pytest.fixture
+def explain(store):
+    def lines(command):
+        async def ask():
+            unit = await store.begin()
+            await unit.fetch(ids())
+            text, values = command
+            rows = await unit._channel.rows(f"EXPLAIN QUERY PLAN {text}", values)
+            await unit.rollback()
+            return [detail for *_, detail in rows]
+
+        found = step(ask())
+        assert not [line for line in found if line.startswith("SCAN") and "json_each" not in line], found
+        return found
+
+    return lines
+
+
+def after(column, value, *, descending=False):
+    """What holds of the rows behind a position, as pages ask for it."""
+    beyond, start = (Op.LT, Op.LE) if descending else (Op.GT, Op.GE)
+    rest = And((Compare(column, Op.EQ, value), Compare("id", beyond, uuid_of_int(5))))
+    return And((Compare(column, start, value), Or((Compare(column, beyond, value), rest))))
+
+
+@pytest.mark.parametrize(
+    ("where", "order", "plan"),
+    [
+        (mine(Compare("id", Op.EQ, uuid_of_int(1)), LIVE), (), "sqlite_autoindex_firms_1 (tenant=? AND id=?)"),
+        (
+            mine(In("id", tuple(uuid_of_int(number) for number in range(5000))), LIVE),
+            (),
+            "sqlite_autoindex_firms_1 (tenant=? AND id=?)",
+        ),
+        (mine(Compare("email", Op.EQ, "a"), LIVE), (), "uq_firms__email (tenant=? AND email=?)"),
+        (mine(Compare("rank", Op.EQ, "gold"), LIVE), (ID,), "ix_firms__rank (tenant=? AND rank=?)"),
+        (mine(Prefix("name_folded", "ac"), LIVE), (), "ix_firms__name_folded (tenant=? AND name_folded>? AND name_folded<?)"),
+        (mine(LIVE), (ID,), "sqlite_autoindex_firms_1 (tenant=?)"),
+        (mine(LIVE, Compare("id", Op.GT, uuid_of_int(5))), (ID,), "sqlite_autoindex_firms_1 (tenant=? AND id>?)"),
+        (mine(LIVE), (SortKey("created_at"), ID), "ix_firms__created_at (tenant=?)"),
+        (mine(LIVE, after("created_at", NOW)), (SortKey("created_at"), ID), "ix_firms__created_at (tenant=? AND created_at>?)"),
+        (
+            mine(LIVE, after("created_at", NOW, descending=True)),
+            (SortKey("created_at", descending=True), SortKey("id", descending=True)),
+            "ix_firms__created_at (tenant=? AND created_at<?)",
+        ),
+        (mine(LIVE), (SortKey("rank"), ID), "ix_firms__rank (tenant=?)"),
+        (mine(LIVE), (SortKey("rank", missing_first=True), ID), "ix_firms__rank (tenant=?)"),
+        (
+            mine(Missing("rank", negated=True), after("rank", "gold")),
+            (SortKey("rank"), ID),
+            "ix_firms__rank (tenant=? AND rank>?)",
+        ),
+    ],
+)  # fmt: skip
+def test_rows_and_their_order_come_from_an_index(store, explain, where, order, plan):
+    lines = [line.replace("COVERING ", "") for line in explain(store._database.query(ids(where, *order, limit=100)))]
+    assert lines[0] == f"SEARCH firms USING INDEX {plan}"
+    assert not [line for line in lines if "TEMP B-TREE" in line] or not order
+
+
+def test_a_relation_is_looked_up_by_the_link(store, explain):
+    where = Exists(PEOPLE, mine(Compare("name", Op.EQ, "Ada")))
+    lines = explain(store._database.query(ids(mine(where))))
+    assert [line for line in lines if "SEARCH t1 USING" in line and "(tenant=? AND firm_id=? AND name=?)" in line], lines
+
+
+def test_a_path_is_looked_up_by_the_target_s_id(store, explain):
+    query = ids(mine(Exists(FIRM_OF, Constant(value=True))))
+    people = type(query)(PERSON, query.where, ("id",), query.order)
+    lines = explain(store._database.query(people))
+    assert [line for line in lines if "SEARCH t1 USING" in line and "(tenant=? AND id=?)" in line], lines
+
+
+def test_a_versioned_update_finds_its_row_by_id(store, explain):
+    where = mine(Compare("id", Op.EQ, uuid_of_int(1)), Compare("version", Op.EQ, 3))
+    lines = explain(store._database.patch(Patch(FIRM, where, {"name": "x", "version": 4})))
+    assert lines == ["SEARCH firms USING INDEX sqlite_autoindex_firms_1 (tenant=? AND id=?)"]
