@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from crmkit.errors import (
         BadDefinition,
         BadExpression,
+        BadFile,
+        BadMapping,
         BadRecord,
         Busy,
         CrmError,
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     )
     from crmkit.expr.evaluate import evaluate
     from crmkit.expr.nodes import Expr
+    from crmkit.importers import pipelines_in
     from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, reopen
     from crmkit.model.declare import (
         Record,
@@ -123,6 +126,8 @@ __all__ = [
     "AsyncSession",
     "BadDefinition",
     "BadExpression",
+    "BadFile",
+    "BadMapping",
     "BadRecord",
     "BehaviourEvent",
     "Busy",
@@ -213,6 +218,7 @@ __all__ = [
     "move",
     "nothing",
     "now",
+    "pipelines_in",
     "reopen",
     "system",
     "tags",
@@ -233,6 +239,8 @@ _MODULE_OF = {
     "AsyncSession": "crmkit.crm",
     "BadDefinition": "crmkit.errors",
     "BadExpression": "crmkit.errors",
+    "BadFile": "crmkit.errors",
+    "BadMapping": "crmkit.errors",
     "BadRecord": "crmkit.errors",
     "BehaviourEvent": "crmkit.entities",
     "Busy": "crmkit.errors",
@@ -323,6 +331,7 @@ _MODULE_OF = {
     "move": "crmkit.lifecycle",
     "nothing": "crmkit.expr.build",
     "now": "crmkit.expr.build",
+    "pipelines_in": "crmkit.importers",
     "reopen": "crmkit.lifecycle",
     "system": "crmkit.security.access",
     "tags": "crmkit.model.declare",

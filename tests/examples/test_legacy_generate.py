@@ -143,7 +143,8 @@ def test_the_maps_know_every_spelling_of_the_rows_that_load(mapping, loaded, tra
 def test_the_mapping_uses_or_ignores_every_column(mapping, records):
     for file in mapping["file"]:
         fields = [field if isinstance(field, dict) else {"column": field} for field in file["fields"].values()]
-        used = {field[key] for field in fields for key in ("column", "money", "currency") if key in field}
+        fields += [field["currency"] for field in fields if "currency" in field]
+        used = {field[key] for field in fields for key in ("column", "money") if key in field}
         used |= {column for field in fields for column in field.get("columns", ())}
         used |= {file.get("id"), file.get("record")} - {None}
         assert used | set(file.get("ignore", ())) == set(records[file["path"]][0][1])

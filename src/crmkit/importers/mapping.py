@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from crmkit.errors import BadMapping, Problem, near
 from crmkit.importers.rule import ENCODING, FieldRule, FileKind, FileRule, MappingRule, OnUpdate, key_of
 
-__all__ = ["read_mapping"]
+__all__ = ["load_mapping", "read_mapping"]
 
-_TOP: Final = ("source", "zone", "blank", "file", "maps")
+_TOP: Final = ("source", "zone", "blank", "pipeline", "file", "maps")
 _FILE: Final = (
     "path", "into", "history_of", "join", "id", "record", "encoding", "delimiter", "ignore", "skip", "fields", "entered",
 )  # fmt: skip
@@ -32,18 +32,26 @@ def read_mapping(mapping: str | Path | Mapping[str, Any]) -> MappingRule:
     Raises:
         BadMapping: it cannot be read, or is not well formed; every problem is listed.
     """
-    folder = None
-    if isinstance(mapping, str | Path):
-        path = Path(mapping)
-        folder = path.parent
-        try:
-            mapping = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-        except OSError as error:
-            reason = error.strerror or "it cannot be read"
-            raise BadMapping([Problem("unreadable", f"{reason}.", field=str(path))]) from None
-        except ValueError as error:
-            raise BadMapping([Problem("not_toml", f"is not TOML: {error}.", field=str(path))]) from None
-    return _Reader(mapping).read(folder)
+    tables, folder = load_mapping(mapping)
+    return _Reader(tables).read(folder)
+
+
+def load_mapping(mapping: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], Path | None]:
+    """Return what a mapping holds, and the folder it lies in if it is a file.
+
+    Raises:
+        BadMapping: the file cannot be read, or is not TOML.
+    """
+    if not isinstance(mapping, str | Path):
+        return mapping, None
+    path = Path(mapping)
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig")), path.parent
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise BadMapping([Problem("unreadable", f"{reason}.", field=str(path))]) from None
+    except ValueError as error:
+        raise BadMapping([Problem("not_toml", f"is not TOML: {error}.", field=str(path))]) from None
 
 
 class _Reader:

@@ -77,6 +77,7 @@ class Codec(Generic[T]):
             *self._dump_source("record, tenant, id, now, actor", _STAMPS), "dump"
         )
         self.load: Callable[[Iterable[Sequence[Any]]], list[T]] = self._compile(*self._load_source(), "load")
+        self._copy: Callable[[T], Any] = self._compile(*self._copy_source(), "copy")
         self._encoders = {kind: self._function(wire.encode, wire) for kind, wire in wires.items()}
         self._decoders = {kind: self._function(wire.decode, wire) for kind, wire in wires.items()}
 
@@ -92,9 +93,9 @@ class Codec(Generic[T]):
 
     def replace(self, record: T, **clean: Any) -> T:
         """Return a copy of a record with other values, which must be clean already."""
-        made = object.__new__(self._open)
-        for name in self._schema.fields:
-            setattr(made, name, clean[name] if name in clean else getattr(record, name))
+        made = self._copy(record)
+        for name, value in clean.items():
+            setattr(made, name, value)
         made.__class__ = self._schema.cls
         result: T = made
         return result
@@ -119,6 +120,11 @@ class Codec(Generic[T]):
         if not column.nullable:
             return template.replace("{v}", f"({source})")
         return f"(None if (v := {source}) is None else {template.replace('{v}', 'v')})"
+
+    def _copy_source(self) -> tuple[list[str], dict[str, Any]]:
+        lines = ["def copy(record):", "    made = new(open_cls)"]
+        lines += [f"    made.{name} = record.{name}" for name in self._schema.fields]
+        return [*lines, "    return made"], {"new": object.__new__, "open_cls": self._open}
 
     def _load_source(self) -> tuple[list[str], dict[str, Any]]:
         names: dict[str, Any] = {

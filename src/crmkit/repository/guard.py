@@ -53,14 +53,17 @@ class Guard:
         scope = self._scopes.get(key)
         if scope is None:
             rule = self.rule(schema, action)
-            parts = And((*self._ground(deleted=deleted), self._rules.bind(schema, rule)))
-            core = normalise(self._catalog, schema, parts)
-            scope = self._scopes[key] = core.items if isinstance(core, And) else (core,)
+            scope = self._ground(deleted=deleted)
+            if rule != Always(True):
+                core = normalise(self._catalog, schema, And((*scope, self._rules.bind(schema, rule))))
+                scope = core.items if isinstance(core, And) else (core,)
+            self._scopes[key] = scope
         return scope
 
     def rule(self, schema: Schema, action: Action) -> Expr:
         """Return the policy's rule, its placeholders filled in."""
-        return resolve(self._policy.rows(self._actor, action, schema), self._facts)
+        rule = self._policy.rows(self._actor, action, schema)
+        return rule if rule == Always(True) else resolve(rule, self._facts)
 
     def where(
         self, schema: Schema, expr: Expr | Segment, facts: Facts, *, action: Action = Action.READ, deleted: bool = False

@@ -123,11 +123,11 @@ class Writer:
         return NotAllowed(f"the policy does not let this actor {action.value} this {self._schema.name}.")
 
     def _encoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        encode, fields = self._codec.encode, self._schema.fields
+        encode, fields, columns = self._codec.encode, self._schema.fields, self._schema.columns_of
         return {
             column.name: encode(column, part)
             for name, value in values.items()
-            for column, part in zip(fields[name].columns, fields[name].to_columns(value), strict=True)
+            for column, part in zip(columns[name], fields[name].to_columns(value), strict=True)
         }
 
     async def _all_within(self, ids: Sequence[UUID], action: Action) -> bool:

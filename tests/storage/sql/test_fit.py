@@ -45,7 +45,9 @@ def test_a_missing_table_is_created_or_named(alter):
 
 
 def test_a_missing_index_is_created_or_named(alter):
-    with pytest.raises(StoreError, match=r"'firms' has no index on \(tenant, rank, id\). Run: CREATE INDEX ix_firms__rank"):
+    with pytest.raises(
+        StoreError, match=r"'firms' has no index on \(tenant, rank, id\). Run: CREATE INDEX ix_firms__rank"
+    ):
         alter("DROP INDEX ix_firms__rank", create=False)
     alter(create=True)
     alter(create=False)
@@ -64,7 +66,10 @@ def test_a_unique_index_that_cannot_be_created_says_why(store, alter):
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("ALTER TABLE people DROP COLUMN deleted_at", r"'people' has no column 'deleted_at'. Run: ALTER TABLE people ADD"),
+        (
+            "ALTER TABLE people DROP COLUMN deleted_at",
+            r"'people' has no column 'deleted_at'. Run: ALTER TABLE people ADD",
+        ),
         ("ALTER TABLE people DROP COLUMN version", r"'people' has no column 'version'. Migrate"),
     ],
 )
@@ -85,7 +90,11 @@ MADE_BY_HAND = """CREATE TABLE people (
         ("version BIGINT", "version TEXT", "the column people.version is of type TEXT, not BIGINT"),
         ("deleted_at CHAR(29)", "deleted_at CHAR(29) NOT NULL", "people.deleted_at is NOT NULL, but the model's"),
         ("(tenant, id)", "(id)", r"'people' has the primary key \(id\), not \(tenant, id\)"),
-        ("firm_id CHAR(32)", "firm_id CHAR(32), fax TEXT NOT NULL", "people.fax is NOT NULL, but the model has no such"),
+        (
+            "firm_id CHAR(32)",
+            "firm_id CHAR(32), fax TEXT NOT NULL",
+            "people.fax is NOT NULL, but the model has no such",
+        ),
     ],
 )
 def test_a_table_made_otherwise_is_refused(alter, before, after, message):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, and_, bindparam, false, func, or_, select, true
-from sqlalchemy.sql.elements import Grouping
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.types import Boolean
 
 from crmkit.errors import Unsupported
 from crmkit.expr.core import And, Compare, Constant, Core, Count, Exists, Has, In, Missing, Not, Or, Prefix, Substring
@@ -16,6 +17,7 @@ from crmkit.storage.sql.shape import list_size, text_after
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
+    from sqlalchemy.sql.compiler import SQLCompiler
 
     from crmkit.model.schema import Relation
     from crmkit.storage.sql.dialect import Dialect
@@ -158,5 +160,20 @@ def _joined(
     if len(items) <= _WIDEST:
         return join(true() if empty else false(), *items)
     size = max(_WIDEST, -(-len(items) // _WIDEST))
-    groups = [Grouping(_joined(join, items[at : at + size], empty=empty)) for at in range(0, len(items), size)]
+    groups = [_Parentheses(_joined(join, items[at : at + size], empty=empty)) for at in range(0, len(items), size)]
     return _joined(join, groups, empty=empty)
+
+
+class _Parentheses(ColumnElement[bool]):
+    """A condition in parentheses that SQLAlchemy does not take for superfluous."""
+
+    inherit_cache = False
+    type = Boolean()
+
+    def __init__(self, inner: ColumnElement[bool]) -> None:
+        self.inner = inner
+
+
+@compiles(_Parentheses)
+def _compile_parentheses(element: _Parentheses, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.inner, **options)})"

@@ -200,7 +200,9 @@ class SqlUnit:
 
     async def _refused(self, schema: Schema | None, error: Exception) -> CrmError:
         if isinstance(error, PoolTimeout):
-            return Busy("every connection of the engine's pool is in use.", hint="End units sooner, or enlarge the pool.")
+            return Busy(
+                "every connection of the engine's pool is in use.", hint="End units sooner, or enlarge the pool."
+            )
         failure = self._database.dialect.failure(getattr(error, "orig", None) or error)
         name = schema.name if schema is not None else "record"
         match failure.fault:
