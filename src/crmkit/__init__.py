@@ -36,8 +36,8 @@ if TYPE_CHECKING:
         Product,
         Role,
         SegmentDefinition,
-        StageMove,
         Staged,
+        StageMove,
         Task,
         Team,
         Ticket,
@@ -114,9 +114,11 @@ if TYPE_CHECKING:
     )
     from crmkit.security.access import Action, Actor, Open, Policy, system
     from crmkit.segment import Segment
-    from crmkit.values import Money, NEW, UTC
+    from crmkit.values import NEW, UTC, Money
 
 __all__ = [
+    "NEW",
+    "UTC",
     "Action",
     "Activity",
     "Actor",
@@ -146,7 +148,6 @@ __all__ = [
     "Money",
     "MoneyBag",
     "MoveRefused",
-    "NEW",
     "NotAllowed",
     "NotFound",
     "Open",
@@ -176,7 +177,6 @@ __all__ = [
     "Team",
     "Ticket",
     "TicketMessage",
-    "UTC",
     "Unsupported",
     "User",
     "UserRole",

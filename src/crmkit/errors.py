@@ -60,7 +60,6 @@ class CrmError(Exception):
         code: a stable word for programs; messages may be reworded, codes are not.
         message: the fact, and where.
         hint: the way out, or an empty string.
-
     """
 
     code: str = "error"
@@ -118,7 +117,6 @@ class BadRecord(CrmError):
     Attributes:
         entity: the model's name.
         problems: everything that is wrong, in the order of the fields.
-
     """
 
     code = "bad_record"
@@ -181,7 +179,6 @@ class MoveRefused(Refused):
         stage: where the record is.
         target: where it was to go.
         reasons: every reason, each one a sentence.
-
     """
 
     code = "move_refused"
@@ -201,7 +198,6 @@ class Stale(Refused):
         id: the record's id.
         expected: the version the caller holds.
         actual: the version in the store now.
-
     """
 
     code = "stale"
@@ -222,7 +218,6 @@ class Duplicate(Refused):
     Attributes:
         entity: the model's name.
         fields: the fields whose values, together, must be unique.
-
     """
 
     code = "duplicate"

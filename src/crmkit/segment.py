@@ -55,7 +55,6 @@ class Segment:
     >>> vip = Segment("vip", Customer, f.tags.has("vip"))
     >>> (vip & (f.country == "DE")).name
     'vip & f.country == "DE"'
-
     """
 
     joins_expressions: ClassVar = True
@@ -89,7 +88,6 @@ class Segment:
         Raises:
             BadDefinition: there is no such model.
             BadExpression: the condition names what the model does not have, or compares what cannot be compared.
-
         """
         try:
             Binder(catalog).bind(catalog[self.entity], resolve(self.where, SAMPLE))
@@ -101,7 +99,6 @@ class Segment:
 
         Raises:
             BadExpression: the segment picks records of another model.
-
         """
         if schema.name != self.entity:
             raise BadExpression(
@@ -122,7 +119,6 @@ class Segment:
         Raises:
             BadExpression: the record is of another model, or the condition names `me` and nobody asks.
             Unsupported: the condition reaches other records, which are in the store only.
-
         """
         condition = self.within(schema_of(record.__class__))
         if not is_local(condition):
@@ -177,7 +173,6 @@ class Segment:
 
         Raises:
             BadExpression: the condition is too large to be stored, or holds a value that is not part of the language.
-
         """
         document = {
             "version": VERSION,
@@ -199,7 +194,6 @@ class Segment:
         Raises:
             BadDefinition: the name is not acceptable, or the catalog has no such model.
             BadExpression: the text is malformed or of another version, or the condition does not fit the model.
-
         """
         cursor = load(text, at_most=_MAX_SIZE)
         cursor.version(VERSION)
@@ -252,7 +246,6 @@ class Changes:
     Attributes:
         entered: the records that were not in it before and are now.
         left: the records that were in it before and are not now.
-
     """
 
     entered: frozenset[UUID]
@@ -268,7 +261,6 @@ def changes(before: Iterable[UUID], after: Iterable[UUID]) -> Changes:
 
     >>> changes([UUID(int=1), UUID(int=2)], [UUID(int=2), UUID(int=3)]).left
     frozenset({UUID('00000000-0000-0000-0000-000000000001')})
-
     """
     earlier, later = frozenset(before), frozenset(after)
     return Changes(entered=later - earlier, left=earlier - later)

@@ -10,7 +10,7 @@ import datetime as dt
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID, SafeUUID
 
 from crmkit.currency import MINOR_DIGITS
@@ -73,7 +73,6 @@ def clean_text(value: object, *, at_most: int, at_least: int = 0) -> str:
 
     >>> clean_text("Acme", at_most=10)
     'Acme'
-
     """
     if type(value) is not str:
         if not isinstance(value, str):
@@ -124,7 +123,6 @@ def clean_integer(value: object, *, at_least: int = INT64_MIN, at_most: int = IN
 
     >>> clean_integer(7, at_most=10)
     7
-
     """
     if type(value) is not int:
         hint = "Write it without a point." if isinstance(value, float) else ""
@@ -150,7 +148,6 @@ def scaled(value: object, scale: int) -> int:
 
     >>> scaled("12.5", 2)
     1250
-
     """
     if isinstance(value, float):
         raise Problem(
@@ -170,13 +167,13 @@ def scaled(value: object, scale: int) -> int:
         if any(digits):
             raise Problem("beyond_64_bit", f"does not fit 64 bits at {scale} decimal places.")
         return 0
-    units = int("".join(map(str, digits)) or "0")
+    units: int = int("".join(map(str, digits)) or "0")
     if shift < 0:
         units, lost = divmod(units, 10 ** min(-shift, 40))
         if lost:
             raise Problem("too_precise", f"has more than {scale} decimal places.")
     else:
-        units *= 10**shift
+        units *= int(10**shift)
     units = -units if sign else units
     if not INT64_MIN <= units <= INT64_MAX:
         raise Problem("beyond_64_bit", f"does not fit 64 bits at {scale} decimal places.")
@@ -207,7 +204,6 @@ class Money:
 
     >>> Money("12000", "EUR") + Money("0.5", "EUR")
     Money('12000.50', 'EUR')
-
     """
 
     __slots__ = ("_currency", "_units")
@@ -299,7 +295,7 @@ class _OpenMoney(Money):
     """Money before it is closed; of the same layout, so that one can become the other."""
 
     __slots__ = ()
-    __setattr__ = object.__setattr__
+    __setattr__ = object.__setattr__  # type: ignore[assignment]  # open to assignment is the point
 
 
 _new = object.__new__
@@ -311,11 +307,12 @@ def money_of(units: int, currency: str) -> Money:
     >>> money_of(125_000, "EUR")
     Money('12.50', 'EUR')
     """
-    made = _new(_OpenMoney)
+    made: Any = _new(_OpenMoney)
     made._units = units  # noqa: SLF001 - the unchecked door is for stores, not part of the class's face
     made._currency = currency  # noqa: SLF001 - as above
     made.__class__ = Money
-    return made
+    money: Money = made
+    return money
 
 
 def _checked(units: int, currency: str) -> Money:
@@ -335,7 +332,6 @@ def clean_instant(value: object) -> dt.datetime:
 
     >>> clean_instant(dt.datetime(2026, 1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=1)))).isoformat()
     '2026-01-01T00:00:00+00:00'
-
     """
     if not isinstance(value, dt.datetime):
         raise Problem("wrong_type", f"expects a date and time, not {type(value).__name__}.")

@@ -144,7 +144,8 @@ QUESTIONS: dict[str, tuple[Callable[[Session], object], str]] = {
     ),
     "several records on the way": (
         lambda s: s.customers.find(f.contacts.name == "x"),
-        "f.contacts.name: 'contacts' may lead to several records. Write .contacts.any(...), .all(...), .none(...) or .count(...).",
+        "f.contacts.name: 'contacts' may lead to several records. "
+        "Write .contacts.any(...), .all(...), .none(...) or .count(...).",
     ),
     "unknown choice": (
         lambda s: s.customers.find(f.size == "larg"),
@@ -164,7 +165,8 @@ QUESTIONS: dict[str, tuple[Callable[[Session], object], str]] = {
     ),
     "float as money": (
         lambda s: s.customers.find(f.credit_limit > 1.5),
-        'f.credit_limit: is a float, which cannot hold money exactly. Write Money("1.5", "EUR"), with the currency meant.',
+        "f.credit_limit: is a float, which cannot hold money exactly. "
+        'Write Money("1.5", "EUR"), with the currency meant.',
     ),
     "bare amount": (
         lambda s: s.customers.find(f.credit_limit > 10),

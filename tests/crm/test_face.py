@@ -24,10 +24,10 @@ from crmkit import (
     f,
     system,
 )
+from crmkit.analytics import AsyncAnalytics
 from crmkit.crm import AsyncCrm, AsyncSession, Crm, Repository, Session
 from crmkit.crm.analytics import Analytics
 from crmkit.crm.segment import Segments
-from crmkit.analytics import AsyncAnalytics
 from crmkit.repository import AsyncRepository
 from crmkit.repository.segment import AsyncSegments
 
@@ -78,9 +78,7 @@ def test_the_awaited_face_does_what_the_blocking_one_does(awaited_url: str) -> N
             async with crm.session(system("test")) as s:
                 acme = await s.customers.add(Customer(name="Acme", country="DE"))
                 await s.contacts.add(Contact(name="Bo", customer_id=acme.id, role="decision_maker"))
-                deal = await s.opportunities.add(
-                    Opportunity(name="Deal", customer_id=acme.id, amount=Money(5, "EUR"))
-                )
+                deal = await s.opportunities.add(Opportunity(name="Deal", customer_id=acme.id, amount=Money(5, "EUR")))
                 deal = await s.opportunities.advance(deal, "won")
             async with crm.session(system("test")) as s:
                 page = await s.opportunities.find(f.customer.contacts.any(f.role == "decision_maker"))

@@ -60,7 +60,8 @@ def world(crm: Crm) -> tuple[Actor, Customer, Customer, Contact, Contact]:
         theirs = s.customers.add(Customer(name="Theirs", owner_id=bo.id, score=9))
         near = s.contacts.add(Contact(name="Near", customer_id=mine.id))
         far = s.contacts.add(Contact(name="Far", customer_id=theirs.id))
-        s.opportunities.add_many([Opportunity(name="a", customer_id=mine.id), Opportunity(name="b", customer_id=theirs.id)])
+        s.opportunities.add(Opportunity(name="a", customer_id=mine.id))
+        s.opportunities.add(Opportunity(name="b", customer_id=theirs.id))
     return Actor(id=ann.id, name="Ann"), mine, theirs, near, far
 
 

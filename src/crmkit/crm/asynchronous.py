@@ -97,7 +97,6 @@ class AsyncSession(AsyncShelf):
 
         Raises:
             BadDefinition: the model is not one of this CRM's.
-
         """
         return AsyncRepository(self.work, self._setup.catalog.of(model))
 

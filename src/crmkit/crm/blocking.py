@@ -71,7 +71,6 @@ def connect(
     ...     acme = s.customers.add(Customer(name="Acme"))
     >>> acme.version
     1
-
     """
     setup = make_setup(
         open_store(database, awaited=False),
@@ -124,7 +123,6 @@ class Session(Shelf):
 
         Raises:
             BadDefinition: the model is not one of this CRM's.
-
         """
         return Repository(self._inner.repository(model))
 
@@ -176,7 +174,6 @@ class Repository(Generic[T]):
 
         Raises:
             NotFound: there is none that the actor may see.
-
         """
         return run(self._inner.get(id, deleted=deleted))
 
@@ -200,7 +197,6 @@ class Repository(Generic[T]):
 
         Raises:
             BadExpression: the expression, the order or the cursor does not fit the model.
-
         """
         return run(self._inner.find(where, order=order, limit=limit, after=after, deleted=deleted))
 
@@ -250,7 +246,6 @@ class Repository(Generic[T]):
 
         Returns:
             A `Group` for each combination of keys that occurs, ordered by the keys.
-
         """
         return run(self._inner.tally(by=by, where=where, deleted=deleted, **measures))
 
@@ -262,7 +257,6 @@ class Repository(Generic[T]):
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy lets the actor create no such record.
             MoveRefused: the stage given is not one to enter.
-
         """
         return run(self._inner.add(record))
 
@@ -287,7 +281,6 @@ class Repository(Generic[T]):
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy lets the actor not do this.
-
         """
         return run(self._inner.update(record, **changes))
 
@@ -317,7 +310,6 @@ class Repository(Generic[T]):
         Raises:
             MoveRefused: the pipeline does not allow it; it lists every reason.
             Stale: somebody else changed the record first.
-
         """
         return run(self._inner.advance(record, stage, note=note, at=at, **changes))
 
@@ -329,7 +321,6 @@ class Repository(Generic[T]):
             pipeline: the pipeline; the record's own if blank.
             stage: the stage it continues in.
             note: why, for the history.
-
         """
         return run(self._inner.transfer(record, pipeline, stage=stage, note=note))
 

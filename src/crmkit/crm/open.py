@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from crmkit.entities import BUILT_IN
-from crmkit.errors import BadDefinition, StoreError, Unsupported
+from crmkit.errors import StoreError, Unsupported
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.model.catalog import Catalog
 from crmkit.repository import Pipelines, Setup
@@ -36,7 +36,6 @@ def open_store(database: Any, *, awaited: bool) -> Store:
     Raises:
         StoreError: the URL is malformed, or the driver is not installed.
         Unsupported: there is no store for this database, or it does not fit the face.
-
     """
     store = _store(database, awaited=awaited)
     if awaited and store.io == "blocking":
@@ -106,7 +105,6 @@ def make_setup(
 
     Raises:
         BadDefinition: the models or the pipelines do not fit together.
-
     """
     catalog = Catalog([*BUILT_IN, *models], extra)
     own = tuple(pipelines or ())

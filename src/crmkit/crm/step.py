@@ -24,7 +24,6 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
     Raises:
         Unsupported: it suspended, as those of an asyncio store do.
-
     """
     try:
         coroutine.send(None)

@@ -53,7 +53,6 @@ class Binder:
     Args:
         catalog: the models.
         guard: what is asked of every row that a relation leads to.
-
     """
 
     def __init__(self, catalog: Catalog, guard: Guard = _open) -> None:
@@ -65,7 +64,6 @@ class Binder:
 
         Raises:
             BadExpression: it names what the model does not have, or compares what cannot be compared.
-
         """
         match expr:
             case Always():
@@ -96,7 +94,6 @@ class Binder:
 
         Raises:
             BadExpression: there is none; the message suggests one.
-
         """
         relation = self._catalog.relations(schema).get(name)
         if relation is None:
@@ -113,7 +110,6 @@ class Binder:
 
         Raises:
             BadExpression: a step does not exist, or may lead to several records.
-
         """
         if not ref.path:
             raise BadExpression("f alone names no field.", hint="Write f.name, or another field.")

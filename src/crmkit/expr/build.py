@@ -61,7 +61,6 @@ class Sort:
         ref: the field.
         descending: whether the greatest comes first.
         missing: where records without a value go; after all others unless it says `"first"`.
-
     """
 
     ref: Ref

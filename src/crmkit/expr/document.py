@@ -93,7 +93,6 @@ class Cursor:
         data: the value.
         path: where it is, such as `$.items[2].op`.
         error: the class of the errors to raise.
-
     """
 
     data: object
@@ -204,7 +203,6 @@ def load(text: object, *, error: type[CrmError] = BadExpression, at_most: int = 
 
     >>> load('{"a": [1, 2]}').member("a").elements(at_most=5)[1]
     Cursor(data=2, path='$.a[1]', error=<class 'crmkit.errors.BadExpression'>)
-
     """
     if not isinstance(text, str):
         raise error(f"$ is {type(text).__name__}, where JSON text belongs.")
@@ -228,7 +226,6 @@ def dump(data: object, *, error: type[CrmError] = BadExpression, at_most: int = 
 
     >>> dump({"b": 1, "a": "é"})
     '{"a":"é","b":1}'
-
     """
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     size = len(text.encode())

@@ -59,7 +59,6 @@ def evaluate(expr: Expr, record: Any, *, facts: Facts | None = None, world: Worl
     >>> from crmkit.expr.build import f
     >>> evaluate(~(f.seats > 4), SimpleNamespace(seats=None))
     True
-
     """
     if facts is not None:
         expr = resolve(expr, facts)

@@ -20,7 +20,6 @@ class Limits:
         depth: how deep nodes may be nested.
         nodes: how many nodes there may be.
         items: how long a list of values or of joined expressions may be.
-
     """
 
     size: int = 64 * 1024
@@ -45,7 +44,6 @@ class Meter:
 
         Raises:
             BadExpression: it lies too deep, or is one too many.
-
         """
         self._nodes += 1
         if depth > self.limits.depth:
@@ -64,7 +62,6 @@ def clean_source(text: object, limits: Limits) -> str:
 
     Raises:
         BadExpression: it is not.
-
     """
     if not isinstance(text, str):
         raise BadExpression(f"an expression is text, not {type(text).__name__}.")

@@ -26,7 +26,6 @@ def canonical(field: Field, value: Any) -> Any:
 
     Raises:
         Problem: the field can hold no such value.
-
     """
     match field.kind:
         case FieldKind.TEXT | FieldKind.TAGS:
@@ -69,7 +68,6 @@ def money_value(field: Field, value: Any, *, part: bool = False) -> Any:
 
     Raises:
         Problem: it is no money, or no known currency.
-
     """
     if part:
         return Money(0, value).currency
@@ -84,7 +82,6 @@ def folded(field: Field, value: Any) -> tuple[str, str]:
 
     Raises:
         Problem: there is no such column, or the value is no text.
-
     """
     if not field.search:
         raise Problem(

@@ -154,7 +154,6 @@ class Moment:
     Attributes:
         of_day: whether it is a calendar day rather than an instant.
         offset: what is added to now, or whole days that are added to today.
-
     """
 
     of_day: bool = False

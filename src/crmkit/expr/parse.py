@@ -68,7 +68,6 @@ def parse(text: str, *, limits: Limits = LIMITS) -> Expr:
     Traceback (most recent call last):
     ...
     crmkit.errors.BadExpression: line 1, column 1: f.name has no test 'startswith'. Did you mean 'starts_with'?
-
     """
     return _Parser(clean_source(text, limits), limits).run()
 

@@ -43,7 +43,6 @@ def read_value(node: ast.expr) -> Any:
     Raises:
         BadExpression: it is no literal, no fact about the actor and no call from the list.
         Problem: it is one, but not a value that every store can hold.
-
     """
     match node:
         case ast.Constant(value=float()):

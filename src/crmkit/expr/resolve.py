@@ -58,7 +58,6 @@ class Facts:
         now: the instant of the reading.
         zone: in which `today` is meant.
         me: whoever asks; `None` where nobody does, so that `me` is refused.
-
     """
 
     now: dt.datetime
@@ -91,7 +90,6 @@ def resolve(expr: Expr, facts: Facts) -> Expr:
 
     Raises:
         BadExpression: a moment lies outside the years 1 to 9999, or `me` is named where nobody asks.
-
     """
     match expr:
         case Compare():

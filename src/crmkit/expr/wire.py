@@ -98,7 +98,6 @@ def to_json(expr: Expr, *, limits: Limits = LIMITS) -> str:
     >>> from crmkit.expr.build import f
     >>> to_json(f.tags.has("vip"))
     '{"version":1,"where":{"field":["tags"],"node":"has","tag":"vip"}}'
-
     """
     return dump(to_dict(expr, limits=limits), at_most=limits.size)
 
@@ -108,7 +107,6 @@ def to_dict(expr: Expr, *, limits: Limits = LIMITS) -> dict[str, Any]:
 
     Raises:
         BadExpression: it is too large, or holds a value that is not part of the language.
-
     """
     return {"version": VERSION, "where": _Writer(limits).node(expr, "$.where", 1)}
 
@@ -192,7 +190,6 @@ def from_json(text: str, *, limits: Limits = LIMITS) -> Expr:
     Traceback (most recent call last):
     ...
     crmkit.errors.BadExpression: $.where.node is the text 'hass', which is not known here. Did you mean 'has'?
-
     """
     return from_cursor(load(text, at_most=limits.size), limits=limits)
 
@@ -202,7 +199,6 @@ def from_dict(data: object, *, limits: Limits = LIMITS) -> Expr:
 
     Raises:
         BadExpression: the data are malformed, too large or of another version; the message names the place.
-
     """
     return from_cursor(Cursor(data), limits=limits)
 
@@ -212,7 +208,6 @@ def from_cursor(cursor: Cursor, *, limits: Limits = LIMITS) -> Expr:
 
     Raises:
         CrmError: of the cursor's class: it is malformed, too large or of another version.
-
     """
     cursor.version(VERSION)
     return _Reader(limits).node(cursor.members(("version", "where"))["where"], 1)

@@ -46,7 +46,6 @@ def write_value(value: object, path: str, *, items: int = 0) -> Any:
 
     Raises:
         BadExpression: the language has no such value.
-
     """
     if items and is_list(value):
         if len(value) > items:
@@ -121,7 +120,6 @@ def read_value(cursor: Cursor, *, items: int = 0) -> Any:
 
     Raises:
         CrmError: of the cursor's class: it is no value.
-
     """
     data = cursor.data
     match data:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -85,7 +85,9 @@ class _Check:
     def columns(self, tables: Sequence[Table]) -> None:
         """Check that every column that the mapping names is there, once."""
         for rule, table in zip(self._mapping.files, tables, strict=True):
-            named = [(f"{rule.place}.{'id' if rule.kind is FileKind.RECORDS else 'record'}", column) for column in rule.key]
+            named = [
+                (f"{rule.place}.{'id' if rule.kind is FileKind.RECORDS else 'record'}", column) for column in rule.key
+            ]
             named += [(f"{rule.place}.skip", column) for column in rule.skip]
             named += [(each.place, column) for each in rule.rules for column in each.used]
             for place, column in dict.fromkeys(named):
@@ -110,7 +112,9 @@ class _Check:
             self._refuse(place, f"crmkit itself writes each {schema.name}.", "For history, write history_of.")
             return None
         if rule.kind is not FileKind.RECORDS and schema.name not in self._made:
-            self._refuse(place, f"no file of this mapping makes a {schema.name}.", f'Add one with into = "{schema.name}".')
+            self._refuse(
+                place, f"no file of this mapping makes a {schema.name}.", f'Add one with into = "{schema.name}".'
+            )
         if (rule.kind is FileKind.HISTORY or rule.entered) and not schema.staged:
             self._refuse(place, f"{schema.name} has no stages, so it has no history.")
             return None
@@ -151,7 +155,9 @@ class _Check:
                 self._link(each, self._setup.catalog[field.to])
         if (each.currency is not None) != (field.kind is FieldKind.MONEY):
             if field.kind is FieldKind.MONEY:
-                self._refuse(each.place, f"{name} is money.", 'Write { money = "Amount", currency = { const = "EUR" } }.')
+                self._refuse(
+                    each.place, f"{name} is money.", 'Write { money = "Amount", currency = { const = "EUR" } }.'
+                )
             else:
                 self._refuse(each.place, f"{name} is no money.", "Write column instead of money.")
         if field.kind is FieldKind.INSTANT:
@@ -194,9 +200,17 @@ class _Check:
         if not schema.staged:
             return
         pipelines = {pipeline.name: pipeline for pipeline in self._setup.pipelines.of(schema)}
-        made = next((each for each in self._mapping.files if each.kind is FileKind.RECORDS and each.entity == rule.entity), rule)
+        made = next(
+            (each for each in self._mapping.files if each.kind is FileKind.RECORDS and each.entity == rule.entity), rule
+        )
         chosen = made.fields.get("pipeline")
-        named = [chosen.const] if chosen and chosen.const else [*chosen.spellings.values()] if chosen and chosen.spellings else []
+        named = (
+            [chosen.const]
+            if chosen and chosen.const
+            else [*chosen.spellings.values()]
+            if chosen and chosen.spellings
+            else []
+        )
         for name in named:
             if name not in pipelines and rule is made and chosen:
                 hint = near(name, pipelines) if pipelines else "Name it in connect(..., pipelines=[...])."
@@ -220,8 +234,14 @@ class _Check:
             self._zoned(each)
 
     def _zoned(self, rule: FieldRule | None) -> None:
-        if rule is not None and self._mapping.zone is None and not (rule.formats and all("%z" in each for each in rule.formats)):
-            self._refuse(rule.place, "is a time, and the mapping names no zone.", 'Write zone = "Europe/Berlin" at the top.')
+        if (
+            rule is not None
+            and self._mapping.zone is None
+            and not (rule.formats and all("%z" in each for each in rule.formats))
+        ):
+            self._refuse(
+                rule.place, "is a time, and the mapping names no zone.", 'Write zone = "Europe/Berlin" at the top.'
+            )
 
     def _formats(self, rule: FieldRule) -> None:
         for each in rule.formats:
@@ -229,7 +249,9 @@ class _Check:
                 self._refuse(f"{rule.place}.format", f"{each!r} is no date format.", 'Write "%d/%m/%Y", for example.')
         for one, other in permutations(rule.formats, 2):
             if _confused(one, other):
-                self._refuse(f"{rule.place}.format", f"{one!r} and {other!r} read one text as two dates.", "Keep one of them.")
+                self._refuse(
+                    f"{rule.place}.format", f"{one!r} and {other!r} read one text as two dates.", "Keep one of them."
+                )
                 return
 
 
@@ -241,5 +263,3 @@ def _confused(one: str, other: str) -> bool:
         except ValueError:
             continue
     return False
-
-

@@ -28,9 +28,13 @@ Convert: TypeAlias = Callable[[str], Any]
 
 _YES: Final = frozenset({"true", "yes", "y", "1", "on"})
 _NO: Final = frozenset({"false", "no", "n", "0", "off"})
+_GROUPS: Final = frozenset({" ", "'"})
+"""Marks that separate thousands even if they are the only one of a number format, as in 1 234."""
+_CODE: Final = 3
+_LONGEST_WORD: Final = 60
 _PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 _SPACES: Final = re.compile(r"[\s\u202f\u2009]+")
-_AMOUNT: Final = re.compile(r"[-+(]*\s*[\d][\d.,'’\s\u00a0\u202f\u2009]*\)?-?")
+_AMOUNT: Final = re.compile(r"[-+(]*\s*[\d][\d.,'\u2019\s\u00a0\u202f\u2009]*\)?-?")
 
 
 def converter(rule: FieldRule, field: Field, zone: ZoneInfo | None) -> Convert:
@@ -59,7 +63,9 @@ def _reader(rule: FieldRule, field: Field, zone: ZoneInfo | None) -> Convert:
         case FieldKind.INSTANT:
             return instant_reader(rule.formats, zone)
         case FieldKind.TAGS:
-            return lambda text: clean(tuple(tag.strip() for tag in text.split(rule.split) if tag.strip()) if rule.split else (text,))
+            return lambda text: clean(
+                tuple(tag.strip() for tag in text.split(rule.split) if tag.strip()) if rule.split else (text,)
+            )
         case _:
             return clean
 
@@ -71,7 +77,7 @@ def translator(spellings: Mapping[str, str], code: str) -> Callable[[str], str]:
         ours = spellings.get(key_of(text))
         if ours is None:
             words = dict.fromkeys(spellings.values())
-            hint = near(text, words) if len(text) <= 60 else ""  # noqa: PLR2004 - longer text is no misspelt word
+            hint = near(text, words) if len(text) <= _LONGEST_WORD else ""
             raise Problem(code, "is not a known value.", hint=hint)
         return ours
 
@@ -91,7 +97,7 @@ def _number(text: str, pattern: str) -> Decimal:
     elif text[:1] in {"-", "+"}:
         text, sign = text[1:].strip(), text[0]
     marks = [mark for mark in pattern if not mark.isdigit()] if pattern else ["."]
-    point = marks[-1] if marks and (len(marks) > 1 or not _groups(pattern, marks[-1])) else ""
+    point = marks[-1] if marks and (len(marks) > 1 or marks[-1] not in _GROUPS) else ""
     mark = marks[0] if marks and marks[0] != point else ""
     if mark:
         text = _ungroup(text, mark, point)
@@ -103,17 +109,12 @@ def _number(text: str, pattern: str) -> Decimal:
     return Decimal(sign + text)
 
 
-def _groups(pattern: str, mark: str) -> bool:
-    """Tell whether the only mark of a number format separates thousands, as in 1.234.567 or 1 234."""
-    return mark in {" ", "'"}
-
-
 def _ungroup(text: str, mark: str, point: str) -> str:
     whole, found, rest = text.partition(point) if point else (text, "", "")
     if mark == " ":
         whole = _SPACES.sub(" ", whole)
     elif mark == "'":
-        whole = whole.replace("’", "'")
+        whole = whole.replace("\u2019", "'")
     parts = whole.split(mark)
     if len(parts) > 1 and (not 1 <= len(parts[0]) <= 3 or any(len(part) != 3 for part in parts[1:])):  # noqa: PLR2004 - thousands
         return "x"
@@ -168,7 +169,9 @@ def _code(text: str, spellings: Mapping[str, str]) -> str:
         raise Problem("unknown_currency", "is missing, and the amount has no sign.")
     code = spellings.get(key_of(text))
     if code not in MINOR_DIGITS:
-        raise Problem("unknown_currency", "is no known currency.", hint=near(text.upper(), MINOR_DIGITS) if len(text) == 3 else "")  # noqa: PLR2004 - as long as a code
+        raise Problem(
+            "unknown_currency", "is no known currency.", hint=near(text.upper(), MINOR_DIGITS) if len(text) == 3 else ""
+        )
     return code
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import attrs
 
@@ -81,7 +80,9 @@ def entries_of(pipeline: Pipeline, stage: str, entered: Parsed, history: Iterabl
         dates = entered.entered
         listed = [name for name in pipeline.places if name in dates]
         # Of several stages that close a record, only the one it is in was entered; a shared date column tells no more.
-        timed = [Entry(name, dates[name]) for name in listed if not stage or pipeline.stage(name).is_open or name == stage]
+        timed = [
+            Entry(name, dates[name]) for name in listed if not stage or pipeline.stage(name).is_open or name == stage
+        ]
     merged: list[Entry] = []
     for entry in timed:
         if not merged or merged[-1].stage != entry.stage:
@@ -122,14 +123,11 @@ def fields_of(step: Step, version: int) -> dict[str, Any]:
     return {**step.changes, "pipeline_version": version}
 
 
-def move_of(entity: str, record_id: UUID, number: int, version: int, step: Step, entry: Entry) -> dict[str, Any]:
-    """Return the fields of the history row of a step."""
+def move_of(number: int, step: Step, entry: Entry) -> dict[str, Any]:
+    """Return what the history row of a step tells of the step itself."""
     return {
-        "entity": entity,
-        "record_id": record_id,
         "number": number,
         "pipeline": step.pipeline,
-        "pipeline_version": version,
         "from_stage": step.from_stage,
         "to_stage": step.to_stage,
         "kind": step.kind,

@@ -95,7 +95,9 @@ class Importer:
     async def _records(self, section: Section) -> None:
         entity = section.rule.entity
         makers = [each for each in self._sections if each.rule.entity == entity and each.rule.kind is FileKind.RECORDS]
-        companions = [each for each in self._sections if each.rule.entity == entity and each.rule.kind is not FileKind.RECORDS]
+        companions = [
+            each for each in self._sections if each.rule.entity == entity and each.rule.kind is not FileKind.RECORDS
+        ]
         if section is makers[0]:
             for each in companions:
                 await self._gather(each)
@@ -137,7 +139,7 @@ class Importer:
             self.spool.reject(section.number, row.record, row.cells, [problem])
             self.counts[section.number].reject += 1
 
-    # -- what loads need -------------------------------------------------------------------------------------------------
+    # -- what loads need ----------------------------------------------------------------------------------------------
 
     def batches(self, section: Section) -> Iterator[list[Parsed]]:
         """Yield the rows of a file in batches; those that cannot be read are rejected on the way."""
@@ -193,7 +195,7 @@ class Importer:
         if self._progress is not None:
             self._progress(self._rows, self._total)
 
-    # -- within ----------------------------------------------------------------------------------------------------------
+    # -- within -------------------------------------------------------------------------------------------------------
 
     def _reject_whole(self, section: Section, record: int, cells: Sequence[str], code: str, message: str) -> None:
         self.spool.reject(section.number, record, cells, [("", code, message, "")])
@@ -205,7 +207,11 @@ class Importer:
             left = section.table.unused()
             path = section.rule.path
             unused[path] = [name for name in unused[path] if name in left] if path in unused else left
-        return [f"{path}: the mapping does not use {', '.join(map(repr, names))}." for path, names in unused.items() if names]
+        return [
+            f"{path}: the mapping does not use {', '.join(map(repr, names))}."
+            for path, names in unused.items()
+            if names
+        ]
 
 
 def _what(section: Section) -> str:

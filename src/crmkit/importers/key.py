@@ -60,7 +60,11 @@ class Keys:
     def why_unknown(self, entity: str, text: str) -> str:
         """Return what is to be said of a key that names no record."""
         record = self._refused.get((entity, text))
-        return f"the {entity} of that key was rejected: record {record} of its file." if record else f"no {entity} has that key."
+        return (
+            f"the {entity} of that key was rejected: record {record} of its file."
+            if record
+            else f"no {entity} has that key."
+        )
 
     # -- asking --------------------------------------------------------------------------------------------------------
 

@@ -9,12 +9,13 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.errors import BadDefinition, BadRecord, Problem
+from crmkit.errors import BadRecord, Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.nodes import Op
-from crmkit.importers.history import Entry, State, entries_of, fields_of, move_of, stage_named, steps
-from crmkit.importers.rule import FileKind, OnUpdate, key_of
+from crmkit.importers.rule import FileKind, OnUpdate
 from crmkit.importers.section import defaults_of
+from crmkit.importers.staging import Staging
+from crmkit.importers.waiting import WaitingRoom
 from crmkit.repository.added import check_extra
 from crmkit.repository.load import Loader
 from crmkit.security.access import Action
@@ -22,30 +23,22 @@ from crmkit.security.access import Action
 if TYPE_CHECKING:
     from crmkit.importers.importer import Importer
     from crmkit.importers.section import Parsed, Section
-    from crmkit.lifecycle import Pipeline
+    from crmkit.importers.waiting import Waiter
 
 __all__ = ["SectionLoad"]
-
-@attrs.frozen
-class _Deferred:
-    """A row that waits for other rows of its own file: its key and id, what it links to, and how others name it."""
-
-    number: int
-    key: str
-    id: UUID
-    targets: tuple[tuple[str, str], ...]
-    names: dict[str, str]
 
 
 @attrs.define
 class _Batch:
     """What a batch of rows writes."""
 
-    created: list[Any] = attrs.field(factory=list)
-    moves: list[Any] = attrs.field(factory=list)
-    names: list[Any] = attrs.field(factory=list)
-    changed: list[tuple[Any, dict[str, Any], list[Any]]] = attrs.field(factory=list)
-    digests: list[tuple[Any, str]] = attrs.field(factory=list)
+    created: list[Any] = attrs.field(factory=list[Any])
+    moves: list[Any] = attrs.field(factory=list[Any])
+    names: list[Any] = attrs.field(factory=list[Any])
+    changed: list[tuple[Any, dict[str, Any], list[Any]]] = attrs.field(
+        factory=list[tuple[Any, dict[str, Any], list[Any]]]
+    )
+    digests: list[tuple[Any, str]] = attrs.field(factory=list[tuple[Any, str]])
 
 
 class SectionLoad:
@@ -68,17 +61,17 @@ class SectionLoad:
         self._loader = Loader(self._work, section.schema)
         self._counts = importer.counts[section.number]
         self._names = importer.natural.get(section.schema.name, ())
-        self._columns = {name: rule.used[0] if rule.used else "" for name, rule in section.rule.fields.items()}
+        self._staging = Staging(importer, section, self._made)
         self._seen: dict[str, bytes] = importer.seen.setdefault(section.schema.name, {})
         self._taken: dict[tuple[str, ...], dict[tuple[Any, ...], UUID]] = {}
-        self._deferred: list[_Deferred] = []
+        self._waiting = WaitingRoom(importer.keys, section.schema.name)
         self._batch = _Batch()
         self._defaults: dict[str, Any] = {}
         self._stored: dict[str, Any] = {}
         self._live: dict[UUID, Any] = {}
         self._rows: dict[int, dict[str, list[Parsed]]] = {}
 
-    # -- the file --------------------------------------------------------------------------------------------------------
+    # -- the file -----------------------------------------------------------------------------------------------------
 
     async def take(self, batch: Sequence[Parsed]) -> None:
         """Take the next rows of the file."""
@@ -91,20 +84,10 @@ class SectionLoad:
 
     async def finish(self) -> None:
         """Load the rows that waited for others of the file: first those whose targets are there, then circles."""
-        waiting = {each.number: each for each in self._deferred}
-        while waiting:
-            ready = self._ready(waiting)
-            if not ready:
-                ready = self._circles(waiting)
-                for each in ready:
-                    self._learn(each.key, each.id, each.names.items())
-            # What links to nothing is loaded too: that is where it is rejected.
-            ready = ready or list(waiting.values())
-            for each in ready:
-                del waiting[each.number]
+        for ready in self._waiting.leave():
             await self._load_deferred(ready)
 
-    async def _load_deferred(self, ready: Sequence[_Deferred]) -> None:
+    async def _load_deferred(self, ready: Sequence[Waiter]) -> None:
         batch: list[Parsed] = []
         rows = self._importer.spool.deferred(self._section.number, [each.number for each in ready])
         for each, row in zip(ready, rows, strict=True):
@@ -116,11 +99,11 @@ class SectionLoad:
         await self._load(batch)
         await self._importer.end_batch()
 
-    # -- which rows ------------------------------------------------------------------------------------------------------
+    # -- which rows ---------------------------------------------------------------------------------------------------
 
     def _is_fresh(self, parsed: Parsed) -> bool:
         """Tell whether a row is to be loaded; if not, it is rejected or skipped here."""
-        self._choose_stage(parsed)
+        self._staging.choose(parsed)
         if parsed.problems:
             self._importer.reject(self._section, parsed)
             return False
@@ -148,50 +131,12 @@ class SectionLoad:
         open_links = [link for link in own if link.by or not keys.find(link.entity, "", link.text)]
         if not open_links or parsed.problems:
             return False
-        number = len(self._deferred)
+        targets = ((link.by, link.text) for link in open_links)
+        number = self._waiting.enter(parsed.key, self._id(parsed), targets, self._own_names(parsed))
         self._importer.spool.defer(self._section.number, number, parsed.record, parsed.cells)
-        self._deferred.append(
-            _Deferred(
-                number=number,
-                key=parsed.key,
-                id=self._id(parsed),
-                targets=tuple((link.by, link.text) for link in open_links),
-                names=self._own_names(parsed),
-            )
-        )
         return True
 
-    def _ready(self, waiting: dict[int, _Deferred]) -> list[_Deferred]:
-        """Return the rows all of whose targets are there, and which no waiting row could make ambiguous."""
-        named = _named(waiting.values())
-        find = self._importer.keys.find
-        return [
-            each
-            for each in waiting.values()
-            if all(
-                (by, _form(by, text)) not in named and find(self._schema.name, by, text) for by, text in each.targets
-            )
-        ]
-
-    def _circles(self, waiting: dict[int, _Deferred]) -> list[_Deferred]:
-        """Return the rows that link to each other in circles, and to nothing that is missing."""
-        left = dict(waiting)
-        while True:
-            named = _named(left.values())
-            lost = [
-                number
-                for number, each in left.items()
-                if not all(
-                    (by, _form(by, text)) in named or self._importer.keys.find(self._schema.name, by, text)
-                    for by, text in each.targets
-                )
-            ]
-            if not lost:
-                return list(left.values())
-            for number in lost:
-                del left[number]
-
-    # -- what is there already -------------------------------------------------------------------------------------------
+    # -- what is there already ----------------------------------------------------------------------------------------
 
     async def _look_up(self, batch: Sequence[Parsed]) -> None:
         """Learn which rows were imported before, which of their records are alive, and what other files add to them."""
@@ -206,7 +151,8 @@ class SectionLoad:
         rows = await self._work.rows(crosswalk, where, codec.read) if batch else []
         self._stored = {each.external_id: each for each in codec.load(rows)}
         await self._gather_companions([parsed.key for parsed in batch])
-        changed, same = [], []
+        changed: list[UUID] = []
+        same: list[UUID] = []
         for parsed in batch:
             stored = self._stored.get(parsed.key)
             if stored is not None:
@@ -257,7 +203,9 @@ class SectionLoad:
         for group in self._schema.unique_columns():
             if not all(name in self._section.rule.fields for name in group):
                 continue
-            rows = [(parsed, tuple(parsed.values.get(name) for name in group)) for parsed in batch if not parsed.problems]
+            rows = [
+                (parsed, tuple(parsed.values.get(name) for name in group)) for parsed in batch if not parsed.problems
+            ]
             rows = [(parsed, values) for parsed, values in rows if None not in values]
             taken = self._taken.setdefault(group, {})
             taken |= await self._held(group, [values for _, values in rows if values not in taken])
@@ -268,7 +216,7 @@ class SectionLoad:
                 if holder is None:
                     parsed.id = taken[values] = own or self._setup.ids()
                 elif holder != own:
-                    column = self._columns.get(group[0], "")
+                    column = self._section.column(group[0])
                     message = f"another {self._schema.name} already has this {' and '.join(group)}."
                     parsed.refuse(column, Problem("duplicate", message), str(values[0]))
 
@@ -282,7 +230,7 @@ class SectionLoad:
         found = [tuple(self._codec.decode(kind, value) for kind, value in zip(kinds, row, strict=True)) for row in rows]
         return {values[:-1]: values[-1] for values in found}
 
-    # -- loading ---------------------------------------------------------------------------------------------------------
+    # -- loading ------------------------------------------------------------------------------------------------------
 
     async def _load(self, batch: Sequence[Parsed]) -> None:
         self._batch = _Batch()
@@ -328,7 +276,7 @@ class SectionLoad:
                     parsed.extra |= row.extra
                     parsed.entered |= row.entered
                     parsed.stage = row.stage or parsed.stage
-                    self._choose_stage(parsed)
+                    self._staging.choose(parsed)
 
     def _create(self, parsed: Parsed) -> str:
         values = parsed.values
@@ -341,7 +289,7 @@ class SectionLoad:
                     parsed.refuse(self._section.key_column, Problem(problem.code, str(problem)))
                 return "reject"
         if self._schema.staged:
-            self._place(parsed)
+            self._batch.moves += self._staging.place(parsed, self._beside(parsed.key))
         self._learn(parsed.key, id, self._own_names(parsed).items())
         self._batch.created.append(self._codec.replace(self._section.defaults, **values))
         self._batch.names.append(
@@ -366,12 +314,16 @@ class SectionLoad:
         record = self._live.get(stored.record_id)
         if record is None:
             message = f"changes a {self._schema.name} that was deleted since the last import."
-            parsed.refuse(self._section.key_column, Problem("deleted", message, hint="Restore it, or leave the row out."), parsed.key)
+            parsed.refuse(
+                self._section.key_column,
+                Problem("deleted", message, hint="Restore it, or leave the row out."),
+                parsed.key,
+            )
             return "reject"
         changes = self._changes(parsed, record)
         moves: list[Any] = []
         if self._schema.staged:
-            moves = await self._further(parsed, record, changes)
+            moves = await self._staging.further(parsed, record, changes, self._beside(parsed.key))
             if parsed.problems:
                 return "reject"
         self._learn(parsed.key, record.id, self._own_names(parsed).items())
@@ -396,91 +348,7 @@ class SectionLoad:
                 changes["extra"] = extra
         return changes
 
-    # -- stages ----------------------------------------------------------------------------------------------------------
-
-    def _choose_stage(self, parsed: Parsed) -> None:
-        """Check the pipeline and the stage that a row names."""
-        if not self._schema.staged or not (parsed.stage or parsed.pipeline):
-            return
-        try:
-            pipeline = self._pipeline(parsed)
-        except BadDefinition as error:
-            problem = Problem("unknown_pipeline", error.message, hint=error.hint)
-            parsed.refuse(self._columns.get("pipeline", ""), problem, parsed.pipeline)
-            return
-        if parsed.stage:
-            try:
-                parsed.stage = stage_named(pipeline, parsed.stage)
-            except Problem as problem:
-                parsed.refuse(self._columns.get("stage", ""), problem, parsed.stage)
-
-    def _pipeline(self, parsed: Parsed) -> Pipeline:
-        return self._setup.pipelines.named(self._schema, parsed.pipeline)
-
-    def _entries(self, parsed: Parsed, pipeline: Pipeline) -> list[Entry]:
-        history: list[Entry] = []
-        for section, rows in self._beside(parsed.key):
-            if section.rule.kind is not FileKind.HISTORY:
-                continue
-            for row in rows:
-                try:
-                    stage = stage_named(pipeline, row.stage)
-                except Problem as problem:
-                    row.refuse(section.rule.fields["stage"].used[0], problem, row.stage)
-                    self._importer.reject(section, row)
-                    continue
-                actor = row.values.get("by")
-                history.append(Entry(stage, row.values["at"], str(actor) if actor else "", row.values.get("note")))
-        return entries_of(pipeline, parsed.stage, parsed, history)
-
-    def _place(self, parsed: Parsed) -> None:
-        """Give a new record its stage, and the batch its moves."""
-        pipeline = self._pipeline(parsed)
-        entries = self._entries(parsed, pipeline) or [Entry(pipeline.initial, None)]
-        version = self._version(pipeline)
-        created = parsed.values.get("created_at") or self._setup.clock()
-        made = steps(pipeline, State(pipeline.name), entries, created)
-        parsed.values |= fields_of(made[-1][0], version)
-        entity, id = self._schema.name, parsed.values["id"]
-        self._batch.moves += [
-            self._made("stage_move", **move_of(entity, id, number, version, step, entry))
-            for number, (step, entry) in enumerate(made, 1)
-        ]
-
-    async def _further(self, parsed: Parsed, record: Any, changes: dict[str, Any]) -> list[Any]:
-        """Return the moves that a changed row adds to those that are there; they are never rewritten."""
-        pipeline = await self._setup.pipelines.followed(self._work, self._schema, record)
-        schema = self._setup.catalog["stage_move"]
-        where = (*self._work.guard.scope(schema, Action.READ), Compare("record_id", Op.EQ, record.id))
-        codec = self._setup.codec(schema)
-        stored = sorted(codec.load(await self._work.rows(schema, where, codec.read)), key=lambda move: move.number)
-        known = {(move.to_stage, move.at) for move in stored}
-        imported = next((move.to_stage for move in reversed(stored) if move.created_by == self._work.actor.key), None)
-        entries = [
-            entry
-            for entry in self._entries(parsed, pipeline)
-            if (entry.stage != imported if entry.at is None else (entry.stage, entry.at) not in known)
-        ]
-        if entries and entries[0].at is not None and stored and entries[0].at < stored[-1].at:
-            message = "tells of a move before the last one that is known here, and history is never rewritten."
-            parsed.refuse(self._columns.get("stage", self._section.key_column), Problem("history_conflict", message), parsed.stage)
-            return []
-        state = State(**{each.name: getattr(record, each.name) for each in attrs.fields(State)})
-        entries = [entry for place, entry in enumerate(entries) if place or entry.stage != state.stage]
-        made = steps(pipeline, state, entries, self._setup.clock())
-        if made:
-            changes |= fields_of(made[-1][0], record.pipeline_version)
-        entity, version = self._schema.name, record.pipeline_version
-        return [
-            self._made("stage_move", **move_of(entity, record.id, number, version, step, entry))
-            for number, (step, entry) in enumerate(made, len(stored) + 1)
-        ]
-
-    def _version(self, pipeline: Pipeline) -> int:
-        # A dry run stores no definitions, so there is no number yet; nothing that it makes is written either.
-        return self._setup.pipelines.number(self._work.actor.tenant, pipeline) if self._importer.write else 0
-
-    # -- names -----------------------------------------------------------------------------------------------------------
+    # -- names --------------------------------------------------------------------------------------------------------
 
     def _made(self, model: str, **values: Any) -> Any:
         schema = self._setup.catalog[model]
@@ -488,26 +356,14 @@ class SectionLoad:
         return self._setup.codec(schema).replace(defaults, **values)
 
     def _id(self, parsed: Parsed) -> UUID:
-        if parsed.id is None:
+        id = parsed.id
+        if id is None:
             stored = self._stored.get(parsed.key)
-            parsed.id = stored.record_id if stored is not None else self._setup.ids()
-        return parsed.id
+            id = parsed.id = stored.record_id if stored is not None else self._setup.ids()
+        return id
 
     def _own_names(self, parsed: Parsed) -> dict[str, str]:
         return {name: parsed.values[name] for name in self._names if name in parsed.values}
 
     def _learn(self, key: str, id: UUID, names: Iterable[tuple[str, str]]) -> None:
         self._importer.keys.learn(self._schema.name, key, id, names)
-
-
-def _form(by: str, text: str) -> str:
-    return key_of(text) if by else text
-
-
-def _named(rows: Iterable[_Deferred]) -> set[tuple[str, str]]:
-    """Return every key and name under which some of these rows can be linked to."""
-    named: set[tuple[str, str]] = set()
-    for each in rows:
-        named.add(("", each.key))
-        named |= {(by, key_of(text)) for by, text in each.names.items()}
-    return named

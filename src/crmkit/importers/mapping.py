@@ -72,7 +72,8 @@ class _Reader:
             files = []
         rules = [self._file(f"file[{number}]", table) for number, table in enumerate(files, 1)]
         rule = MappingRule(
-            source=self._text(top, "source", "source") or self._refuse("source", "is missing.", 'Write source = "legacy".'),
+            source=self._text(top, "source", "source")
+            or self._refuse("source", "is missing.", 'Write source = "legacy".'),
             zone=self._zone(top),
             blank=frozenset(key_of(text) for text in self._texts(top, "blank", "blank")),
             files=tuple(each for each in rules if each),
@@ -192,13 +193,22 @@ class _Reader:
         given = {"": given} if isinstance(given, str) else self._table(given, f"{place}.number")
         for pattern in given.values():
             marks = [mark for mark in str(pattern) if not mark.isdigit()]
-            if not isinstance(pattern, str) or pattern.strip("0123456789.,' ") or len(marks) > 2 or len(set(marks)) < len(marks):  # noqa: PLR2004 - one mark for thousands, one for decimals
+            if (
+                not isinstance(pattern, str)
+                or pattern.strip("0123456789.,' ")
+                or len(marks) > 2
+                or len(set(marks)) < len(marks)
+            ):
                 self._refuse(f"{place}.number", f"{pattern!r} is no number format.", 'Write "1.234,56" or "1234.56".')
         return {str(currency): str(pattern) for currency, pattern in given.items()}
 
     def _part(self, table: Mapping[str, Any], place: str) -> int:
         part = table.get("part", 0)
-        if not isinstance(part, int) or isinstance(part, bool) or ("part" in table and (not part or "split" not in table)):
+        if (
+            not isinstance(part, int)
+            or isinstance(part, bool)
+            or ("part" in table and (not part or "split" not in table))
+        ):
             self._refuse(f"{place}.part", "counts the parts that split makes: 1 is the first, -1 the last.")
             return 0
         return part
@@ -222,7 +232,9 @@ class _Reader:
             return {}
         for key in value:
             if keys and key not in keys:
-                self._refuse(place if place == "mapping" else f"{place}.{key}", f"there is no key {key!r}.", near(str(key), keys))
+                self._refuse(
+                    place if place == "mapping" else f"{place}.{key}", f"there is no key {key!r}.", near(str(key), keys)
+                )
         return value
 
     def _text(self, table: Mapping[str, Any], key: str, place: str) -> str:

@@ -115,7 +115,9 @@ class Rejects:
                     place.parent.mkdir(parents=True, exist_ok=True)
                     stream = stack.enter_context(text_stream(place, source.encoding))
                     writers[source.path] = writer = csv.writer(stream, delimiter=source.delimiter, lineterminator="\n")
-                    writer.writerow([*(f"{OWN_COLUMN}{name}" for name in ("code", "column", "message")), *source.header])
+                    writer.writerow(
+                        [*(f"{OWN_COLUMN}{name}" for name in ("code", "column", "message")), *source.header]
+                    )
                 told = [" | ".join(filter(None, dict.fromkeys(part))) for part in zip(*problems, strict=True)]
                 writers[source.path].writerow([*told, *map(shielded, cells)])
         return list(written.values())
@@ -147,7 +149,13 @@ class Report:
     """
 
     def __init__(
-        self, *, counts: Sequence[Counts], notices: Sequence[str], sources: Sequence[Source], spool: Spool, applied: bool
+        self,
+        *,
+        counts: Sequence[Counts],
+        notices: Sequence[str],
+        sources: Sequence[Source],
+        spool: Spool,
+        applied: bool,
     ) -> None:
         self.counts = tuple(counts)
         self.notices = tuple(notices)
@@ -178,7 +186,10 @@ class Report:
         widths = [max(len(str(row[place])) for row in table) for place in range(len(heads))]
         lines = ["Written." if self.applied else "A dry run: nothing was written."]
         for row in table:
-            cells = [str(cell).ljust(width) if place < 2 else str(cell).rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))]  # noqa: PLR2004, E501 - the first two are words
+            cells = [
+                str(cell).ljust(width) if place < 2 else str(cell).rjust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
             lines.append("  ".join(cells).rstrip())
         kinds = Counter((each.file, each.column, each.code) for each in self.problems)
         for (file, column, code), number in kinds.most_common(_SHOWN):

@@ -16,9 +16,9 @@ ENCODING: Final = ""
 
 
 def key_of(text: str) -> str:
-    """Return the form in which spellings and names are compared: without blanks around it, and without case.
+    r"""Return the form in which spellings and names are compared: without blanks around it, and without case.
 
-    >>> key_of("\\u00a0WEISS ") == key_of("Weiß")
+    >>> key_of("\u00a0WEISS ") == key_of("Weiß")
     True
     """
     return text.strip().casefold()
@@ -59,7 +59,7 @@ class FieldRule:
     join: str = " "
     spellings: Mapping[str, str] | None = None
     formats: tuple[str, ...] = ()
-    numbers: Mapping[str, str] = attrs.field(factory=dict)
+    numbers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     split: str = ""
     part: int = 0
     link: str = ""
@@ -108,10 +108,10 @@ class FileRule:
     encoding: str = ENCODING
     delimiter: str = ","
     ignored: tuple[str, ...] = ()
-    skip: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
-    fields: Mapping[str, FieldRule] = attrs.field(factory=dict)
-    extra: Mapping[str, FieldRule] = attrs.field(factory=dict)
-    entered: Mapping[str, FieldRule] = attrs.field(factory=dict)
+    skip: Mapping[str, frozenset[str]] = attrs.field(factory=dict[str, frozenset[str]])
+    fields: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule])
+    extra: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule])
+    entered: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule])
 
     @property
     def rules(self) -> tuple[FieldRule, ...]:

@@ -12,7 +12,7 @@ import attrs
 
 from crmkit.errors import Problem
 from crmkit.importers.convert import converter, instant_reader, money_reader, translator
-from crmkit.importers.rule import FileKind, OnUpdate, key_of
+from crmkit.importers.rule import FileKind, key_of
 from crmkit.model.field import FieldKind
 from crmkit.values import clean_text
 
@@ -73,13 +73,13 @@ class Parsed:
     cells: list[str]
     key: str
     digest: bytes
-    values: dict[str, Any] = attrs.field(factory=dict)
-    extra: dict[str, Any] = attrs.field(factory=dict)
-    links: list[Link] = attrs.field(factory=list)
-    entered: dict[str, dt.datetime] = attrs.field(factory=dict)
+    values: dict[str, Any] = attrs.field(factory=dict[str, Any])
+    extra: dict[str, Any] = attrs.field(factory=dict[str, Any])
+    links: list[Link] = attrs.field(factory=list[Link])
+    entered: dict[str, dt.datetime] = attrs.field(factory=dict[str, dt.datetime])
     stage: str = ""
     pipeline: str = ""
-    problems: list[tuple[str, str, str, str]] = attrs.field(factory=list)
+    problems: list[tuple[str, str, str, str]] = attrs.field(factory=list[tuple[str, str, str, str]])
     id: UUID | None = None
 
     def refuse(self, column: str, problem: Problem, value: str = "") -> None:
@@ -112,13 +112,15 @@ class Section:
         self._zone: ZoneInfo | None = mapping.zone
         self._key = [table.place(column) for column in rule.key]
         self._skip = [(table.place(column), texts) for column, texts in rule.skip.items()]
-        self._used = [table.place(column) for column in dict.fromkeys(column for each in rule.rules for column in each.used)]
+        self._used = [
+            table.place(column) for column in dict.fromkeys(column for each in rule.rules for column in each.used)
+        ]
         self._salt = blake2b(repr(attrs.evolve(rule, place="", ignored=())).encode(), digest_size=16).digest()
         self._steps = [self._step(name, each) for name, each in rule.fields.items()]
         self._steps += [self._extra_step(name, each) for name, each in rule.extra.items()]
         self._steps += [self._entered_step(stage, each) for stage, each in rule.entered.items()]
         self.defaults = defaults_of(schema)
-        self.policies = {name: each.on_update for name, each in rule.fields.items() if each.on_update is not OnUpdate.OVERWRITE}
+        self.policies = {name: each.on_update for name, each in rule.fields.items()}
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
@@ -131,7 +133,9 @@ class Section:
     def read(self, record: int, cells: list[str]) -> Parsed:
         """Return what a row of the right width says."""
         digest = blake2b(self._salt, digest_size=16)
-        digest.update("\x1f".join([cells[place].strip() for place in (*self._key, *self._used)]).encode("utf-8", "replace"))
+        digest.update(
+            "\x1f".join([cells[place].strip() for place in (*self._key, *self._used)]).encode("utf-8", "replace")
+        )
         key = " ".join([cells[place].strip() for place in self._key])
         parsed = Parsed(record, cells, key, digest.digest())
         if self._key and (not key or key_of(key) in self._blank):
@@ -152,7 +156,12 @@ class Section:
         """The column that names the key in messages."""
         return self.rule.key[0] if self.rule.key else ""
 
-    # -- steps: one for each field --------------------------------------------------------------------------------------
+    def column(self, name: str) -> str:
+        """Return the column that names a field in messages; blank if the mapping reads none for it."""
+        rule = self.rule.fields.get(name)
+        return _column(rule) if rule is not None else ""
+
+    # -- steps: one for each field ------------------------------------------------------------------------------------
 
     def _text(self, rule: FieldRule) -> Callable[[Sequence[str]], str]:
         """Return what finds the text of a rule in a row: blank if the cell is, or means the same."""
@@ -188,7 +197,7 @@ class Section:
         if self.schema.staged and name in _STAGED:
             return self._staged_step(name, rule)
         if field.kind in {FieldKind.LINK, FieldKind.ATTACHED}:
-            return self._link_step(name, field, rule, required=_is_needed(self.schema, name))
+            return self._link_step(name, rule, required=_is_needed(self.schema, name))
         if field.kind is FieldKind.MONEY:
             return self._money_step(name, field, rule)
         return self._value_step(name, field, rule)
@@ -223,7 +232,9 @@ class Section:
             text = read_text(cells)
             if not text:
                 if needed:
-                    parsed.refuse(column, Problem("required", f"is blank, and every {self.schema.name} needs its {name}."))
+                    parsed.refuse(
+                        column, Problem("required", f"is blank, and every {self.schema.name} needs its {name}.")
+                    )
                 return
             code = read_currency(cells)
             try:
@@ -236,7 +247,7 @@ class Section:
 
         return step
 
-    def _link_step(self, name: str, field: Field, rule: FieldRule, *, required: bool) -> Step:
+    def _link_step(self, name: str, rule: FieldRule, *, required: bool) -> Step:
         read_text = self._text(rule)
         # Unlike a choice, a link that the map does not know may still be right: the map holds only what is misspelt.
         spellings = rule.spellings or {}
@@ -269,7 +280,7 @@ class Section:
 
     def _history_step(self, name: str, rule: FieldRule) -> Step:
         if name == "by":
-            return self._link_step("by", self.schema.fields["id"], rule, required=False)
+            return self._link_step("by", rule, required=False)
         if name == "stage":
             staged = self._staged_step("stage", rule)
             read_stage = self._text(rule)
@@ -338,11 +349,11 @@ def _column(rule: FieldRule) -> str:
 def defaults_of(schema: Schema) -> Any:
     """Return a stand-in for a record that holds nothing but defaults, of which a codec makes real ones.
 
-    Values are checked one by one as they are read; checking whole records once more would take as long again.
+    Values are checked one by one as they are read; checking whole records once more would take as long again. A field
+    that every record needs is missing here, as the row gives it.
     """
-    return SimpleNamespace(
-        **{each.name: each.default for each in attrs.fields(schema.cls) if each.default is not attrs.NOTHING}
-    )
+    defaults = {each.name: each.default for each in attrs.fields(schema.cls)}
+    return SimpleNamespace(**{name: None if value is attrs.NOTHING else value for name, value in defaults.items()})
 
 
 def _is_needed(schema: Schema, name: str) -> bool:

@@ -96,7 +96,9 @@ class Spool:
 
     # -- rejects -----------------------------------------------------------------------------------------------------
 
-    def reject(self, section: int, record: int, cells: Sequence[str], problems: Sequence[tuple[str, str, str, str]]) -> None:
+    def reject(
+        self, section: int, record: int, cells: Sequence[str], problems: Sequence[tuple[str, str, str, str]]
+    ) -> None:
         """Keep a rejected row and what is wrong with it: column, code, message and value of each problem."""
         self._db.executemany(
             "INSERT OR IGNORE INTO reject VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -119,7 +121,9 @@ class Spool:
 
     def rejected(self) -> Iterator[tuple[int, int, list[tuple[str, str, str]], list[str]]]:
         """Yield section, record, the problems (code, column, message) and the cells of every rejected row, in order."""
-        rows = self._db.execute("SELECT section, record, col, code, message, cells FROM reject ORDER BY section, record, number")
+        rows = self._db.execute(
+            "SELECT section, record, col, code, message, cells FROM reject ORDER BY section, record, number"
+        )
         held: tuple[int, int, list[tuple[str, str, str]], list[str]] | None = None
         for section, record, column, code, message, cells in rows:
             if held is not None and held[:2] == (section, record):

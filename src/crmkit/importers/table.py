@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -92,7 +92,9 @@ class Table:
         if len(places) == 1:
             return places[0]
         if places:
-            raise LookupError(f"{self.name} has {len(places)} columns called {column!r}. Rename one of them in the file.")
+            raise LookupError(
+                f"{self.name} has {len(places)} columns called {column!r}. Rename one of them in the file."
+            )
         hint = near(column, self.header)
         if len(self.header) == 1:
             other = next((mark for mark in ";\t|," if mark in self.header[0]), "")
@@ -122,14 +124,16 @@ class Table:
     # -- within --------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _records(self) -> Iterator[tuple[IO[str], Iterator[list[str] | Malformed]]]:
+    def _records(self) -> Generator[tuple[IO[str], Iterator[list[str] | Malformed]]]:
         try:
             with self._path.open(encoding=self.encoding, newline="") as stream:
                 yield stream, self._parse(stream)
         except UnicodeError:
             raise self._undecodable() from None
         except OSError as error:
-            raise BadFile(self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self._path}.") from None
+            raise BadFile(
+                self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self._path}."
+            ) from None
 
     def _parse(self, stream: IO[str]) -> Iterator[list[str] | Malformed]:
         lines = _Remembered(stream)
@@ -147,7 +151,9 @@ class Table:
                 text = "".join(lines.text)
                 if "end of data" in str(error) or "field larger" in str(error):
                     message = "a quote that opens here is never closed, or one cell is longer than 128 KiB."
-                    raise BadFile(self.name, message, record=number, hint="Close it, or double it within a cell.") from None
+                    raise BadFile(
+                        self.name, message, record=number, hint="Close it, or double it within a cell."
+                    ) from None
                 yield Malformed(text.rstrip("\r\n"), f"is not well-formed: {error}.")
             else:
                 yield cells
@@ -158,7 +164,9 @@ class Table:
             with self._path.open("rb") as stream:
                 start = stream.read(4)
         except OSError as error:
-            raise BadFile(self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self._path}.") from None
+            raise BadFile(
+                self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self._path}."
+            ) from None
         marked = next((name for mark, name in _MARKS if start.startswith(mark)), "")
         if not rule.encoding:
             return marked or "utf-8"

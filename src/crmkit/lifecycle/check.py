@@ -26,7 +26,6 @@ def definition(
 
     Raises:
         BadDefinition: a name is doubled or unknown, no stage is open, a rule allows nothing, a stage is out of reach.
-
     """
     where = f"pipeline {name!r}"
     for number, stage in enumerate(stages):
@@ -95,7 +94,6 @@ def model(name: str, stages: tuple[Stage, ...], moves: tuple[Rule, ...], schema:
 
     Raises:
         BadDefinition: the model has no stages, lacks a required field, or cannot answer a guard.
-
     """
     where = f"pipeline {name!r}"
     if not schema.staged:

@@ -53,7 +53,6 @@ class Pipeline:
     ... )
     >>> pipeline.initial, pipeline.position("won")
     ('talk', 3)
-
     """
 
     name: str
@@ -89,7 +88,6 @@ class Pipeline:
 
         Raises:
             BadDefinition: the model is another one or has no stages, or a required field or a guard does not fit it.
-
         """
         if schema.name != self.entity:
             raise BadDefinition(f"pipeline {self.name!r} is one for {self.entity}, not for {schema.name}.")
@@ -106,7 +104,6 @@ class Pipeline:
 
         Raises:
             BadDefinition: there is none; the message suggests one.
-
         """
         return self._place(name).stage
 
@@ -115,7 +112,6 @@ class Pipeline:
 
         Raises:
             BadDefinition: there is no such stage.
-
         """
         return self._place(name).position
 
@@ -149,7 +145,6 @@ class Pipeline:
             roles: the actor's roles.
             me: the actor, for guards that name `me`.
             zone: in which guards mean `today()`.
-
         """
         unknown = self._misplaced(record) or self._unknown(target)
         if unknown:
@@ -193,7 +188,6 @@ class Pipeline:
 
         Raises:
             MoveRefused: it may not; the error lists every reason.
-
         """
         reasons = self.why_not(record, target, at=at, roles=roles, me=me, zone=zone)
         if reasons:
@@ -215,7 +209,6 @@ class Pipeline:
 
         Raises:
             MoveRefused: there is no such stage, or it demands what the record lacks.
-
         """
         return self._entered(record, stage or record.stage or self.initial, "enter", Facts(self._instant(at), zone, me))
 
@@ -239,7 +232,6 @@ class Pipeline:
 
         Raises:
             MoveRefused: there is no such stage here, or it demands what the record lacks.
-
         """
         facts = Facts(self._instant(at), zone, me)
         early = reason.too_early(record, facts.now)
@@ -254,7 +246,6 @@ class Pipeline:
 
         Raises:
             MoveRefused: there is no such stage, the record is in none of this pipeline, or it entered its stage later.
-
         """
         now = self._instant(at)
         unknown = self._unknown(target) or (record.stage and self._misplaced(record))
@@ -278,7 +269,6 @@ class Pipeline:
 
         Raises:
             BadDefinition: the text is malformed, of another version, or defines no sound pipeline.
-
         """
         from crmkit.lifecycle import wire
 

@@ -34,7 +34,6 @@ class Place:
         stage: the stage.
         position: its place, from 1; open stages come first.
         last_open: the position of the last open stage.
-
     """
 
     stage: Stage
@@ -53,7 +52,6 @@ class Rule:
         target: the stage that is entered, if the rule names one.
         role: the role the actor must have; blank for none.
         guard: what must hold of the record.
-
     """
 
     kind: RuleKind
@@ -70,7 +68,6 @@ class Rule:
             source: the stage that is left.
             target: the stage that is entered.
             reached: the position of the furthest open stage that the record ever entered.
-
         """
         match self.kind:
             case RuleKind.FORWARD:
@@ -129,7 +126,6 @@ def forward(*, steps: int | None = None, role: str | None = None, guard: Expr | 
             last open stage, so `forward(steps=1)` wins from there only.
         role: the role it takes, if any.
         guard: what must hold of the record, if anything.
-
     """
     if steps == 0:
         raise BadDefinition("forward() goes 0 steps.", hint="Write a whole number from 1.")
@@ -155,7 +151,6 @@ def reopen(*, role: str | None = None, to: str | None = None, guard: Expr | None
         role: the role it takes, if any.
         to: the stage to which; by default any open stage up to the furthest that the record ever reached.
         guard: what must hold of the record, if anything.
-
     """
     return _rule(RuleKind.REOPEN, target=to, role=role, guard=guard)
 

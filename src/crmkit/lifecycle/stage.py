@@ -42,7 +42,6 @@ class Stage:
     'open'
     >>> Stage("won", outcome="won").probability
     100
-
     """
 
     name: str
@@ -103,7 +102,6 @@ def checked_name(what: str, name: object) -> str:
 
     Raises:
         BadDefinition: it is no text, blank, too long, or has blanks around it.
-
     """
     try:
         text = clean_text(name, at_most=_MAX_NAME, at_least=1)
@@ -119,7 +117,6 @@ def checked_guard(where: str, guard: object) -> Expr | None:
 
     Raises:
         BadDefinition: it is no expression, or follows a relation.
-
     """
     if guard is None:
         return None

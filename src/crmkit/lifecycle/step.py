@@ -24,7 +24,6 @@ class StagedRecord(Protocol):
         stage_reached: the greatest position of an open stage that it ever entered, counted from 1.
         outcome: what its stage means.
         closed_at: when it entered the closing stage it is in.
-
     """
 
     @property
@@ -56,7 +55,6 @@ class Step:
         stage_reached: the greatest position of an open stage entered so far.
         closed_at: when the record was closed; `None` if it is open.
         spent: how long it was in the stage that it leaves, in milliseconds; `None` on entering.
-
     """
 
     pipeline: str

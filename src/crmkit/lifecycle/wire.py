@@ -29,7 +29,6 @@ def to_json(pipeline: Pipeline) -> str:
 
     Raises:
         BadDefinition: a guard is too large or holds a value that is not part of the language.
-
     """
     document = {
         "version": VERSION,
@@ -47,7 +46,6 @@ def from_json(text: str) -> Pipeline:
 
     Raises:
         BadDefinition: the text is malformed, of another version, or defines no sound pipeline.
-
     """
     cursor = load(text, error=BadDefinition)
     cursor.version(VERSION)

@@ -23,7 +23,6 @@ class Catalog:
 
     Raises:
         BadDefinition: two models want one name, a link leads nowhere, or a relation's name is taken.
-
     """
 
     def __init__(
@@ -84,7 +83,6 @@ class Catalog:
 
         Raises:
             BadDefinition: there is none.
-
         """
         try:
             return self._schemas[name]
@@ -96,7 +94,6 @@ class Catalog:
 
         Raises:
             BadDefinition: the model is not part of this catalog.
-
         """
         own = schema_of(model)
         held = self._schemas.get(own.name)

@@ -39,7 +39,6 @@ class Wire:
         decode: a Python expression that turns the driver's `{v}` back.
         names: what the two expressions may refer to.
         repeats: whether few distinct values are expected, so that decoding remembers them within a batch.
-
     """
 
     encode: str = "{v}"
@@ -62,7 +61,6 @@ class Codec(Generic[T]):
         dump: `dump(record, tenant)` gives the row that holds the record.
         dump_new: `dump_new(record, tenant, id, now, actor_key)` gives the row of a record that is added.
         load: `load(rows)` gives the records, unchecked: only for rows that crmkit wrote.
-
     """
 
     def __init__(self, schema: Schema, wires: Wires) -> None:

@@ -68,7 +68,6 @@ def text(
         index: whether stores index it.
         managed: whether only crmkit sets it.
         doc: one sentence for the reference.
-
     """
     field = Field(FieldKind.TEXT, min=min, max=max, search=search, unique=unique, index=index, managed=managed, doc=doc)
     return _declare(field, default)
@@ -141,7 +140,6 @@ def link(to: str, *, back: str = "", default: Any = _REQUIRED, doc: str = "") ->
         back: what the relation from there to here is called, such as `"contacts"`; blank for none.
         default: `None` makes the link optional.
         doc: one sentence for the reference.
-
     """
     return _declare(Field(FieldKind.LINK, to=to, back=back, doc=doc), default)
 
@@ -153,7 +151,6 @@ def attached(*, to: str = "*", back: str = "", doc: str = "") -> Any:
         to: `"*"` for any model, `"staged"` for those with a pipeline.
         back: what the relation from each such model to here is called.
         doc: one sentence for the reference.
-
     """
     return _declare(Field(FieldKind.ATTACHED, to=to, back=back, doc=doc), _REQUIRED)
 
@@ -209,7 +206,6 @@ def entity(
     ...     seats: int = integer(default=4, min=1)
     >>> Vehicle(plate="B-CR 1").seats
     4
-
     """
 
     def decorate(cls: type[_T]) -> type[_T]:
@@ -292,7 +288,6 @@ class Record:
         created_by, updated_by: the actor's key.
         deleted_at: when it was deleted; `None` for a live record.
         extra: values of the fields that a product's end users added.
-
     """
 
     id: UUID = key(default=NEW, managed=True, doc="A UUIDv7, given when the record is added.")

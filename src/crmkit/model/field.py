@@ -64,7 +64,6 @@ class Column:
         nullable: whether a value may be missing.
         max: the longest text, in code points; 0 for other kinds.
         scale: the decimal places of a `DECIMAL`; 0 for other kinds.
-
     """
 
     name: str
@@ -112,7 +111,6 @@ class Field:
         to, back: of a link: the target model, and the name of the relation that leads back from there. A field that is
             attached may lead to any model: to is then `"*"`, or `"staged"` for those with a pipeline.
         doc: one sentence for readers of the reference.
-
     """
 
     kind: FieldKind
@@ -137,7 +135,6 @@ class Field:
 
         Raises:
             Problem: the field does not accept it. The problem carries the field's name.
-
         """
         if value is None and self.kind not in {FieldKind.TAGS, FieldKind.EXTRA}:
             if self.required:

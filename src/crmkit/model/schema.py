@@ -32,7 +32,6 @@ class Relation:
         many: whether one source row may meet several target rows.
         local, remote: the columns that must be equal: of the source, and of the target.
         fixed: a further column of the target and the text it must hold, where one table serves several models.
-
     """
 
     name: str
@@ -58,7 +57,6 @@ class Schema:
         staged: whether its records move through a pipeline.
         append_only: whether its records are written once and never changed.
         extra: the declared fields inside the `extra` mapping, by name.
-
     """
 
     name: str
@@ -99,7 +97,6 @@ class Schema:
 
         Raises:
             BadDefinition: there is none; the message suggests one.
-
         """
         try:
             return self.fields[name]
@@ -126,7 +123,6 @@ class Schema:
 
         Raises:
             BadRecord: some are refused; it lists them all.
-
         """
         clean: dict[str, object] = {}
         problems: list[Problem] = []
@@ -150,7 +146,6 @@ class Schema:
 
         Raises:
             BadDefinition: a field is of a kind that cannot stand there.
-
         """
         fields = {field.name: field for field in extra}
         for field in fields.values():
@@ -167,7 +162,6 @@ def schema_of(model: type[Any]) -> Schema:
 
     Raises:
         BadDefinition: the class was not declared with `@entity`.
-
     """
     schema = model.__dict__.get("__schema__") if isinstance(model, type) else None
     if not isinstance(schema, Schema):

@@ -20,7 +20,6 @@ def check_extra(schema: Schema, extra: Mapping[str, Any]) -> Extra:
 
     Raises:
         BadRecord: a field is not declared, is required and missing, or does not accept its value.
-
     """
     problems: list[Problem] = []
     clean: dict[str, Any] = {}

@@ -47,7 +47,6 @@ class Guard:
             schema: the model.
             action: what is done.
             deleted: whether deleted rows count as well.
-
         """
         key = (schema.name, action, deleted)
         scope = self._scopes.get(key)
@@ -72,7 +71,6 @@ class Guard:
 
         Raises:
             BadExpression: the expression does not fit the model.
-
         """
         scope = self.scope(schema, action, deleted=deleted)
         if isinstance(expr, Segment):
@@ -94,7 +92,6 @@ class Guard:
 
         Raises:
             BadExpression: a step does not exist, or may lead to several records.
-
         """
         steps, end, rest = self._binder.hops(schema, ref)
         guarded = tuple(

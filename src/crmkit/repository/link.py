@@ -34,7 +34,6 @@ async def check_links(
 
     Raises:
         BadRecord: a link leads nowhere. That the record exists for somebody else is not told.
-
     """
     wanted: dict[str, set[UUID]] = {}
     for field in fields:

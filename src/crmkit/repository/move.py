@@ -42,7 +42,6 @@ class Moves:
 
         Raises:
             MoveRefused: the pipeline does not allow it.
-
         """
         pipeline = await self._pipeline(record)
         asker = self._asker()
@@ -78,7 +77,6 @@ class Moves:
 
         Raises:
             MoveRefused: a record names a stage that is not one of its pipeline's.
-
         """
         pipelines = self._work.setup.pipelines
         if not pipelines.of(self._schema):

@@ -27,7 +27,6 @@ class Page(Sequence[T], Generic[T]):
 
     Attributes:
         next: what to give as `after` for the next page; `None` on the last one.
-
     """
 
     __slots__ = ("_records", "next")
@@ -62,7 +61,6 @@ def segments(
         schema: the model.
         keys: the order; its last key is unique.
         after: the keys' values in the last row seen; `None` to start at the beginning.
-
     """
     first = keys[0]
     if not schema.by_column[first.column].nullable:
@@ -125,7 +123,6 @@ def read_cursor(keys: tuple[SortKey, ...], cursor: str) -> tuple[Any, ...]:
 
     Raises:
         BadExpression: the text is no cursor, or belongs to another order.
-
     """
     try:
         order, spelled = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

@@ -32,7 +32,6 @@ class Pipelines:
 
     Raises:
         BadDefinition: two definitions of one model share a name.
-
     """
 
     def __init__(self, pipelines: Iterable[Pipeline]) -> None:
@@ -55,7 +54,6 @@ class Pipelines:
 
         Raises:
             BadDefinition: there is none of this name, or none at all.
-
         """
         named = self._now.get(schema.name, {})
         if not named:
@@ -75,7 +73,6 @@ class Pipelines:
 
         Raises:
             StoreError: it is not stored; somebody removed it.
-
         """
         tenant = work.actor.tenant
         key = (tenant, schema.name, record.pipeline, record.pipeline_version)

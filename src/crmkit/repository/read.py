@@ -52,7 +52,6 @@ class AsyncReader(Generic[T]):
 
         Raises:
             NotFound: there is none that the actor may see.
-
         """
         scope = self._work.guard.scope(self._schema, Action.READ, deleted=deleted)
         rows = await self._work.rows(self._schema, (*scope, self._work.same_id(id)), self._codec.read)
@@ -81,7 +80,6 @@ class AsyncReader(Generic[T]):
 
         Raises:
             BadExpression: the expression, the order or the cursor does not fit the model.
-
         """
         if type(limit) is not int or limit < 1:
             raise BadExpression(f"limit must be a whole number from 1 up, not {limit!r}.")
@@ -163,7 +161,6 @@ class AsyncReader(Generic[T]):
 
         Returns:
             A `Group` for each combination of keys that occurs, ordered by the keys.
-
         """
         core = self._work.guard.where(self._schema, where, self._work.facts(), deleted=deleted)
         return await tally(self._work, self._schema, core, by, measures)

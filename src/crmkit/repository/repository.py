@@ -48,7 +48,6 @@ class AsyncRepository(AsyncReader[T]):
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy lets the actor create no such record.
             MoveRefused: the stage given is not one to enter.
-
         """
         rows = await self._add([record])
         added: T = self._writer.loaded(rows[0])
@@ -83,7 +82,6 @@ class AsyncRepository(AsyncReader[T]):
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy lets the actor not do this.
-
         """
         self._work.model_of(record, self._schema)
         self._changeable(changes)
@@ -138,7 +136,6 @@ class AsyncRepository(AsyncReader[T]):
         Raises:
             MoveRefused: the pipeline does not allow it; it lists every reason.
             Stale: somebody else changed the record first.
-
         """
         self._work.model_of(record, self._schema)
         self._changeable(changes)
@@ -153,7 +150,6 @@ class AsyncRepository(AsyncReader[T]):
             pipeline: the pipeline; the record's own if blank.
             stage: the stage it continues in.
             note: why, for the history.
-
         """
         self._work.model_of(record, self._schema)
         return await self._moved(record, {}, *(await self._moves.transfer(record, pipeline, stage)), note)

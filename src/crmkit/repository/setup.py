@@ -28,7 +28,6 @@ class Setup:
         ids: makes ids.
         pipelines: the pipelines that records may move through.
         outbox: whether each change writes an outbox message beside it.
-
     """
 
     def __init__(

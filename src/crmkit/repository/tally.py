@@ -67,7 +67,6 @@ class Span:
         ref: the field or path.
         bucket: the span.
         zone: for an instant: whose days are meant, as an IANA name.
-
     """
 
     ref: Ref
@@ -111,7 +110,6 @@ class Measured:
     Attributes:
         word: which measure.
         ref: the field; `None` for a count of records.
-
     """
 
     word: str
@@ -158,7 +156,6 @@ class Group:
     Attributes:
         key: the keys' values, in the order asked for.
         measures: the measures' values, by name; `group["won"]` reads one.
-
     """
 
     key: tuple[Any, ...]

@@ -36,7 +36,6 @@ class Work:
         actor: whoever acts.
         guard: what they may touch.
         zone: in which they mean days.
-
     """
 
     def __init__(self, setup: Setup, actor: Actor) -> None:
@@ -150,7 +149,6 @@ class Work:
 
         Raises:
             BadRecord: it is of another class.
-
         """
         if type(record) is not schema.cls:
             raise BadRecord(

@@ -40,38 +40,46 @@ def after(column, value, *, descending=False):
     return And((Compare(column, start, value), Or((Compare(column, beyond, value), rest))))
 
 
-@pytest.mark.parametrize(
-    ("where", "order", "plan"),
-    [
-        (mine(Compare("id", Op.EQ, uuid_of_int(1)), LIVE), (), "sqlite_autoindex_firms_1 (tenant=? AND id=?)"),
-        (
-            mine(In("id", tuple(uuid_of_int(number) for number in range(5000))), LIVE),
-            (),
-            "sqlite_autoindex_firms_1 (tenant=? AND id=?)",
-        ),
-        (mine(Compare("email", Op.EQ, "a"), LIVE), (), "uq_firms__email (tenant=? AND email=?)"),
-        (mine(Compare("rank", Op.EQ, "gold"), LIVE), (ID,), "ix_firms__rank (tenant=? AND rank=?)"),
-        (mine(Prefix("name_folded", "ac"), LIVE), (), "ix_firms__name_folded (tenant=? AND name_folded>? AND name_folded<?)"),
-        (mine(LIVE), (ID,), "sqlite_autoindex_firms_1 (tenant=?)"),
-        (mine(LIVE, Compare("id", Op.GT, uuid_of_int(5))), (ID,), "sqlite_autoindex_firms_1 (tenant=? AND id>?)"),
-        (mine(LIVE), (SortKey("created_at"), ID), "ix_firms__created_at (tenant=?)"),
-        (mine(LIVE, after("created_at", NOW)), (SortKey("created_at"), ID), "ix_firms__created_at (tenant=? AND created_at>?)"),
-        (
-            mine(LIVE, after("created_at", NOW, descending=True)),
-            (SortKey("created_at", descending=True), SortKey("id", descending=True)),
-            "ix_firms__created_at (tenant=? AND created_at<?)",
-        ),
-        (mine(LIVE), (SortKey("rank"), ID), "ix_firms__rank (tenant=?)"),
-        (mine(LIVE), (SortKey("rank", missing_first=True), ID), "ix_firms__rank (tenant=?)"),
-        (
-            mine(Missing("rank", negated=True), after("rank", "gold")),
-            (SortKey("rank"), ID),
-            "ix_firms__rank (tenant=? AND rank>?)",
-        ),
-    ],
-)  # fmt: skip
-def test_rows_and_their_order_come_from_an_index(store, explain, where, order, plan):
-    lines = [line.replace("COVERING ", "") for line in explain(store._database.query(ids(where, *order, limit=100)))]
+PAGES = {
+    "get": (Compare("id", Op.EQ, uuid_of_int(1)), (), "sqlite_autoindex_firms_1 (tenant=? AND id=?)"),
+    "get many": (In("id", tuple(map(uuid_of_int, range(5000)))), (), "sqlite_autoindex_firms_1 (tenant=? AND id=?)"),
+    "unique": (Compare("email", Op.EQ, "a"), (), "uq_firms__email (tenant=? AND email=?)"),
+    "indexed, by id": (Compare("rank", Op.EQ, "gold"), (ID,), "ix_firms__rank (tenant=? AND rank=?)"),
+    "prefix": (
+        Prefix("name_folded", "ac"),
+        (),
+        "ix_firms__name_folded (tenant=? AND name_folded>? AND name_folded<?)",
+    ),
+    "first by id": (LIVE, (ID,), "sqlite_autoindex_firms_1 (tenant=?)"),
+    "next by id": (Compare("id", Op.GT, uuid_of_int(5)), (ID,), "sqlite_autoindex_firms_1 (tenant=? AND id>?)"),
+    "first by time": (LIVE, (SortKey("created_at"), ID), "ix_firms__created_at (tenant=?)"),
+    "next by time": (
+        after("created_at", NOW),
+        (SortKey("created_at"), ID),
+        "ix_firms__created_at (tenant=? AND created_at>?)",
+    ),
+    "next by time, newest first": (
+        after("created_at", NOW, descending=True),
+        (SortKey("created_at", descending=True), SortKey("id", descending=True)),
+        "ix_firms__created_at (tenant=? AND created_at<?)",
+    ),
+    "missing last": (LIVE, (SortKey("rank"), ID), "ix_firms__rank (tenant=?)"),
+    "missing first": (LIVE, (SortKey("rank", missing_first=True), ID), "ix_firms__rank (tenant=?)"),
+    "next among present": (
+        And((Missing("rank", negated=True), after("rank", "gold"))),
+        (SortKey("rank"), ID),
+        "ix_firms__rank (tenant=? AND rank>?)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_rows_and_their_order_come_from_an_index(store, explain, name):
+    where, order, plan = PAGES[name]
+    lines = [
+        line.replace("COVERING ", "")
+        for line in explain(store._database.query(ids(mine(where, LIVE), *order, limit=100)))
+    ]
     assert lines[0] == f"SEARCH firms USING INDEX {plan}"
     assert not [line for line in lines if "TEMP B-TREE" in line] or not order
 

@@ -3,13 +3,13 @@
 import pytest
 
 from crmkit.errors import Unsupported
-from crmkit.expr.core import And, Compare, Constant, Has, In, Not, Or, Prefix, Substring
+from crmkit.expr.core import And, Compare, Constant, Exists, Has, In, Not, Or, Prefix, Substring
 from crmkit.expr.nodes import Op
 from crmkit.storage.spi import Patch, Query
 from crmkit.storage.sql.statement import Statement, StatementCache
 from crmkit.testing.drive import step
 from crmkit.values import uuid_of_int
-from tests.storage.sql.shop import FIRM, Firm, add, ids, mine, numbers
+from tests.storage.sql.shop import CATALOG, FIRM, Firm, Person, add, ids, mine, numbers
 
 
 def score(op, value):
@@ -70,6 +70,14 @@ def test_two_thousand_alternatives(store):
     assert step(numbers(store, ids(mine(wide)))) == [6, 7, 8, 9, 10]
     narrow = And(tuple(Compare("score", Op.NE, number) for number in range(5, 2005)))
     assert step(numbers(store, ids(mine(narrow)))) == [1, 2, 3, 4, 5]
+
+
+def test_a_hundred_alternatives_over_a_relation(store):
+    step(add(store, Firm(name="a"), Firm(name="b")))
+    step(add(store, Person(name="7", firm_id=uuid_of_int(2))))
+    people = CATALOG.relations(FIRM)["people"]
+    wide = Or(tuple(Exists(people, mine(Compare("name", Op.EQ, str(number)))) for number in range(100)))
+    assert step(numbers(store, ids(mine(wide)))) == [2]
 
 
 def test_what_is_not_in_normal_form_is_refused(store):

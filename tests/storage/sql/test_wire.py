@@ -7,18 +7,18 @@ import pytest
 
 from crmkit.model.codec import Codec
 from crmkit.model.kind import Kind
+from crmkit.storage.spi import Query
 from crmkit.storage.sql.wire import TEXT_WIRES, converters
 from crmkit.testing.drive import step
 from crmkit.values import UTC, Money, uuid_of_int
 from tests.storage.sql.shop import FIRM, Firm, add, mine
-from crmkit.storage.spi import Query
 
 ENCODE, DECODE = converters(TEXT_WIRES)
 FULL = Firm(
     name="Łódź 😀", email="a@b", city="\U0010ffff", rank="it's", score=-(2**63), ratio=Decimal("-0.01"),
     worth=Money("922337203685477.5807", "JPY"), vip=True, founded=dt.date.min,
     seen=dt.datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC), labels=("a", '"', "é"),
-    memo='{"a": [1, null]}', extra={"k.e\"y": True, "n": 1, "s": "1"},
+    memo='{"a": [1, null]}', extra={'k.e"y': True, "n": 1, "s": "1"},
 )  # fmt: skip
 
 

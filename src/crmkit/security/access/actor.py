@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import attrs
@@ -17,6 +18,10 @@ def _short(_: object, attribute: attrs.Attribute[str], value: str) -> None:
         clean_text(value, at_most=64, at_least=1 if attribute.name == "tenant" else 0)
     except Problem as problem:
         raise ValueError(f"an actor's {attribute.name} {problem.message}") from None
+
+
+def _names(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(values)
 
 
 @attrs.frozen(kw_only=True)
@@ -36,13 +41,12 @@ class Actor:
 
     >>> Actor(id=UUID(int=7), name="Ann", roles=frozenset({"rep"})).key
     '00000000-0000-0000-0000-000000000007'
-
     """
 
     id: UUID | None = None
     tenant: str = attrs.field(default="main", validator=_short)
     name: str = attrs.field(default="", validator=_short)
-    roles: frozenset[str] = attrs.field(default=frozenset[str](), converter=frozenset[str])
+    roles: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
     team_id: UUID | None = None
     team_ids: tuple[UUID, ...] = ()
     zone: str = "UTC"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from bson.errors import BSONError
@@ -19,7 +20,7 @@ from crmkit.storage.mongo.select import Selection, Selector
 from crmkit.storage.mongo.tally import tally_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from crmkit.model.catalog import Catalog
     from crmkit.model.codec import Row
@@ -67,21 +68,15 @@ class MongoUnit:
             if selection.joins or not _is_native(schema, order):
                 documents = await self._run(schema, _ordered_stages(query, selection))
             else:
-                documents = await self._call(
-                    schema,
-                    lambda: (
-                        self._driver.collection(schema)
-                        .find(
-                            selection.match,
-                            projection(schema, columns),
-                            sort=[(key_of(key.column), -1 if key.descending else 1) for key in order] or None,
-                            limit=query.limit or 0,
-                            batch_size=min(query.limit or _BATCH, _BATCH),
-                            session=self._session,
-                        )
-                        .to_list()
-                    ),
+                cursor = self._driver.collection(schema).find(
+                    selection.match,
+                    projection(schema, columns),
+                    sort=[(key_of(key.column), -1 if key.descending else 1) for key in order] or None,
+                    limit=query.limit or 0,
+                    batch_size=min(query.limit or _BATCH, _BATCH),
+                    session=self._session,
                 )
+                documents = await self._call(schema, cursor.to_list)
             return rows_of(schema, columns, documents)
 
     async def tally(self, tally: Tally) -> list[Row]:
@@ -93,11 +88,9 @@ class MongoUnit:
         return Selector(self._catalog, self._run, self._most_keys)
 
     async def _run(self, schema: Schema, stages: Sequence[Document]) -> list[Document]:
-        collection = self._driver.collection(schema)
-        cursor = await self._call(
-            schema,
-            lambda: collection.aggregate(list(stages), session=self._session, allowDiskUse=True, batchSize=_BATCH),
-        )
+        aggregate = self._driver.collection(schema).aggregate
+        options = {"session": self._session, "allowDiskUse": True, "batchSize": _BATCH}
+        cursor = await self._call(schema, partial(aggregate, list(stages), **options))
         found: list[Document] = await self._call(schema, cursor.to_list)
         return found
 
@@ -112,9 +105,8 @@ class MongoUnit:
         """
         await self._write()
         if rows:
-            documents = documents_of(schema, rows)
-            collection = self._driver.collection(schema)
-            await self._call(schema, lambda: collection.insert_many(documents, session=self._session))
+            insert = self._driver.collection(schema).insert_many
+            await self._call(schema, partial(insert, documents_of(schema, rows), session=self._session))
 
     async def patch(self, patch: Patch) -> int:
         """Change rows in place and return how many.
@@ -123,16 +115,9 @@ class MongoUnit:
             Duplicate: a unique group of columns is taken. The unit is finished.
             Busy: another unit that is still open wrote one of the rows. The unit is finished.
         """
-        await self._write()
-        collection = self._driver.collection(patch.schema)
         changes = {"$set": {key_of(column): value for column, value in patch.changes.items()}}
-        hit = 0
-        for match in await self._filters(patch):
-            done = await self._call(
-                patch.schema, lambda match=match: collection.update_many(match, changes, session=self._session)
-            )
-            hit += done.matched_count
-        return hit
+        update = partial(self._driver.collection(patch.schema).update_many, update=changes)
+        return sum([done.matched_count async for done in self._each(patch, update)])
 
     async def remove(self, removal: Removal) -> int:
         """Remove rows and return how many.
@@ -140,24 +125,20 @@ class MongoUnit:
         Raises:
             Busy: another unit that is still open wrote one of the rows. The unit is finished.
         """
-        await self._write()
-        collection = self._driver.collection(removal.schema)
-        hit = 0
-        for match in await self._filters(removal):
-            done = await self._call(
-                removal.schema, lambda match=match: collection.delete_many(match, session=self._session)
-            )
-            hit += done.deleted_count
-        return hit
+        delete = self._driver.collection(removal.schema).delete_many
+        return sum([done.deleted_count async for done in self._each(removal, delete)])
 
-    async def _filters(self, plan: Patch | Removal) -> list[Document]:
-        """Return filters, without lookups, whose rows together are those of a plan."""
+    async def _each(self, plan: Patch | Removal, write: Callable[..., Any]) -> AsyncIterator[Any]:
+        """Write with each of the filters whose rows together are those of a plan, and yield the driver's answers."""
+        await self._write()
         selection = await self._selector().select(plan.schema, plan.where)
-        if not selection.joins:
-            return [selection.match]
-        found = await self._run(plan.schema, [*selection.stages, {"$project": {"_id": 1}}])
-        ids = [document["_id"] for document in found]
-        return [{"_id": {"$in": ids[start : start + _BATCH]}} for start in range(0, len(ids), _BATCH)]
+        matches = [selection.match]
+        if selection.joins:  # a write's filter cannot hold lookups
+            found = await self._run(plan.schema, [*selection.stages, {"$project": {"_id": 1}}])
+            ids = [document["_id"] for document in found]
+            matches = [{"_id": {"$in": ids[start : start + _BATCH]}} for start in range(0, len(ids), _BATCH)]
+        for match in matches:
+            yield await self._call(plan.schema, partial(write, match, session=self._session))
 
     async def _write(self) -> None:
         self._check()

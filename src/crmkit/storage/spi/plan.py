@@ -22,7 +22,6 @@ class SortKey:
         column: its name.
         descending: whether the greatest comes first.
         missing_first: whether rows without a value come before all others, whatever the direction.
-
     """
 
     column: str
@@ -40,7 +39,6 @@ class Query:
         columns: which columns to return, in this order.
         order: what to sort by; the last key makes the order total.
         limit: how many rows at most; `None` for all.
-
     """
 
     schema: Schema
@@ -89,7 +87,6 @@ class Key:
         hops: the way there, each step to one record.
         bucket: for a `DATE` or an `INSTANT`: the span, whose first day (a date) is the key's value.
         zone: for an `INSTANT` with a bucket: the IANA name of the zone whose days are meant.
-
     """
 
     column: str

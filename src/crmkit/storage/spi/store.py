@@ -44,7 +44,6 @@ class Unit(Protocol):
 
         Raises:
             Duplicate: a unique group of columns, or an id, is taken. It names the columns.
-
         """
 
     async def fetch(self, query: Query) -> list[Row]:
@@ -58,7 +57,6 @@ class Unit(Protocol):
 
         Raises:
             Duplicate: as for `insert`.
-
         """
 
     async def remove(self, removal: Removal) -> int:
@@ -79,7 +77,6 @@ class Store(Protocol):
             no input or output and fit both.
         features: what it can do.
         wires: how its driver spells the kinds of value; empty for canonical values.
-
     """
 
     @property
@@ -104,7 +101,6 @@ class Store(Protocol):
         Raises:
             StoreError: the store cannot be reached, or lacks something and `create` is false, or holds tables that do
                 not fit the models.
-
         """
 
     async def begin(self) -> Unit:

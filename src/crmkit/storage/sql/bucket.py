@@ -32,7 +32,6 @@ class Range:
         start: the first of them.
         shift: the seconds by which local time is ahead of UTC.
         day: the day that stands for all of them, where local time leaves the calendar; otherwise `None`.
-
     """
 
     start: dt.datetime

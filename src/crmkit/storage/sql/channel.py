@@ -21,18 +21,23 @@ class Channel(Protocol):
 
     async def open(self) -> bool:
         """Take a connection out of the pool, and return whether a transaction is open on it already."""
+        ...
 
     async def rows(self, text: str, values: Sequence[Any]) -> list[Any]:
         """Carry out a statement and return all its rows."""
+        ...
 
     async def change(self, text: str, values: Sequence[Any] = ()) -> int:
         """Carry out a statement and return how many rows it changed."""
+        ...
 
     async def many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
         """Carry out a statement once for each row of values."""
+        ...
 
     async def close(self) -> None:
         """Put the connection back into the pool."""
+        ...
 
 
 class Sqlite3Channel:

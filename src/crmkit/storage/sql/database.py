@@ -43,7 +43,6 @@ class Database:
 
     Attributes:
         cache: the compiled statements.
-
     """
 
     def __init__(self, catalog: Catalog, metadata: MetaData, dialect: Dialect, compiling: Compiling) -> None:

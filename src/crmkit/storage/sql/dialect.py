@@ -38,7 +38,6 @@ class Failure:
         fault: what it was.
         columns: the columns of the unique group that is taken, the tenant among them.
         detail: names only, such as that of a constraint; never a value.
-
     """
 
     fault: Fault
@@ -54,7 +53,6 @@ class Dialect(Protocol):
         wires: how the driver spells values.
         begin: the statement that starts a transaction which is going to write.
         sum_width: how many columns `sum_parts` selects.
-
     """
 
     name: str
@@ -64,6 +62,7 @@ class Dialect(Protocol):
 
     def type_of(self, column: Column) -> TypeEngine[Any]:
         """Return the type of a table's column, which holds no `BOOL`: that one is SQLAlchemy's Boolean everywhere."""
+        ...
 
     def settle(self, connection: Connection, *, own: bool) -> None:
         """Check that the database can serve, and put it into the state that stores expect.
@@ -74,22 +73,26 @@ class Dialect(Protocol):
 
         Raises:
             StoreError: it is too old, or set up so that values would be compared wrongly.
-
         """
+        ...
 
     def lock_schema(self, connection: Connection) -> None:
         """Keep other processes from creating tables until the connection's transaction ends."""
+        ...
 
     # -- expressions ---------------------------------------------------------------------------------------------------
 
     def among(self, column: ColumnElement[Any], values: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return whether the column's value is in a list that is given as JSON text."""
+        ...
 
     def holds(self, column: ColumnElement[Any], text: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return whether the column's text holds another, byte for byte."""
+        ...
 
     def tagged(self, column: ColumnElement[Any], tag: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return whether a tag is among the column's tags."""
+        ...
 
     def entry(
         self,
@@ -103,34 +106,44 @@ class Dialect(Protocol):
 
         The list is given as JSON text. Values of different types are different. Without `values`, any will do.
         """
+        ...
 
     def ordered(self, column: ColumnElement[Any], key: SortKey, *, nullable: bool) -> ColumnElement[Any]:
         """Return what to order by, missing values placed as the key says, and so that an index can serve."""
+        ...
 
     # -- measures and keys ---------------------------------------------------------------------------------------------
 
     def sum_parts(self, column: ColumnElement[Any]) -> Sequence[ColumnElement[Any]]:
         """Return aggregates from which `whole_sum` makes the exact sum of a column."""
+        ...
 
     def whole_sum(self, parts: Sequence[Any]) -> int:
         """Return the sum that `sum_parts` selected; 0 where there was no value."""
+        ...
 
     def year(self, instant: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return an instant's year in UTC, as a number."""
+        ...
 
     def utc_day(self, instant: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return an instant's day in UTC."""
+        ...
 
     def shifted_day(self, instant: ColumnElement[Any], shift: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the day of an instant moved by a shift as `shift` spells it."""
+        ...
 
     def shift(self, seconds: int) -> object:
         """Return the parameter that moves an instant by so many seconds."""
+        ...
 
     def first_day(self, day: ColumnElement[Any], bucket: Bucket) -> ColumnElement[Any]:
         """Return the first day of the span in which a day lies."""
+        ...
 
     # -- errors --------------------------------------------------------------------------------------------------------
 
     def failure(self, error: BaseException) -> Failure:
         """Return what a driver's error means."""
+        ...

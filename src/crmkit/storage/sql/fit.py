@@ -32,7 +32,6 @@ def fit(connection: Connection, metadata: MetaData, dialect: Dialect, *, create:
 
     Raises:
         StoreError: something is missing and may not be created, or does not fit.
-
     """
     if not _missing(connection, metadata, create=create):
         return
@@ -123,7 +122,9 @@ def _type_name(inspector: Inspector, type_: Any) -> str:
 
 def _check_choices(inspector: Inspector, table: Table) -> None:
     compiler: Any = inspector.dialect.statement_compiler(inspector.dialect, None)
-    held = {check["name"]: _normal(check["sqltext"]) for check in inspector.get_check_constraints(table.name)}
+    held: dict[Any, str] = {
+        check["name"]: _normal(check["sqltext"]) for check in inspector.get_check_constraints(table.name)
+    }
     for check in table.constraints:
         if isinstance(check, CheckConstraint) and check.name in held:
             text = compiler.process(check.sqltext, include_table=False, literal_binds=True)

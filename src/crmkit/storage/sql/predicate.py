@@ -41,7 +41,6 @@ class Predicates:
     Args:
         tables: the tables by model name.
         dialect: the database's spelling.
-
     """
 
     def __init__(self, tables: Mapping[str, Table], dialect: Dialect) -> None:

@@ -32,7 +32,6 @@ class Shape:
     Attributes:
         marks: what decides the text of the SQL.
         values: the values of the parameters, as the driver spells them.
-
     """
 
     __slots__ = ("_catalog", "_encode", "marks", "values")

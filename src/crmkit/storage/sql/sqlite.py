@@ -28,6 +28,7 @@ _BUSY, _LOCKED = 5, 6
 _CHECK, _FOREIGN_KEY, _NOT_NULL, _PRIMARY_KEY, _UNIQUE = 275, 787, 1299, 1555, 2067
 
 _LOW_BITS: Final = 32
+_ONE: Final[ColumnElement[int]] = literal_column("1")
 _TYPES: Final[Mapping[Kind, Callable[[Column], TypeEngine[Any]]]] = {
     # A column of type DATE, DATETIME or JSON would turn text that looks like a number into one. The four types used
     # here keep text as text and whole numbers as whole numbers.
@@ -93,7 +94,7 @@ class SqliteDialect:
     def tagged(self, column: ColumnElement[Any], tag: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return whether a JSON list holds a text."""
         entry = func.json_each(column).table_valued("value")
-        return select(literal_column("1")).select_from(entry).where(entry.c.value == tag).exists()
+        return select(_ONE).select_from(entry).where(entry.c.value == tag).exists()
 
     def entry(
         self,
@@ -108,11 +109,11 @@ class SqliteDialect:
         The object is unfolded into rows because a path such as `$."key"` cannot name every key.
         """
         entry = func.json_each(column).table_valued("key", "value", "type")
-        found: Select[Any] = select(literal_column("1")).select_from(entry)
+        found: Select[Any] = select(_ONE).select_from(entry)
         found = found.where(entry.c.key == key, entry.c.type != literal_column("'null'"))
         if values is not None:
             given = func.json_each(values).table_valued("value", "type")
-            same: Select[Any] = select(literal_column("1")).select_from(given).correlate(entry)
+            same: Select[Any] = select(_ONE).select_from(given).correlate(entry)
             same = same.where(given.c.type == entry.c.type, given.c.value == entry.c.value)
             found = found.where(~same.exists() if negated else same.exists())
         return found.exists()
@@ -139,11 +140,11 @@ class SqliteDialect:
 
     def year(self, instant: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the first four digits as a number."""
-        return func.substr(instant, literal_column("1"), literal_column("4")).cast(BigInteger)
+        return func.substr(instant, _ONE, literal_column("4")).cast(BigInteger)
 
     def utc_day(self, instant: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the date part of the text."""
-        return func.substr(instant, literal_column("1"), literal_column("10"))
+        return func.substr(instant, _ONE, literal_column("10"))
 
     def shifted_day(self, instant: ColumnElement[Any], shift: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the date after the shift."""
@@ -155,7 +156,7 @@ class SqliteDialect:
 
     def first_day(self, day: ColumnElement[Any], bucket: Bucket) -> ColumnElement[Any]:
         """Return the first day as ISO text."""
-        year = func.substr(day, literal_column("1"), literal_column("4"))
+        year = func.substr(day, _ONE, literal_column("4"))
         match bucket:
             case Bucket.DAY:
                 return day
@@ -163,10 +164,10 @@ class SqliteDialect:
                 # "weekday 1" moves forward to a Monday, or not at all.
                 return func.date(day, literal_column("'-6 days'"), literal_column("'weekday 1'"))
             case Bucket.MONTH:
-                return func.substr(day, literal_column("1"), literal_column("7")).concat(literal_column("'-01'"))
+                return func.substr(day, _ONE, literal_column("7")).concat(literal_column("'-01'"))
             case Bucket.QUARTER:
                 month = func.substr(day, literal_column("6"), literal_column("2")).cast(BigInteger)
-                place = month * literal_column("2") - literal_column("1")
+                place = month * literal_column("2") - _ONE
                 start = func.substr(literal_column("'010101040404070707101010'"), place, literal_column("2"))
                 return year.concat(literal_column("'-'")).concat(start).concat(literal_column("'-01'"))
             case Bucket.YEAR:

@@ -49,7 +49,6 @@ class Statement:
     Attributes:
         text: in the driver's own style of parameters.
         arrange: brings the values of a shape into the order of the parameters.
-
     """
 
     text: str
@@ -61,7 +60,6 @@ class StatementCache:
 
     Args:
         size: how many are kept.
-
     """
 
     def __init__(self, size: int) -> None:
@@ -96,7 +94,6 @@ class Compiler:
         metadata: their tables.
         dialect: the database's spelling.
         compiling: SQLAlchemy's own dialect.
-
     """
 
     def __init__(self, catalog: Catalog, metadata: MetaData, dialect: Dialect, compiling: Compiling) -> None:
@@ -206,7 +203,8 @@ class Compiler:
             return day(zone[0])
         # The newest first: most rows are recent.
         later = [(instant >= predicates.parameter(), day(item)) for item in reversed(zone[1:])]
-        return case((instant.is_(None), literal_column("NULL")), *later, else_=day(zone[0]))
+        none: ColumnElement[Any] = literal_column("NULL")
+        return case((instant.is_(None), none), *later, else_=day(zone[0]))
 
     def _measure(self, table: Table, measure: Measure) -> Sequence[ColumnElement[Any]]:
         if not measure.column:

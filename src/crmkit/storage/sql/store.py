@@ -72,7 +72,6 @@ class _Store(ABC):
             StoreError: the database cannot be reached, or lacks something and `create` is false, or holds tables
                 that do not fit the models.
             Busy: other processes kept the database locked.
-
         """
         metadata = metadata_of(catalog, self._dialect)
 
@@ -168,8 +167,9 @@ def open_sql(url: str | URL | Engine, *, busy_timeout: float = 5.0) -> SqlStore:
 
     Args:
         url: `sqlite:///path` for a file, `sqlite://` for a database in memory that lives as long as the store, or a
-            host's own engine. A file that crmkit opens is put into WAL mode, where writers do not block readers, and keeps
-            foreign keys; on a host's engine all settings are the host's. In memory readers wait for a writer to end.
+            host's own engine. A file that crmkit opens is put into WAL mode, where writers do not block readers, and
+            keeps foreign keys; on a host's engine all settings are the host's. In memory readers wait for a writer's
+            transaction to end.
         busy_timeout: how many seconds a statement waits for a lock before `Busy` is raised. On a host's engine
             the host's own setting counts.
 
@@ -179,7 +179,6 @@ def open_sql(url: str | URL | Engine, *, busy_timeout: float = 5.0) -> SqlStore:
 
     >>> open_sql("sqlite://").io
     'blocking'
-
     """
     if isinstance(url, Engine):
         return SqlStore(url, own=False)
@@ -202,7 +201,6 @@ def open_async_sql(url: str | URL | AsyncEngine, *, busy_timeout: float = 5.0) -
     Raises:
         StoreError: the address is no address.
         Unsupported: it names a database that crmkit does not know, or greenlet or aiosqlite is not installed.
-
     """
     try:
         from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine

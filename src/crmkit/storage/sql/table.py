@@ -40,7 +40,6 @@ def metadata_of(catalog: Catalog, dialect: Dialect | None = None) -> MetaData:
     ...     plate: str = text(max=12, unique=True)
     >>> metadata_of(Catalog([Vehicle])).tables["vehicles"].c.plate.type
     String(length=12)
-
     """
     chosen = dialect or SqliteDialect()
     metadata = MetaData()

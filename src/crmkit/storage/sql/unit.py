@@ -34,7 +34,6 @@ class SqlUnit:
         database: what the units of the store share.
         channel: the way to a connection of its own.
         errors: what the driver and the pool raise.
-
     """
 
     def __init__(self, database: Database, channel: Channel, errors: tuple[type[Exception], ...]) -> None:
@@ -92,7 +91,6 @@ class SqlUnit:
 
         Raises:
             Duplicate: a unique group of columns, or an id, is taken.
-
         """
         text = self._database.insert(schema)
         if len(rows) == 1:
@@ -119,7 +117,6 @@ class SqlUnit:
 
         Raises:
             Duplicate: as for `insert`.
-
         """
         return await self._change(patch.schema, self._database.patch(patch))
 
@@ -154,7 +151,6 @@ class SqlUnit:
             BadRecord: a link leads to no record; everything is undone.
             Busy: others kept the database locked; everything is undone.
             StoreError: the unit was ended before, or by an error; everything is undone.
-
         """
         if self._ended:
             raise StoreError(self._ended)

@@ -1,0 +1,126 @@
+"""Staging: the stages of the records in one file, and the moves that led there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import attrs
+
+from crmkit.errors import BadDefinition, Problem
+from crmkit.expr.core import Compare
+from crmkit.expr.nodes import Op
+from crmkit.importers.history import Entry, State, entries_of, fields_of, move_of, stage_named, steps
+from crmkit.importers.rule import FileKind
+from crmkit.security.access import Action
+
+if TYPE_CHECKING:
+    from crmkit.importers.importer import Importer
+    from crmkit.importers.section import Parsed, Section
+    from crmkit.lifecycle import Pipeline
+
+__all__ = ["Beside", "Staging"]
+
+Beside: TypeAlias = Iterable[tuple["Section", list["Parsed"]]]
+"""The rows of other files that belong to one record."""
+
+
+class Staging:
+    """Places the records of one file in their pipelines.
+
+    Args:
+        importer: the run.
+        section: the file.
+        made: makes the record of a model from clean values.
+    """
+
+    def __init__(self, importer: Importer, section: Section, made: Callable[..., Any]) -> None:
+        self._importer = importer
+        self._work = importer.work
+        self._pipelines = importer.setup.pipelines
+        self._section = section
+        self._schema = section.schema
+        self._made = made
+
+    def choose(self, parsed: Parsed) -> None:
+        """Check the pipeline and the stage that a row names, and spell the stage as the pipeline does."""
+        if not self._schema.staged or not (parsed.stage or parsed.pipeline):
+            return
+        try:
+            pipeline = self._pipelines.named(self._schema, parsed.pipeline)
+        except BadDefinition as error:
+            problem = Problem("unknown_pipeline", error.message, hint=error.hint)
+            parsed.refuse(self._section.column("pipeline"), problem, parsed.pipeline)
+            return
+        if parsed.stage:
+            try:
+                parsed.stage = stage_named(pipeline, parsed.stage)
+            except Problem as problem:
+                parsed.refuse(self._section.column("stage"), problem, parsed.stage)
+
+    def place(self, parsed: Parsed, beside: Beside) -> list[Any]:
+        """Give a new record its stage, and return its moves."""
+        pipeline = self._pipelines.named(self._schema, parsed.pipeline)
+        entries = self._entries(parsed, pipeline, beside) or [Entry(pipeline.initial, None)]
+        # A dry run stores no definitions, so there is no number yet; nothing that it makes is written either.
+        version = self._pipelines.number(self._work.actor.tenant, pipeline) if self._importer.write else 0
+        created = parsed.values.get("created_at") or self._importer.setup.clock()
+        made = steps(pipeline, State(pipeline.name), entries, created)
+        parsed.values |= fields_of(made[-1][0], version)
+        about = {"entity": self._schema.name, "record_id": parsed.values["id"], "pipeline_version": version}
+        return [self._made("stage_move", **about, **move_of(number, *pair)) for number, pair in enumerate(made, 1)]
+
+    async def further(self, parsed: Parsed, record: Any, changes: dict[str, Any], beside: Beside) -> list[Any]:
+        """Return the moves that a changed row adds to those that are there, which are never rewritten.
+
+        What the record's fields become is put into `changes`; a history that contradicts ours is a problem of the row.
+        """
+        pipeline = await self._pipelines.followed(self._work, self._schema, record)
+        stored = await self._stored(record)
+        known = {(move.to_stage, move.at) for move in stored}
+        imported = next((move.to_stage for move in reversed(stored) if move.created_by == self._work.actor.key), None)
+        entries = [
+            entry
+            for entry in self._entries(parsed, pipeline, beside)
+            # The bare present stage says nothing new if the last import said the same, whatever users did since.
+            if (entry.stage != imported if entry.at is None else (entry.stage, entry.at) not in known)
+        ]
+        if entries and stored and entries[0].at is not None and entries[0].at < stored[-1].at:
+            message = "has a history that tells of a move before the last one known here; history is never rewritten."
+            column = self._section.column("stage") or self._section.key_column
+            parsed.refuse(column, Problem("history_conflict", message), parsed.stage)
+            return []
+        if entries and entries[0].stage == record.stage:
+            del entries[0]
+        state = State(**{each.name: getattr(record, each.name) for each in attrs.fields(State)})
+        made = steps(pipeline, state, entries, self._importer.setup.clock())
+        version = record.pipeline_version
+        if made:
+            changes |= fields_of(made[-1][0], version)
+        about = {"entity": self._schema.name, "record_id": record.id, "pipeline_version": version}
+        first = len(stored) + 1
+        return [self._made("stage_move", **about, **move_of(number, *pair)) for number, pair in enumerate(made, first)]
+
+    async def _stored(self, record: Any) -> list[Any]:
+        schema = self._importer.setup.catalog["stage_move"]
+        scope = self._work.guard.scope(schema, Action.READ)
+        where = (*scope, Compare("entity", Op.EQ, self._schema.name), Compare("record_id", Op.EQ, record.id))
+        codec = self._importer.setup.codec(schema)
+        moves = codec.load(await self._work.rows(schema, where, codec.read))
+        return sorted(moves, key=lambda move: int(move.number))
+
+    def _entries(self, parsed: Parsed, pipeline: Pipeline, beside: Beside) -> list[Entry]:
+        history: list[Entry] = []
+        for section, rows in beside:
+            if section.rule.kind is not FileKind.HISTORY:
+                continue
+            for row in rows:
+                try:
+                    stage = stage_named(pipeline, row.stage)
+                except Problem as problem:
+                    row.refuse(section.column("stage"), problem, row.stage)
+                    self._importer.reject(section, row)
+                    continue
+                actor = row.values.get("by")
+                history.append(Entry(stage, row.values["at"], str(actor) if actor else "", row.values.get("note")))
+        return entries_of(pipeline, parsed.stage, parsed, history)

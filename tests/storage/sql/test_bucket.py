@@ -1,0 +1,76 @@
+"""Days of a zone are what Python's own time zones say."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmkit.expr.core import Constant
+from crmkit.storage.spi import Bucket, Key, Measure, Tally
+from crmkit.storage.spi.plan import Op
+from crmkit.storage.sql.bucket import ranges
+from crmkit.testing.drive import step
+from crmkit.values import UTC
+from tests.storage.sql.shop import FIRM, Firm, add
+
+ZONES = sorted(available_timezones())
+instants = st.datetimes(timezones=st.just(UTC), allow_imaginary=False)
+
+
+def shown(moment, zone):
+    """The day that the zone's clocks show, or the calendar's first or last one where there is none."""
+    try:
+        return moment.astimezone(ZoneInfo(zone)).date()
+    except OverflowError:
+        return moment.date()
+
+
+def computed(moment, zone, years):
+    rule = [item for item in ranges(zone, years) if item.start <= moment][-1]
+    return rule.day or (moment.replace(tzinfo=None) + dt.timedelta(seconds=rule.shift)).date()
+
+
+@given(st.sampled_from(ZONES), st.lists(instants, min_size=1, max_size=3))
+def test_ranges_give_the_day_that_clocks_show(zone, moments):
+    years = {moment.year for moment in moments}
+    for moment in moments:
+        assert computed(moment, zone, years) == shown(moment, zone)
+
+
+@pytest.mark.parametrize(
+    "zone", ["America/New_York", "Pacific/Apia", "Asia/Kathmandu", "Africa/Casablanca", "Etc/GMT-14"]
+)
+@pytest.mark.parametrize("year", [1, 1892, 2011, 2026, 9999])
+def test_every_hour_of_a_year(zone, year):
+    first = dt.datetime(year, 1, 1, tzinfo=UTC)
+    for hour in range(365 * 24):
+        moment = first + dt.timedelta(hours=hour)
+        assert computed(moment, zone, [year - 1 or 1, year, min(year + 1, 9999)]) == shown(moment, zone)
+
+
+def test_the_database_groups_extreme_instants(store):
+    moments = [
+        dt.datetime(1, 1, 1, tzinfo=UTC),
+        dt.datetime(1, 1, 1, 12, tzinfo=UTC),
+        dt.datetime(1883, 11, 18, 17, tzinfo=UTC),
+        dt.datetime(2026, 3, 8, 6, 59, 59, 999_000, tzinfo=UTC),
+        dt.datetime(2026, 3, 8, 7, tzinfo=UTC),
+        dt.datetime(2026, 4, 1, 3, 59, 59, 999_000, tzinfo=UTC),
+        dt.datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+        None,
+    ]
+    step(add(store, *(Firm(name="n", seen=moment) for moment in moments)))
+
+    async def days(zone, bucket=Bucket.DAY):
+        unit = await store.begin()
+        plan = Tally(FIRM, Constant(value=True), (Key("seen", bucket=bucket, zone=zone),), (Measure(Op.COUNT),))
+        found = await unit.tally(plan)
+        await unit.commit()
+        return sorted(day for day, count in found for _ in range(count) if day)
+
+    for zone in ("UTC", "America/New_York", "Asia/Tokyo", "Pacific/Kiritimati"):
+        assert step(days(zone)) == sorted(shown(moment, zone) for moment in moments if moment), zone
+    assert step(days("America/New_York", Bucket.QUARTER))[-2:] == [dt.date(2026, 1, 1), dt.date(9999, 10, 1)]
+    assert step(days("America/New_York", Bucket.WEEK))[-1] == dt.date(9999, 12, 27)
