@@ -15,8 +15,11 @@ __all__ = ["load_mapping", "read_mapping"]
 
 _TOP: Final = ("source", "zone", "blank", "pipeline", "file", "maps")
 _FILE: Final = (
-    "path", "into", "history_of", "join", "id", "record", "encoding", "delimiter", "ignore", "skip", "fields", "entered",
+    "path", "into", "history_of", "join", "id", "record", "encoding", "delimiter", "ignore", "skip", "fields",
+    "entered",
 )  # fmt: skip
+_MARKS: Final = 2
+"""One mark for thousands, one for decimals."""
 _FIELD: Final = (
     "column", "columns", "with", "const", "map", "format", "number", "split", "part", "link", "by", "money", "currency",
     "on_update",
@@ -196,7 +199,7 @@ class _Reader:
             if (
                 not isinstance(pattern, str)
                 or pattern.strip("0123456789.,' ")
-                or len(marks) > 2
+                or len(marks) > _MARKS
                 or len(set(marks)) < len(marks)
             ):
                 self._refuse(f"{place}.number", f"{pattern!r} is no number format.", 'Write "1.234,56" or "1234.56".')

@@ -29,7 +29,8 @@ def pipelines_in(mapping: str | Path | Mapping[str, Any]) -> list[Pipeline]:
         BadMapping: a definition is not acceptable; every problem is listed.
 
     >>> stages = [{"name": "talk", "probability": 20}, {"name": "won", "outcome": "won"}]
-    >>> [pipeline.name for pipeline in pipelines_in({"pipeline": [{"name": "sales", "entity": "lead", "stages": stages}]})]
+    >>> mapping = {"pipeline": [{"name": "sales", "entity": "lead", "stages": stages}]}
+    >>> [pipeline.name for pipeline in pipelines_in(mapping)]
     ['sales']
     """
     tables, _ = load_mapping(mapping)

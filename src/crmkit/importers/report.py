@@ -23,6 +23,8 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _HARMLESS: Final = re.compile(r"[+-]?[\d\s().,/%\u00a0-]*\d[\d\s().,/%\u00a0-]*")
 """Phone numbers and plain numbers: a spreadsheet computes nothing of them that could do harm."""
 _SHOWN: Final = 20
+_WORDS: Final = 2
+"""How many columns of the summary hold words; numbers follow."""
 
 
 @attrs.define
@@ -89,7 +91,7 @@ class Rejects:
         return len({(self._sources[section].path, record) for section, record, *_ in self._spool.problems()})
 
     def to_csv(self, path: str | Path) -> list[Path]:
-        """Write the rejected rows as they are in their files, with what is wrong in front of each, and return the paths.
+        """Write the rejected rows as they are in their files, each with what is wrong with it, and return the paths.
 
         The columns `crmkit_code`, `crmkit_column` and `crmkit_message` come first; an import passes over them, so the
         mended file can be imported with the same mapping. Cells that a spreadsheet would compute get a quote in front,
@@ -187,7 +189,7 @@ class Report:
         lines = ["Written." if self.applied else "A dry run: nothing was written."]
         for row in table:
             cells = [
-                str(cell).ljust(width) if place < 2 else str(cell).rjust(width)
+                str(cell).ljust(width) if place < _WORDS else str(cell).rjust(width)
                 for place, (cell, width) in enumerate(zip(row, widths, strict=True))
             ]
             lines.append("  ".join(cells).rstrip())

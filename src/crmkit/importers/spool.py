@@ -88,7 +88,8 @@ class Spool:
     def deferred(self, section: int, numbers: Sequence[int]) -> list[Waiting]:
         """Return deferred rows in the order of `numbers`."""
         rows = self._db.execute(
-            "SELECT number, record, cells FROM deferred WHERE section = ? AND number IN (SELECT value FROM json_each(?))",
+            "SELECT number, record, cells FROM deferred "
+            "WHERE section = ? AND number IN (SELECT value FROM json_each(?))",
             (section, json.dumps(list(numbers))),
         )
         found = {number: Waiting(record, json.loads(cells)) for number, record, cells in rows}

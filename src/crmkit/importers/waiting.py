@@ -48,7 +48,7 @@ class WaitingRoom:
         return self._count
 
     def leave(self) -> Iterator[list[Waiter]]:
-        """Yield the rows that can be loaded, group after group; each group must be loaded before the next one is asked for.
+        """Yield the rows that can be loaded, group after group; load each before asking for the next.
 
         First come rows whose targets are there, then those that link to each other in circles, which are made known
         beforehand. What links to nothing comes last: that is where it is rejected.

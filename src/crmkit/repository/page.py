@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 from uuid import UUID
 
 from crmkit.errors import BadExpression
 from crmkit.expr.core import And, Compare, Core, Missing, Or
 from crmkit.expr.nodes import Op
+from crmkit.model.kind import Kind
 from crmkit.storage.spi import SortKey
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def write_cursor(keys: tuple[SortKey, ...], values: tuple[Any, ...]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read_cursor(keys: tuple[SortKey, ...], cursor: str) -> tuple[Any, ...]:
+def read_cursor(schema: Schema, keys: tuple[SortKey, ...], cursor: str) -> tuple[Any, ...]:
     """Return the values that `write_cursor` was given.
 
     Raises:
@@ -131,7 +132,22 @@ def read_cursor(keys: tuple[SortKey, ...], cursor: str) -> tuple[Any, ...]:
         raise BadExpression("after is no cursor.", hint="Give a page's next, unchanged.") from None
     if order != [[key.column, key.descending, key.missing_first] for key in keys] or len(values) != len(keys):
         raise BadExpression("after comes from a page in another order.", hint="Give the same order with each page.")
+    for key, value in zip(keys, values, strict=True):
+        column = schema.by_column[key.column]
+        if type(value) is not _TYPE[column.kind] and not (value is None and column.nullable):
+            raise BadExpression("after is no cursor.", hint="Give a page's next, unchanged.")
     return values
+
+
+_TYPE: Final[Mapping[Kind, type]] = {
+    Kind.BOOL: bool,
+    Kind.INT: int,
+    Kind.DECIMAL: int,
+    Kind.TEXT: str,
+    Kind.DATE: dt.date,
+    Kind.INSTANT: dt.datetime,
+    Kind.UUID: UUID,
+}
 
 
 def _spell(value: Any) -> tuple[str, Any]:

@@ -84,7 +84,7 @@ class AsyncReader(Generic[T]):
         if type(limit) is not int or limit < 1:
             raise BadExpression(f"limit must be a whole number from 1 up, not {limit!r}.")
         keys = self._keys(order)
-        values = None if after is None else read_cursor(keys, after)
+        values = None if after is None else read_cursor(self._schema, keys, after)
         core = self._work.guard.where(self._schema, where, self._work.facts(), deleted=deleted)
         rows = await self._segmented(core, keys, values, limit + 1)
         records = self._load(rows[:limit])

@@ -1,0 +1,30 @@
+"""What the tests of imports share: writing small files, and reading what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Files = Callable[..., Path]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """Write files into a folder and return it: `files(**{"a.csv": "No,Name\\n1,Acme\\n"})`."""
+
+    def write(**contents: str | bytes) -> Path:
+        for name, content in contents.items():
+            path = tmp_path / name.replace("__", ".")
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return tmp_path
+
+    return write
+
+
+def customers(**more: Any) -> dict[str, Any]:
+    """A mapping of one file of customers; further fields and settings may be given."""
+    fields = {"name": "Name", **more.pop("fields", {})}
+    return {"source": "legacy", "zone": "UTC", "file": [{"path": "a.csv", "into": "customer", "id": "No", "fields": fields, **more}]}
