@@ -9,13 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 from uuid import UUID
 
-from crmkit.errors import BadExpression
+from crmkit.errors import BadExpression, Problem
 from crmkit.expr.core import And, Compare, Core, Missing, Or
 from crmkit.expr.nodes import Op
 from crmkit.model.kind import Kind
 from crmkit.storage.spi import SortKey
+from crmkit.values import clean_instant, clean_integer, clean_text
 
 if TYPE_CHECKING:
+    from crmkit.model.field import Column
     from crmkit.model.schema import Schema
 
 __all__ = ["Page", "read_cursor", "segments", "write_cursor"]
@@ -132,11 +134,23 @@ def read_cursor(schema: Schema, keys: tuple[SortKey, ...], cursor: str) -> tuple
         raise BadExpression("after is no cursor.", hint="Give a page's next, unchanged.") from None
     if order != [[key.column, key.descending, key.missing_first] for key in keys] or len(values) != len(keys):
         raise BadExpression("after comes from a page in another order.", hint="Give the same order with each page.")
-    for key, value in zip(keys, values, strict=True):
-        column = schema.by_column[key.column]
-        if type(value) is not _TYPE[column.kind] and not (value is None and column.nullable):
-            raise BadExpression("after is no cursor.", hint="Give a page's next, unchanged.")
-    return values
+    try:
+        return tuple(_held(schema.by_column[key.column], value) for key, value in zip(keys, values, strict=True))
+    except Problem:
+        raise BadExpression("after is no cursor.", hint="Give a page's next, unchanged.") from None
+
+
+def _held(column: Column, value: Any) -> Any:
+    """Return a value if the column can hold it; a cursor comes from outside, like all input."""
+    if value is None and column.nullable:
+        return None
+    if type(value) is not _TYPE[column.kind]:
+        raise Problem("wrong_type", "is of another kind.")
+    if isinstance(value, str):
+        return clean_text(value, at_most=max(column.max, 1))
+    if isinstance(value, dt.datetime):
+        return clean_instant(value)
+    return clean_integer(value) if type(value) is int else value
 
 
 _TYPE: Final[Mapping[Kind, type]] = {
