@@ -74,7 +74,7 @@ def funnel(s: Session) -> None:
 def figures(s: Session) -> None:
     """Show the win rate and the cycle."""
     rates = s.analytics.win_rate(by=f.source, zone=ZONE)
-    show("Win rate by source, without open deals", ("source", "won", "decided", "still open", "win rate", "won value"), (
+    show("Win rate by source", ("source", "won", "decided", "still open", "win rate", "won value"), (
         (each.label, each.rate.numerator, each.rate.denominator, each.open, percent(each.rate.value), each.won_value)
         for each in (*rates, rates.total)
     ))  # fmt: skip

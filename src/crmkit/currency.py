@@ -14,7 +14,7 @@ UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG
 _NONE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
 _THREE = "BHD IQD JOD KWD LYD OMR TND"
 
-MINOR_DIGITS: Final[dict[str, int]] = (
-    dict.fromkeys(_TWO.split(), 2) | dict.fromkeys(_NONE.split(), 0) | dict.fromkeys(_THREE.split(), 3)
-)
+MINOR_DIGITS: Final[dict[str, int]] = {
+    code: digits for codes, digits in ((_TWO, 2), (_NONE, 0), (_THREE, 3)) for code in codes.split()
+}
 """How many digits each currency has after the point."""

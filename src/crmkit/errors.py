@@ -26,7 +26,7 @@ Messages never hold secrets, nor values of records that the caller did not suppl
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,6 +68,10 @@ class CrmError(Exception):
         self.message = message
         self.hint = hint
         super().__init__(f"{message} {hint}".rstrip())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are copied by calling the class with the message alone, which most of these do not accept.
+        return self.__class__.__new__, (self.__class__, *self.args), self.__dict__
 
 
 class BadDefinition(CrmError):
@@ -252,7 +256,7 @@ class Unsupported(CrmError):
     code = "unsupported"
 
 
-def near(name: str, names: Iterable[str]) -> str:
+def near(name: object, names: Iterable[str]) -> str:
     """Return a hint that names what `name` may have meant, or what there is.
 
     >>> near("amout", ["amount", "name"])
@@ -261,7 +265,7 @@ def near(name: str, names: Iterable[str]) -> str:
     'There is: a, b.'
     """
     known = sorted(names)
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    close = get_close_matches(str(name), known, n=1, cutoff=0.6)
     if close:
         return f"Did you mean {close[0]!r}?"
     shown = ", ".join(known[:12])

@@ -6,7 +6,21 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from crmkit import Lead, Money, Opportunity, Pipeline, Session, Stage, StageMove, Team, User, back, forward, into, reopen
+from crmkit import (
+    Lead,
+    Money,
+    Opportunity,
+    Pipeline,
+    Session,
+    Stage,
+    StageMove,
+    Team,
+    User,
+    back,
+    forward,
+    into,
+    reopen,
+)
 from crmkit.crm.step import run
 from crmkit.values import UTC
 
@@ -174,5 +188,3 @@ def load_olist(session: Session, folder: Path) -> None:
         if ended:
             records.append(move(lead, 2, "closed", max(begun, ended), OLIST, kind="close"))
     write(session, records)
-
-

@@ -143,7 +143,11 @@ class TestCensoring:
 
 class TestReopening:
     def test_the_earlier_end_no_longer_counts(self, session):
-        put(session, (("contact", 0), ("won", 1), ("needs", 2), ("lost", 3)), (("contact", 0), ("lost", 1), ("needs", 2)))
+        put(
+            session,
+            (("contact", 0), ("won", 1), ("needs", 2), ("lost", 3)),
+            (("contact", 0), ("lost", 1), ("needs", 2)),
+        )
         group = session.analytics.funnel(Funnel(SALES)).total
         assert (group.won, group.lost, group.open, group.reopened) == (0, 1, 1, 2)
         assert group["won"].entered == 0

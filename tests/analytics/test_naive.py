@@ -1,6 +1,7 @@
 """Funnels against a second, naive reading: slow, written apart, over lists of names instead of bits and counters."""
 
 import datetime as dt
+from itertools import pairwise
 from random import Random
 from statistics import median
 
@@ -25,8 +26,8 @@ def naive_log(log, as_of):
     """The stages in order with when they began, `None` for elsewhere, each different from the one before."""
     events = sorted((at, number, stage) for number, (stage, at) in enumerate(log, 1))
     clean = []
-    for at, _, stage in events:
-        stage = None if stage == "elsewhere" else stage
+    for at, _, name in events:
+        stage = None if name == "elsewhere" else name
         if at <= as_of and (not clean or clean[-1][0] != stage):
             clean.append((stage, at))
     while clean and clean[0][0] is None:
@@ -58,7 +59,7 @@ def naive_record(log, as_of):
             strict.append("won")
     ends = {fate} if fate != "open" else set()
     days = {}
-    for (stage, begun), (_, ended) in zip(clean, clean[1:], strict=False):
+    for (stage, begun), (_, ended) in pairwise(clean):
         if stage in OPEN:
             days[stage] = days.get(stage, 0) + ended - begun
     if fate == "open":
@@ -94,7 +95,9 @@ def put(session, world):
     """Write a world: for each record its source and its log."""
     ids = session._inner.work.setup.ids
     for source, log in world:
-        record = Opportunity(id=ids(), name="deal", pipeline="sales", pipeline_version=1, stage="contact", source=source)
+        record = Opportunity(
+            id=ids(), name="deal", pipeline="sales", pipeline_version=1, stage="contact", source=source
+        )
         moves = []
         for number, (stage, at) in enumerate(log, 1):
             within = OTHER if stage == "elsewhere" else SALES

@@ -135,7 +135,11 @@ class TestCycle:
 
     @pytest.mark.parametrize(
         ("given", "message"),
-        [({"start": f.name}, "no day"), ({"start": f.created}, "created_at"), ({"outcome": "wun"}, "Did you mean 'won'")],
+        [
+            ({"start": f.name}, "no day"),
+            ({"start": f.created}, "created_at"),
+            ({"outcome": "wun"}, "Did you mean 'won'"),
+        ],
     )
     def test_a_mistake_is_named(self, session, given, message):
         with pytest.raises(BadExpression, match=message):
@@ -210,7 +214,10 @@ class TestForecast:
     def test_weighted_amounts_are_rounded_once(self, session, clock):
         clock.now = day(1)
         due = dt.date(2026, 2, 1)
-        put(session, *(running(0, Money("0.0001", EUR), close_date=due, source=str(n), probability=40) for n in range(5)))
+        put(
+            session,
+            *(running(0, Money("0.0001", EUR), close_date=due, source=str(n), probability=40) for n in range(5)),
+        )
         report = session.analytics.forecast(by=f.source)
         assert report.total["2026-02"].weighted[EUR] == Money("0.0002", EUR)
         assert report["0"]["2026-02"].weighted[EUR] == Money(0, EUR)

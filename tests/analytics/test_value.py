@@ -45,7 +45,12 @@ def test_a_ratio_is_exact_and_tells_its_parts():
 def test_percentiles_are_those_of_the_inclusive_definition(values):
     told = spread_of(values).durations()
     quarter, _, three = quantiles(values, n=4, method="inclusive")
-    for found, wanted in ((told.median, median(values)), (told.p25, quarter), (told.p75, three), (told.mean, mean(values))):
+    for found, wanted in (
+        (told.median, median(values)),
+        (told.p25, quarter),
+        (told.p75, three),
+        (told.mean, mean(values)),
+    ):
         assert abs(found - dt.timedelta(milliseconds=wanted)) <= dt.timedelta(milliseconds=1)
     assert (told.count, told.exact) == (len(values), True)
 

@@ -207,6 +207,30 @@ QUESTIONS: dict[str, tuple[Callable[[Session], object], str]] = {
     ),
     "order by tags": (lambda s: s.customers.find(order=f.tags), "f.tags has no order."),
     "limit": (lambda s: s.customers.find(limit=0), "limit must be a whole number from 1 up, not 0."),
+    "limit beyond 64 bit": (
+        lambda s: s.customers.find(limit=2**63),
+        "limit must be a whole number from 1 up, not 9223372036854775808.",
+    ),
+    "a field's name as order": (
+        lambda s: s.customers.find(order="name"),  # type: ignore[arg-type]  # wrong on purpose
+        "a str is nothing to order by. Write f.name, or -f.name.",
+    ),
+    "a number as order": (
+        lambda s: s.customers.find(order=[5]),  # type: ignore[list-item]  # wrong on purpose
+        "a int is nothing to order by. Write f.name, or -f.name.",
+    ),
+    "a field's name as group": (
+        lambda s: s.customers.tally(by="n"),  # type: ignore[arg-type]  # wrong on purpose
+        "a str is nothing to group by. Write f.name, or by_month(f.at).",
+    ),
+    "a field as condition": (
+        lambda s: s.customers.find(f.name),
+        "an expression was expected, not Name. Write one with f, as in f.name == 'Acme'.",
+    ),
+    "text as id": (
+        lambda s: s.customers.get("abc"),  # type: ignore[arg-type]  # wrong on purpose
+        "an id is a UUID, not str. Write UUID(text).",
+    ),
 }
 
 

@@ -44,6 +44,12 @@ def members(face: type) -> dict[str, object]:
     return {name: member for name, member in inspect.getmembers(face) if not name.startswith("_")}
 
 
+def arguments(call: Callable[..., object]) -> list[object]:
+    # A default such as f.created_at is compared by its text: as itself it would make an expression.
+    parameters = inspect.signature(call).parameters.values()
+    return [(each.name, each.kind, each.annotation, repr(each.default)) for each in parameters]
+
+
 @pytest.mark.parametrize(("blocking", "awaited"), PAIRS)
 def test_both_faces_have_the_same_calls_with_the_same_arguments_and_words(blocking: type, awaited: type) -> None:
     ours, theirs = members(blocking), members(awaited)
@@ -53,7 +59,7 @@ def test_both_faces_have_the_same_calls_with_the_same_arguments_and_words(blocki
         if not callable(call):
             continue
         assert callable(other)
-        assert inspect.signature(call).parameters == inspect.signature(other).parameters, name
+        assert arguments(call) == arguments(other), name
         asynchronous = inspect.iscoroutinefunction(other) or inspect.isasyncgenfunction(other)
         if asynchronous:
             assert inspect.getdoc(call) == inspect.getdoc(other), name
@@ -61,7 +67,7 @@ def test_both_faces_have_the_same_calls_with_the_same_arguments_and_words(blocki
 
 
 def test_connect_and_aconnect_take_the_same_arguments() -> None:
-    assert inspect.signature(connect).parameters == inspect.signature(aconnect).parameters
+    assert arguments(connect) == arguments(aconnect)
 
 
 @pytest.fixture(params=["memory", "sqlite", "mongo"])

@@ -1,6 +1,6 @@
 """Typed expressions are read without running anything, and mistakes are named by line and column."""
 
-# ruff: noqa: E501, ISC004 - one case is one line, with the whole message
+# ruff: noqa: E501 - one case is one line, with the whole message
 
 import datetime as dt
 from decimal import Decimal

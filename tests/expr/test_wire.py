@@ -1,6 +1,6 @@
 """The stored form keeps every expression, has one text for each, and refuses everything else by name and place."""
 
-# ruff: noqa: E501, ISC004 - one case is one line, with the whole message
+# ruff: noqa: E501 - one case is one line, with the whole message
 
 import copy
 import datetime as dt

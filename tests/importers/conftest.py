@@ -13,7 +13,7 @@ Files = Callable[..., Path]
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
-    """Write files into a folder and return it: `files(**{"a.csv": "No,Name\\n1,Acme\\n"})`."""
+    """Write files into a folder and return it: `files(a__csv="No,Name")` writes `a.csv`."""
 
     def write(**contents: str | bytes) -> Path:
         for name, content in contents.items():
@@ -27,4 +27,8 @@ def files(tmp_path: Path) -> Files:
 def customers(**more: Any) -> dict[str, Any]:
     """A mapping of one file of customers; further fields and settings may be given."""
     fields = {"name": "Name", **more.pop("fields", {})}
-    return {"source": "legacy", "zone": "UTC", "file": [{"path": "a.csv", "into": "customer", "id": "No", "fields": fields, **more}]}
+    return {
+        "source": "legacy",
+        "zone": "UTC",
+        "file": [{"path": "a.csv", "into": "customer", "id": "No", "fields": fields, **more}],
+    }

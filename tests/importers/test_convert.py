@@ -14,7 +14,7 @@ job = system("migration")
 
 def read(files, cell, **field):
     """The value that one cell gives, or the code of its problem."""
-    (name, spec), = field.items()
+    ((name, spec),) = field.items()
     quoted = '"' + cell.replace('"', '""') + '"'
     folder = files(a__csv=f"No,Name,X,Curr\n1,Acme,{quoted},\n")
     with connect("memory://") as crm:

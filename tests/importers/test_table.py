@@ -46,7 +46,10 @@ def test_a_file_in_another_encoding_is_refused_with_the_byte_and_the_line_to_wri
 def test_rows_of_another_width_are_rejected_one_by_one(crm, files):
     run = load(crm, files(a__csv="No,Name\n1,Acme\n2,Smith, John\n3\n4,Beta\n"))
     assert names(crm) == ["Acme", "Beta"]
-    assert [(each.record, each.column, each.code) for each in run.problems] == [(3, "", "wrong_width"), (4, "", "wrong_width")]
+    assert [(each.record, each.column, each.code) for each in run.problems] == [
+        (3, "", "wrong_width"),
+        (4, "", "wrong_width"),
+    ]
 
 
 def test_newlines_and_quotes_inside_a_cell_are_part_of_it(crm, files):
@@ -87,7 +90,9 @@ def test_a_file_that_is_empty_or_missing_is_refused(crm, files):
 
 
 def test_columns_that_are_missing_or_there_twice_are_named_with_the_place_in_the_mapping(crm, files):
-    with pytest.raises(BadMapping, match=r"file\[1\]\.fields\.name: a\.csv has no column 'Name'\. Did you mean 'Nmae'\?"):
+    with pytest.raises(
+        BadMapping, match=r"file\[1\]\.fields\.name: a\.csv has no column 'Name'\. Did you mean 'Nmae'\?"
+    ):
         load(crm, files(a__csv="No,Nmae\n"))
     with pytest.raises(BadMapping, match="2 columns called 'Name'"):
         load(crm, files(a__csv="No,Name,name\n"))

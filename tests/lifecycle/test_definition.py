@@ -1,7 +1,5 @@
 """A pipeline that cannot work is refused when it is defined."""
 
-# ruff: noqa: ISC004 - one case is one line, with the whole message
-
 import pytest
 
 from crmkit.entities import Customer, Opportunity

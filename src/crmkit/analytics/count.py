@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.analytics.counter import FunnelCounter
 from crmkit.analytics.funnel import FunnelReport
-from crmkit.analytics.journey import Logged, journey
+from crmkit.analytics.journey import Logged, entry_of, journey
 from crmkit.analytics.key import Keys, order_of, text_of, too_many
 from crmkit.analytics.ladder import Ladder, Steps
 from crmkit.analytics.report import ALL, label_of
 from crmkit.analytics.scope import Scope, definition_of
 from crmkit.expr.build import f
-from crmkit.expr.core import Compare, In
+from crmkit.expr.core import And, Compare, In
 from crmkit.expr.nodes import Op
 from crmkit.security.access import Action
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crmkit.analytics.definition import Funnel
+    from crmkit.expr.core import Core
+    from crmkit.expr.nodes import Expr
     from crmkit.model.codec import Row
     from crmkit.repository import Work
 
@@ -52,6 +54,8 @@ class FunnelCount:
         self._scope = Scope(work, self._schema, funnel.where, self._as_of, funnel.zone)
         self._keys = Keys(work, self._schema, funnel.by)
         self._steps = Steps.of(funnel.pipeline)
+        self._columns = tuple(dict.fromkeys(("id", "pipeline", *self._keys.columns)))
+        self._place = self._columns.index((*self._keys.columns, "id")[0])
         self._ladders: dict[int, Ladder] = {}
         self._counters: dict[Any, FunnelCounter] = {}
 
@@ -60,22 +64,35 @@ class FunnelCount:
         name = self._funnel.pipeline.name
         period = self._funnel.entered
         if period.start is None and period.end is None:
-            await self._read(f.pipeline == name)
-            await self._read((f.pipeline != name) & f.moves.any(f.pipeline == name))
+            async for rows in self._work.scan(self._schema, self._scope.core(f.pipeline == name), self._columns[1:]):
+                await self._take(rows)
+            elsewhere = self._scope.core(f.pipeline != name)
+            if await self._work.rows(self._schema, elsewhere, limit=1):
+                await self._follow(f.pipeline == name, elsewhere)
         else:
             # A record that entered in the period has a move in it; which of its moves was the entry, its history tells.
-            await self._read(f.moves.any((f.pipeline == name) & period.holds(f.at)))
+            await self._follow((f.pipeline == name) & period.holds(f.at), self._scope.core())
             await self._miss()
         return self._made()
 
-    async def _read(self, condition: Any) -> None:
-        columns = tuple(dict.fromkeys(("id", "pipeline", *self._keys.columns)))
-        place = columns.index((*self._keys.columns, "id")[0])
-        async for rows in self._work.scan(self._schema, self._scope.core(condition), columns[1:]):
-            keys = await self._keys.of([row[place] for row in rows])
-            logs = await self._logs([row[0] for row in rows])
-            for row, key in zip(rows, keys, strict=True):
-                self._count(key, logs.get(row[0], []), here=row[1] == self._funnel.pipeline.name)
+    async def _follow(self, condition: Expr, scope: tuple[Core, ...]) -> None:
+        """Count the records to which certain moves belong, each one with the move by which it entered the pipeline."""
+        core = self._work.guard.where(self._moves, (f.entity == self._schema.name) & condition, self._work.facts())
+        where = core.items if isinstance(core, And) else (core,)
+        async for moves in self._work.scan(self._moves, where, ("record_id", "number")):
+            ids = tuple({record for _, record, _ in moves})
+            rows = await self._work.values(self._schema, (*scope, In("id", ids)), self._columns)
+            if rows:
+                await self._take(rows, {(record, number) for _, record, number in moves})
+
+    async def _take(self, rows: list[Row], entries: set[tuple[UUID, int]] | None = None) -> None:
+        """Count a batch of records; with `entries`, only those that entered the pipeline by one of these moves."""
+        keys = await self._keys.of([row[self._place] for row in rows])
+        logs = await self._logs([row[0] for row in rows])
+        for row, key in zip(rows, keys, strict=True):
+            log = logs.get(row[0], [])
+            if entries is None or (row[0], entry_of(log)) in entries:
+                self._count(key, log, here=row[1] == self._funnel.pipeline.name)
 
     async def _logs(self, ids: list[UUID]) -> dict[UUID, list[Logged]]:
         """Return the history of each record of a batch."""
@@ -112,7 +129,7 @@ class FunnelCount:
         """Count the records whose entry is not known, so that no period can be said to hold it or not."""
         name = self._funnel.pipeline.name
         by = () if self._funnel.by is None else (self._funnel.by,)
-        for group in await self._scope.tally(by, f.pipeline == name, f.moves.none(f.pipeline == name)):
+        for group in await self._scope.tally(by, f.pipeline == name, f.moves.none()):
             if group["count"]:
                 self._counter(group.key[0] if by else None).no_history += group["count"]
 

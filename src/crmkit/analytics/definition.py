@@ -63,7 +63,7 @@ class Funnel:
     """
 
     pipeline: Pipeline
-    by: By | None = attrs.field(eq=attrs.cmp_using(eq=lambda a, b: repr(a) == repr(b)))
+    by: By | None = attrs.field(eq=repr)
     entered: Period
     where: Expr | Segment
     reading: Reading

@@ -10,7 +10,7 @@ import attrs
 
 from crmkit.analytics.ladder import Place, Steps
 
-__all__ = ["LEFT", "Journey", "Logged", "journey"]
+__all__ = ["LEFT", "Journey", "Logged", "entry_of", "journey"]
 
 LEFT: Final = "left"
 """The fate of a record that went on in another pipeline."""
@@ -101,6 +101,12 @@ def journey(log: Iterable[Logged], steps: Steps, as_of: dt.datetime) -> Journey 
         return made
     _end(made, here.place, ends, steps, strictly=strict_so_far)
     return made
+
+
+def entry_of(log: Iterable[Logged]) -> int | None:
+    """Return the number of the move by which a record first entered the pipeline; `None` if it never did."""
+    first = min((move for move in log if move.place is not None), key=_order, default=None)
+    return None if first is None else first.number
 
 
 def _order(move: Logged) -> tuple[dt.datetime, int]:

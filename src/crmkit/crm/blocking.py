@@ -239,7 +239,7 @@ class Repository(Generic[T]):
         """Group records and measure each group, inside the store.
 
         Args:
-            by: fields or paths to group by, or spans of time such as `month(f.close_date)`.
+            by: fields or paths to group by, or spans of time such as `by_month(f.close_date)`.
             where: which records count.
             deleted: whether deleted records count as well.
             measures: what to compute, by the name it gets: `count()`, `total(f.amount)` and so on.
@@ -292,7 +292,10 @@ class Repository(Generic[T]):
         return run(self._inner.delete(record))
 
     def restore(self, record: T) -> T:
-        """Bring a deleted record back and return it as it now stands. Raises what `update` raises."""
+        """Bring a deleted record back and return it as it now stands.
+
+        Raises what `update` raises, and `Refused` if the record is not deleted.
+        """
         return run(self._inner.restore(record))
 
     def advance(

@@ -12,7 +12,7 @@ from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.model.catalog import Catalog
 from crmkit.repository import Pipelines, Setup
 from crmkit.security.access import Open
-from crmkit.values import system_clock, uuid7_source
+from crmkit.values import clean_instant, system_clock, uuid7_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -90,6 +90,11 @@ def _mongo(database: Any, *, awaited: bool) -> Store:
     return open_async_mongo(database) if awaited else open_mongo(database)
 
 
+def _whole(clock: Clock) -> Clock:
+    # Stores hold milliseconds, and what a call returns must be what the store holds.
+    return lambda: clean_instant(clock())
+
+
 def make_setup(
     store: Store,
     *,
@@ -113,7 +118,7 @@ def make_setup(
     led = {pipeline.entity for pipeline in own}
     # The product's own pipelines of a model take the place of the built-in one.
     every = (*own, *(pipeline for pipeline in BUILT_IN_PIPELINES if pipeline.entity not in led))
-    time = clock or system_clock
+    time = system_clock if clock is None else _whole(clock)
     return Setup(
         catalog=catalog,
         store=store,

@@ -7,7 +7,7 @@ from crmkit.model.declare import Record, document, entity, integer, text
 __all__ = ["PipelineDefinition", "SegmentDefinition"]
 
 
-@entity(uniques=(("name", "number"),))
+@entity(uniques=(("entity", "name", "number"),))
 class PipelineDefinition(Record):
     """One version of a pipeline; records in flight keep the version they entered until they are moved to another."""
 

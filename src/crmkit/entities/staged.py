@@ -32,15 +32,13 @@ class Staged(Record):
     stage: str = text(
         default="", max=80, index=True, doc="The stage it is in; blank at construction means the pipeline's first."
     )
-    stage_since: datetime = instant(  # noqa: RUF009 - a declaration; attrs shares no value of it
-        default=NOT_YET, managed=True, doc="When it entered the present stage."
-    )
+    stage_since: datetime = instant(default=NOT_YET, managed=True, doc="When it entered the present stage.")
     stage_reached: int = integer(
         default=0, managed=True, doc="The greatest position of an open stage that it ever entered, counted from 1."
     )
     outcome: str = choice(
         *OUTCOMES, default="open", index=True, managed=True, doc="What its present stage means: open, or how it ended."
     )
-    closed_at: datetime | None = instant(  # noqa: RUF009 - as above
+    closed_at: datetime | None = instant(
         default=None, managed=True, doc="When it entered the closing stage it is in; missing while it is open."
     )

@@ -83,9 +83,10 @@ class Binder:
                 return core.Not(self._along(schema, expr.ref, self._present))
             case Compare() | OneOf() | StartsWith() | Contains() | Has():
                 return self._along(schema, expr.ref, lambda end, name: self._leaf(end, name, expr))
-        raise BadExpression(
-            f"{type(expr).__name__} is no expression.", hint="Write one with f, as in f.name == 'Acme'."
-        )
+            case _:
+                raise BadExpression(
+                    f"{type(expr).__name__} is no expression.", hint="Write one with f, as in f.name == 'Acme'."
+                )
 
     # -- the way to a field --------------------------------------------------------------------------------------------
 
@@ -221,11 +222,9 @@ class Binder:
 def _within(schema: Schema, path: tuple[str, ...]) -> bool:
     """Tell whether two names stay within one record: an entry of `extra`, or the currency of an amount."""
     field = schema.fields.get(path[0])
-    return (
-        field is not None
-        and len(path) == 2
-        and (field.kind is FieldKind.EXTRA or (field.kind is FieldKind.MONEY and path[1] == "currency"))
-    )
+    if field is None or len(path[1:]) != 1:
+        return False
+    return field.kind is FieldKind.EXTRA or (field.kind is FieldKind.MONEY and path[1] == "currency")
 
 
 def _holds(count: int, op: Op, number: int) -> bool:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
 
 import attrs
 
@@ -30,6 +30,9 @@ from crmkit.expr.nodes import (
     Ref,
     StartsWith,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "Counted",
@@ -129,7 +132,7 @@ class Name(Ref):
         if len(values) == 1 and isinstance(values[0], Me):
             return OneOf(Ref(self.path), values[0])
         if len(values) == 1 and isinstance(values[0], list | tuple | set | frozenset):
-            values = tuple(values[0])
+            values = tuple(cast("Iterable[Any]", values[0]))
         if None in values:
             raise BadExpression(
                 f"{self.text}.one_of(None): nothing compares with None.", hint=f"Add | {self.text}.missing()."

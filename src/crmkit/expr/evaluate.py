@@ -41,6 +41,7 @@ class World(Protocol):
 
     def related(self, record: Any, relation: str) -> Iterable[Any]:
         """Return the records to which a relation leads from this one: several, one, or none."""
+        ...
 
 
 def evaluate(expr: Expr, record: Any, *, facts: Facts | None = None, world: World | None = None) -> bool:
@@ -76,7 +77,8 @@ def is_local(expr: Expr) -> bool:
             return False
         case Compare() | OneOf() | Missing() | StartsWith() | Contains() | Has():
             return len(expr.ref.path) == 1 or expr.ref.path[0] == "extra" or expr.ref.path[1:] == ("currency",)
-    return True
+        case _:
+            return True
 
 
 def _holds(expr: Expr, record: Any, world: World | None) -> bool:  # noqa: C901 - one line per node is the clearest form a specification can take
@@ -111,7 +113,8 @@ def _holds(expr: Expr, record: Any, world: World | None) -> bool:  # noqa: C901 
         case Counts():
             count = sum(_holds(expr.where, other, world) for other in _related(record, expr.ref, world))
             return _compares(count, expr.op, expr.number)
-    raise TypeError(f"{type(expr).__name__} is no expression")
+        case _:
+            raise TypeError(f"{type(expr).__name__} is no expression")
 
 
 def _value(record: Any, ref: Ref, world: World | None) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 from uuid import UUID
 
 import attrs
@@ -36,18 +36,22 @@ class Asker(Protocol):
     @property
     def id(self) -> UUID | None:
         """The user's id; `None` for background work."""
+        ...
 
     @property
     def key(self) -> str:
         """What the audit columns hold."""
+        ...
 
     @property
     def team_id(self) -> UUID | None:
         """The user's team."""
+        ...
 
     @property
     def team_ids(self) -> tuple[UUID, ...]:
         """Every team the user belongs to."""
+        ...
 
 
 @attrs.frozen
@@ -96,9 +100,7 @@ def resolve(expr: Expr, facts: Facts) -> Expr:
             value = _value(expr.value, facts)
             return Always(False) if value is None else attrs.evolve(expr, value=value)
         case OneOf():
-            values = expr.values if isinstance(expr.values, tuple) else _value(expr.values, facts)
-            values = values if isinstance(values, tuple) else (values,)
-            known = (_value(value, facts) for value in values)
+            known = (_value(value, facts) for value in _several(expr.values, facts))
             return attrs.evolve(expr, values=tuple(value for value in known if value is not None))
         case StartsWith() | Contains():
             text = _value(expr.text, facts)
@@ -112,7 +114,15 @@ def resolve(expr: Expr, facts: Facts) -> Expr:
             return Not(resolve(expr.item, facts))
         case Reaches() | Counts():
             return attrs.evolve(expr, where=resolve(expr.where, facts))
-    return expr
+        case _:
+            return expr
+
+
+def _several(values: tuple[Any, ...] | Me, facts: Facts) -> tuple[Any, ...]:
+    if not isinstance(values, Me):
+        return values
+    fact = _value(values, facts)
+    return cast("tuple[Any, ...]", fact) if isinstance(fact, tuple) else (fact,)
 
 
 def _value(value: Any, facts: Facts) -> Any:

@@ -169,9 +169,8 @@ def _code(text: str, spellings: Mapping[str, str]) -> str:
         raise Problem("unknown_currency", "is missing, and the amount has no sign.")
     code = spellings.get(key_of(text))
     if code not in MINOR_DIGITS:
-        raise Problem(
-            "unknown_currency", "is no known currency.", hint=near(text.upper(), MINOR_DIGITS) if len(text) == 3 else ""
-        )
+        hint = near(text.upper(), MINOR_DIGITS) if len(text) == _CODE else ""
+        raise Problem("unknown_currency", "is no known currency.", hint=hint)
     return code
 
 

@@ -144,7 +144,8 @@ class Keys:
         crosswalk = self._work.setup.catalog["external_id"]
         more = (Compare("source", Op.EQ, self._source), Compare("entity", Op.EQ, schema.name))
         rows = await self._rows(crosswalk, "external_id", texts, ("external_id", "record_id"), more)
-        live = {id for (id,) in await self._rows(schema, "id", [id for _, id in rows], ("id",))} if rows else set()
+        found = await self._rows(schema, "id", [id for _, id in rows], ("id",)) if rows else []
+        live = {id for (id,) in found}
         named = {text: id for text, id in rows if id in live}
         cache |= {text: (named[text],) if text in named else () for text in texts}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 from crmkit.errors import BadMapping, Problem, near
@@ -69,10 +69,10 @@ class _Reader:
         top = self._table(self._mapping, "mapping", _TOP)
         for name, table in self._table(top.get("maps", {}), "maps").items():
             self._maps[name] = self._map(f"maps.{name}", table)
-        files = top.get("file", [])
-        if not isinstance(files, list) or not files:
+        given = top.get("file", [])
+        files: list[Any] = cast("list[Any]", given) if isinstance(given, list) else []
+        if not files:
             self._refuse("file", "is missing.", 'Write [[file]] with path = "accounts.csv" and into = "customer".')
-            files = []
         rules = [self._file(f"file[{number}]", table) for number, table in enumerate(files, 1)]
         rule = MappingRule(
             source=self._text(top, "source", "source")
@@ -233,12 +233,12 @@ class _Reader:
         if not isinstance(value, Mapping):
             self._refuse(place, f"must be a table, not {type(value).__name__}.")
             return {}
-        for key in value:
+        table = cast("Mapping[str, Any]", value)
+        for key in table:
             if keys and key not in keys:
-                self._refuse(
-                    place if place == "mapping" else f"{place}.{key}", f"there is no key {key!r}.", near(str(key), keys)
-                )
-        return value
+                where = place if place == "mapping" else f"{place}.{key}"
+                self._refuse(where, f"there is no key {key!r}.", near(key, keys))
+        return table
 
     def _text(self, table: Mapping[str, Any], key: str, place: str) -> str:
         value = table.get(key, "")
@@ -247,12 +247,12 @@ class _Reader:
         return value
 
     def _texts(self, table: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
-        value = table.get(key, [])
-        value = [value] if isinstance(value, str) else value
-        if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        given = table.get(key, [])
+        values: list[Any] = [*cast("list[Any]", given)] if isinstance(given, list | tuple) else [given]
+        if not all(isinstance(each, str) for each in values):
             self._refuse(place, "must be text, or a list of texts.")
             return ()
-        return tuple(value)
+        return tuple(values)
 
     def _keys(self, table: Mapping[str, Any], key: str, place: str) -> frozenset[str]:
         return frozenset(key_of(text) for text in self._texts(table, key, place))

@@ -64,7 +64,9 @@ class Table:
         with self._records() as (_, records):
             first = next(records, None)
         if first is None or isinstance(first, Malformed) or not any(cell.strip() for cell in first):
-            message = first.message if isinstance(first, Malformed) else "has no header." if first else "is empty."
+            message = (
+                first.message if isinstance(first, Malformed) else "is empty." if first is None else "has no header."
+            )
             raise BadFile(self.name, message, record=1, hint="The first record must name the columns.")
         names = [cell.strip().strip("\ufeff") for cell in first]
         self._own = 0

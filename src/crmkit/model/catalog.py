@@ -22,7 +22,7 @@ class Catalog:
         extra: fields declared inside `extra`, by model and name.
 
     Raises:
-        BadDefinition: two models want one name, a link leads nowhere, or a relation's name is taken.
+        BadDefinition: two models want one name or table, a link leads nowhere, or a relation's name is taken.
     """
 
     def __init__(
@@ -49,6 +49,12 @@ class Catalog:
                 f"two models are called {schema.name!r}: {held.cls.__name__} and {schema.cls.__name__}.",
                 hint="Let one of them extend the other, or name it differently.",
             )
+        for other in self:
+            if other.plural == schema.plural and other.name != schema.name:
+                raise BadDefinition(
+                    f"{other.name} and {schema.name} would share the table {schema.plural!r}.",
+                    hint="Give one of them another plural.",
+                )
         self._schemas[schema.name] = schema
 
     def _connect(self, schema: Schema, field: Field) -> None:

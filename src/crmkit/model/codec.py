@@ -19,7 +19,7 @@ from crmkit.model.kind import Kind
 from crmkit.values import NOT_YET, decimal_of, fold, money_of, scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from crmkit.model.schema import Schema
 
@@ -43,7 +43,7 @@ class Wire:
 
     encode: str = "{v}"
     decode: str = "{v}"
-    names: Mapping[str, Any] = attrs.field(factory=dict)
+    names: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
     repeats: bool = False
 
 
@@ -213,7 +213,7 @@ def _read_columns(field: Field) -> tuple[Column, ...]:
 
 
 @contextmanager
-def pause_collector() -> Iterator[None]:
+def pause_collector() -> Generator[None]:
     """Hold back the cyclic garbage collector while many records are made, and put it back as it was.
 
     Records hold no cycles, yet each of them counts towards a collection; building 50,000 takes three times as long

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import Enum, unique
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 import attrs
@@ -41,7 +41,10 @@ class Extra(dict[str, Any]):
     def _refuse(self, *_: object, **__: object) -> Any:
         raise TypeError("extra cannot be changed in place; update the record with a new mapping.")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = _refuse
+    # Overloaded in dict, which no single signature matches.
+    setdefault: Any = _refuse
+    update: Any = _refuse
 
     def __reduce__(self) -> tuple[type[Extra], tuple[dict[str, Any]]]:
         return Extra, (dict(self),)
@@ -287,7 +290,8 @@ def _link(field: Field, value: object) -> UUID:
 def _tags(_field: Field, value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise Problem("wrong_type", f"expects several texts, not {type(value).__name__}.", hint='Write ("vip",).')
-    tags = tuple(dict.fromkeys(clean_text(tag, at_most=MAX_TAG, at_least=1) for tag in value))
+    given = cast("Iterable[object]", value)
+    tags = tuple(dict.fromkeys(clean_text(tag, at_most=MAX_TAG, at_least=1) for tag in given))
     if len(tags) > MAX_TAGS:
         raise Problem("too_many", f"has {len(tags)} tags, {MAX_TAGS} at most.")
     return tags
@@ -298,7 +302,8 @@ def _extra(_field: Field, value: object) -> Extra:
         return value
     if not isinstance(value, Mapping):
         raise Problem("wrong_type", f"expects a mapping, not {type(value).__name__}.")
-    return Extra(value) if value else NO_EXTRA
+    given = cast("Mapping[str, Any]", value)
+    return Extra(given) if given else NO_EXTRA
 
 
 def _document(field: Field, value: object) -> str:

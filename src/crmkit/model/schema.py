@@ -67,7 +67,7 @@ class Schema:
     indexes: tuple[tuple[str, ...], ...] = ()
     staged: bool = False
     append_only: bool = False
-    extra: Mapping[str, Field] = attrs.field(factory=dict)
+    extra: Mapping[str, Field] = attrs.field(factory=dict[str, Field])
 
     if not TYPE_CHECKING:
         __hash__ = object.__hash__

@@ -75,13 +75,13 @@ class Guard:
         scope = self.scope(schema, action, deleted=deleted)
         if isinstance(expr, Segment):
             expr = expr.within(schema)
-        if expr == Always(True):
-            return And(scope)
         if not isinstance(expr, Expr):
             raise BadExpression(
                 f"an expression was expected, not {type(expr).__name__}.",
                 hint="Write one with f, as in f.name == 'Acme'.",
             )
+        if expr == Always(True):
+            return And(scope)
         bound = normalise(self._catalog, schema, self._binder.bind(schema, resolve(expr, facts)))
         if bound == Constant(False):
             return bound

@@ -45,7 +45,9 @@ class Moves:
         """
         pipeline = await self._pipeline(record)
         asker = self._asker()
-        step = pipeline.step(self._changed(record, clean), stage, **asker | ({} if at is None else {"at": at}))
+        if at is not None:
+            asker["at"] = at
+        step = pipeline.step(self._changed(record, clean), stage, **asker)
         return step.changes, step
 
     async def transfer(self, record: Any, name: str, stage: str) -> tuple[dict[str, Any], Step]:
@@ -82,7 +84,8 @@ class Moves:
         if not pipelines.of(self._schema):
             return list(records), []
         codec = self._work.setup.codec(self._schema)
-        entered, history = [], []
+        entered: list[Any] = []
+        history: list[Any] = []
         for record, id_ in zip(records, ids, strict=True):
             pipeline = pipelines.named(self._schema, record.pipeline)
             at = now if record.created_at == NOT_YET else record.created_at

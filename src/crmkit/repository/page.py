@@ -130,7 +130,7 @@ def read_cursor(schema: Schema, keys: tuple[SortKey, ...], cursor: str) -> tuple
     try:
         order, spelled = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         values = tuple(_read(kind, value) for kind, value in spelled)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise BadExpression("after is no cursor.", hint="Give a page's next, unchanged.") from None
     if order != [[key.column, key.descending, key.missing_first] for key in keys] or len(values) != len(keys):
         raise BadExpression("after comes from a page in another order.", hint="Give the same order with each page.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit.errors import BadDefinition, Duplicate, StoreError, near
+from crmkit.errors import BadDefinition, CrmError, Duplicate, StoreError, near
 from crmkit.expr.core import And, Compare
 from crmkit.expr.nodes import Op
 from crmkit.lifecycle import Pipeline
@@ -65,8 +65,15 @@ class Pipelines:
         return named[name]
 
     def number(self, tenant: str, pipeline: Pipeline) -> int:
-        """Return the number under which a present definition is stored in a tenant."""
-        return self._numbers[tenant, pipeline.entity, pipeline.name]
+        """Return the number under which a present definition is stored in a tenant.
+
+        Raises:
+            CrmError: no session of this tenant was entered yet, and entering one is what stores it.
+        """
+        try:
+            return self._numbers[tenant, pipeline.entity, pipeline.name]
+        except KeyError:
+            raise CrmError("the session was not entered.", hint="Write: with crm.session(actor) as s.") from None
 
     async def followed(self, work: Work, schema: Schema, record: Any) -> Pipeline:
         """Return the definition that a record follows.

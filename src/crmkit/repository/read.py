@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from crmkit.errors import BadExpression, NotFound
@@ -15,9 +16,10 @@ from crmkit.repository.tally import Group, tally
 from crmkit.security.access import Action
 from crmkit.storage.spi import Measure, Query, SortKey, Tally
 from crmkit.storage.spi import Op as MeasureOp
+from crmkit.values import INT64_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from crmkit.expr.core import Core
@@ -81,7 +83,7 @@ class AsyncReader(Generic[T]):
         Raises:
             BadExpression: the expression, the order or the cursor does not fit the model.
         """
-        if type(limit) is not int or limit < 1:
+        if type(limit) is not int or not 1 <= limit < INT64_MAX:
             raise BadExpression(f"limit must be a whole number from 1 up, not {limit!r}.")
         keys = self._keys(order)
         values = None if after is None else read_cursor(self._schema, keys, after)
@@ -154,7 +156,7 @@ class AsyncReader(Generic[T]):
         """Group records and measure each group, inside the store.
 
         Args:
-            by: fields or paths to group by, or spans of time such as `month(f.close_date)`.
+            by: fields or paths to group by, or spans of time such as `by_month(f.close_date)`.
             where: which records count.
             deleted: whether deleted records count as well.
             measures: what to compute, by the name it gets: `count()`, `total(f.amount)` and so on.
@@ -168,10 +170,14 @@ class AsyncReader(Generic[T]):
     # -- within --------------------------------------------------------------------------------------------------------
 
     def _keys(self, order: Ref | Sort | Sequence[Ref | Sort]) -> tuple[SortKey, ...]:
-        wanted = [order] if isinstance(order, Ref | Sort) else list(order)
+        wanted = list(order) if isinstance(order, Sequence) and not isinstance(order, str) else [order]
         keys: dict[str, SortKey] = {}
         for each in wanted:
             sort = each if isinstance(each, Sort) else Sort(each)
+            if not isinstance(sort.ref, Ref):
+                raise BadExpression(
+                    f"a {type(each).__name__} is nothing to order by.", hint="Write f.name, or -f.name."
+                )
             _, schema, rest = self._work.guard.hops(self._schema, sort.ref)
             field = schema.fields.get(rest[0])
             if schema is not self._schema or field is None or len(rest) > 1:

@@ -84,10 +84,7 @@ class AsyncRepository(AsyncReader[T]):
             NotAllowed: the policy lets the actor not do this.
         """
         self._work.model_of(record, self._schema)
-        self._changeable(changes)
-        clean = self._schema.clean(changes)
-        if "extra" in clean:
-            clean["extra"] = check_extra(self._schema, changes["extra"])
+        clean = self._cleaned(changes)
         now = self._work.setup.clock()
         updated = await self._writer.change(record, clean, now, Action.UPDATE)
         await self._work.announce(
@@ -110,7 +107,10 @@ class AsyncRepository(AsyncReader[T]):
         return result
 
     async def restore(self, record: T) -> T:
-        """Bring a deleted record back and return it as it now stands. Raises what `update` raises."""
+        """Bring a deleted record back and return it as it now stands.
+
+        Raises what `update` raises, and `Refused` if the record is not deleted.
+        """
         self._work.model_of(record, self._schema)
         self._not_append_only()
         now = self._work.setup.clock()
@@ -138,12 +138,11 @@ class AsyncRepository(AsyncReader[T]):
             Stale: somebody else changed the record first.
         """
         self._work.model_of(record, self._schema)
-        self._changeable(changes)
-        clean = self._schema.clean(changes)
+        clean = self._cleaned(changes)
         return await self._moved(record, clean, *(await self._moves.plan(record, clean, stage, at)), note)
 
     async def transfer(self, record: T, pipeline: str = "", /, *, stage: str, note: str | None = None) -> T:
-        """Put a record into a pipeline's present definition: the only way out of an older one.
+        """Put a record into a pipeline's present definition, at a stage; the only way out of an older definition.
 
         Args:
             record: the record, as it was last read.
@@ -183,9 +182,9 @@ class AsyncRepository(AsyncReader[T]):
         await work.announce(schema, "added", now, [(id_, 1, {}) for id_ in ids])
         return rows
 
-    def _changeable(self, changes: dict[str, Any]) -> None:
+    def _cleaned(self, changes: dict[str, Any]) -> dict[str, Any]:
         self._not_append_only()
-        problems = []
+        problems: list[Problem] = []
         for name in changes:
             field = self._schema.fields.get(name)
             if name in _FIXED or (field is not None and field.managed):
@@ -195,6 +194,10 @@ class AsyncRepository(AsyncReader[T]):
                 problems.append(Problem("managed", "changes by a move only.", hint=hint, field=name))
         if problems:
             raise BadRecord(self._schema.name, problems)
+        clean = self._schema.clean(changes)
+        if "extra" in clean:
+            clean["extra"] = check_extra(self._schema, changes["extra"])
+        return clean
 
     def _not_append_only(self) -> None:
         if self._schema.append_only:

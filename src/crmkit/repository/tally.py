@@ -11,13 +11,13 @@ import attrs
 from crmkit.errors import BadExpression, near
 from crmkit.expr.nodes import Ref
 from crmkit.model.field import Field, FieldKind
+from crmkit.repository.work import Work, zone_of
 from crmkit.storage.spi import Bucket, Hop, Key, Measure, Op, Tally
-from crmkit.values import Money, money_of
+from crmkit.values import Money, decimal_of, money_of
 
 if TYPE_CHECKING:
     from crmkit.expr.core import Core
     from crmkit.model.schema import Schema
-    from crmkit.repository.work import Work
 
 __all__ = [
     "By", "Group", "Measured", "MoneyBag", "Span", "average", "by_day", "by_month", "by_quarter", "by_week", "by_year",
@@ -132,12 +132,12 @@ def total(ref: Ref) -> Measured:
 
 
 def least(ref: Ref) -> Measured:
-    """Return the measure that takes the least value; `None` where there is none."""
+    """Return the measure that takes the least value, `None` where there is none; of money, a `MoneyBag` of them."""
     return Measured("min", ref)
 
 
 def greatest(ref: Ref) -> Measured:
-    """Return the measure that takes the greatest value; `None` where there is none."""
+    """Return the measure that takes the greatest value, `None` where there is none; of money, a `MoneyBag` of them."""
     return Measured("max", ref)
 
 
@@ -170,7 +170,7 @@ async def tally(
     work: Work, schema: Schema, where: Core, by: By | Sequence[By], measures: Mapping[str, Measured]
 ) -> list[Group]:
     """Group and measure the rows that satisfy a condition which holds the actor's scope already."""
-    keys = [group_key(work, schema, each) for each in ([by] if isinstance(by, Ref | Span) else by)]
+    keys = [group_key(work, schema, each) for each in (by if isinstance(by, Sequence) else [by])]
     wanted = {
         name: _Plan.of(work, schema, name, measured) for name, measured in (measures or {"count": count()}).items()
     }
@@ -204,7 +204,7 @@ def _rank(value: Any) -> tuple[bool, Any]:
 def keyed(value: Any, field: Field) -> Any:
     """Return a key, as the store gives it, as the caller gets it."""
     if field.kind is FieldKind.DECIMAL and value is not None:
-        return Decimal(value).scaleb(-field.scale)
+        return decimal_of(value, field.scale)
     return value
 
 
@@ -224,17 +224,21 @@ def group_key(work: Work, schema: Schema, by: By) -> tuple[Key, Field]:
     """Return what to group by, each step of the way guarded, and the field that it ends at.
 
     Raises:
+        BadDefinition: the zone is none.
         BadExpression: it does not fit the model, or cannot be grouped by.
     """
-    span = by if isinstance(by, Span) else None
-    hops, field, column = _field(work, schema, span.ref if span else by)  # type: ignore[arg-type]  # by is a Ref then
-    text = (span.ref if span else by).text  # type: ignore[union-attr]  # by is a Ref then
+    ref, span = (by.ref, by) if isinstance(by, Span) else (by, None)
+    if not isinstance(ref, Ref):
+        raise BadExpression(f"a {type(ref).__name__} is nothing to group by.", hint="Write f.name, or by_month(f.at).")
+    hops, field, column = _field(work, schema, ref)
+    text = ref.text
     if field.kind is FieldKind.MONEY and column == field.name:
         raise BadExpression(f"{text} is an amount.", hint=f"Group by {text}.currency, or by another field.")
     if span is None:
         return Key(column, hops), field
     if field.kind not in {FieldKind.DAY, FieldKind.INSTANT}:
         raise BadExpression(f"{text} is no date and no instant, so it has no {span.bucket.value}.")
+    zone_of(span.zone)
     return Key(column, hops, span.bucket, span.zone), field
 
 
@@ -288,7 +292,7 @@ class _Plan:
         value = gathered[0]
         if self.word == "avg":
             present = gathered[1]
-            return _PRECISION.divide(Decimal(value).scaleb(-scale), Decimal(present)) if present else None
+            return _PRECISION.divide(decimal_of(value, scale), Decimal(present)) if present else None
         if scale and value is not None and self.word != "count_distinct":
-            return Decimal(value).scaleb(-scale)
+            return decimal_of(value, scale)
         return value

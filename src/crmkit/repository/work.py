@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from crmkit.errors import BadRecord, CrmError, Problem
+from crmkit.errors import BadDefinition, BadExpression, BadRecord, CrmError, Problem
 from crmkit.expr.core import And, Compare
 from crmkit.expr.nodes import Op
 from crmkit.expr.resolve import Facts
@@ -16,7 +17,6 @@ from crmkit.storage.spi import Query, SortKey
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import AsyncIterator, Mapping, Sequence
-    from uuid import UUID
 
     from crmkit.expr.core import Core
     from crmkit.model.codec import Row
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crmkit.security.access import Actor
     from crmkit.storage.spi import Unit
 
-__all__ = ["Work"]
+__all__ = ["Work", "zone_of"]
 
 
 class Work:
@@ -36,12 +36,15 @@ class Work:
         actor: whoever acts.
         guard: what they may touch.
         zone: in which they mean days.
+
+    Raises:
+        BadDefinition: the actor's zone is none.
     """
 
     def __init__(self, setup: Setup, actor: Actor) -> None:
         self.setup = setup
         self.actor = actor
-        self.zone = ZoneInfo(actor.zone)
+        self.zone = zone_of(actor.zone)
         self.guard = Guard(setup.catalog, setup.policy, actor, self.facts())
         self._unit: Unit | None = None
         self._ended = False
@@ -112,7 +115,13 @@ class Work:
             after = (Compare("id", Op.GT, rows[-1][0]),)
 
     def same_id(self, id: UUID) -> Compare:
-        """Return the condition that a row has this id."""
+        """Return the condition that a row has this id.
+
+        Raises:
+            BadExpression: it is no id.
+        """
+        if not isinstance(id, UUID):
+            raise BadExpression(f"an id is a UUID, not {type(id).__name__}.", hint="Write UUID(text).")
         return Compare("id", Op.EQ, id)
 
     async def announce(
@@ -155,6 +164,18 @@ class Work:
                 schema.name,
                 [Problem("wrong_model", f"expects a {schema.cls.__name__}, not {type(record).__name__}.")],
             )
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name.
+
+    Raises:
+        BadDefinition: there is none of this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise BadDefinition(f"{name!r} is no time zone.", hint='Write an IANA name such as "Europe/Berlin".') from None
 
 
 _SILENT = frozenset({"outbox_message", "stage_move", "external_id", "pipeline_definition"})

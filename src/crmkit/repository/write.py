@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit.errors import NotAllowed, NotFound, Stale
+from crmkit.errors import NotAllowed, NotFound, Refused, Stale
 from crmkit.expr.core import And, Compare, Core, In, Missing
 from crmkit.expr.evaluate import evaluate, is_local
 from crmkit.expr.nodes import Always, Expr, Op
@@ -75,6 +75,7 @@ class Writer:
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy lets the actor not do this.
+            Refused: it should be a deleted record, and is none.
         """
         work, schema = self._work, self._schema
         stamps = {"version": record.version + 1, "updated_at": now, "updated_by": work.actor.key}
@@ -85,18 +86,19 @@ class Writer:
             await check_links(work, schema, [changed], links)
         rule = work.guard.rule(schema, action)
         if is_local(rule) and not evaluate(rule, changed):
-            await self._diagnose(record, action)
+            await self._diagnose(record, action, deleted=deleted)
         where: list[Core] = [*work.guard.scope(schema, action, deleted=deleted), work.same_id(record.id)]
         where.append(Compare("version", Op.EQ, record.version))
         if deleted:
             where.append(Missing("deleted_at", negated=True))
         unit = await work.unit()
-        if not await unit.patch(Patch(schema, And(tuple(where)), self._encoded(changes))):
-            await self._diagnose(record, action)
+        patch = Patch(schema, And(tuple(where)), self._encoded(changes))
+        # Put back is what the store held, not what the caller's record says that it held.
+        before = [] if is_local(rule) else await work.rows(schema, where, tuple(patch.changes))
+        if not await unit.patch(patch):
+            await self._diagnose(record, action, deleted=deleted)
         if not is_local(rule) and not await self._all_within([record.id], action):
-            before = {name: getattr(record, name) for name in changes}
-            same = And((self._tenant(), work.same_id(record.id)))
-            await unit.patch(Patch(schema, same, self._encoded(before)))
+            await self._put_back(record.id, tuple(patch.changes), before[0])
             raise self._refusal(action)
         return changed
 
@@ -130,12 +132,19 @@ class Writer:
             for column, part in zip(columns[name], fields[name].to_columns(value), strict=True)
         }
 
+    async def _put_back(self, id: UUID, names: Sequence[str], row: Row) -> None:
+        codec, columns = self._codec, self._schema.by_column
+        held = zip((columns[name] for name in names), row, strict=True)
+        changes = {column.name: codec.encode(column, codec.decode(column, value)) for column, value in held}
+        unit = await self._work.unit()
+        await unit.patch(Patch(self._schema, And((self._tenant(), self._work.same_id(id))), changes))
+
     async def _all_within(self, ids: Sequence[UUID], action: Action) -> bool:
         """Tell whether rows just written satisfy a rule that follows relations."""
         scope = self._work.guard.scope(self._schema, action, deleted=True)
         return len(await self._work.rows(self._schema, (*scope, In("id", tuple(ids))))) == len(ids)
 
-    async def _diagnose(self, record: Any, action: Action) -> None:
+    async def _diagnose(self, record: Any, action: Action, *, deleted: bool) -> None:
         """Say why a guarded write met no row; what the actor may not see is not there."""
         schema = self._schema
         scope = self._work.guard.scope(schema, Action.READ, deleted=True)
@@ -145,6 +154,8 @@ class Writer:
         version, deleted_at = rows[0]
         if version != record.version:
             raise Stale(schema.name, record.id, record.version, version)
-        if deleted_at is not None:
+        if deleted and deleted_at is None:
+            raise Refused(f"the {schema.name} {record.id} is not deleted.", hint="There is nothing to restore.")
+        if not deleted and deleted_at is not None:
             raise NotFound(f"the {schema.name} {record.id} is deleted.", hint="Call restore() first.")
         raise self._refusal(action)

@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from sqlalchemy import create_engine
 
 from crmkit.errors import BadRecord, Busy, Duplicate, StoreError
 from crmkit.expr.core import Compare, Constant
@@ -11,7 +12,7 @@ from crmkit.storage.spi import Patch, Removal
 from crmkit.storage.sql.store import open_sql
 from crmkit.testing.drive import step
 from crmkit.values import uuid_of_int
-from tests.storage.sql.shop import FIRM, PERSON, Firm, Person, add, ids, mine, numbers, row
+from tests.storage.sql.shop import CATALOG, FIRM, PERSON, Firm, Person, add, ids, mine, numbers, row
 
 SECRET = "secret@example.org"
 EVERY = Constant(value=True)
@@ -231,30 +232,55 @@ def test_a_unit_ends_once(store):
     assert step(numbers(store, ids())) == [1]
 
 
-def test_connections_return_clean(store):
-    """Whatever became of the unit before, the next one finds no transaction and no lost row."""
-
+def test_a_unit_that_was_forgotten_is_rolled_back(store):
     async def leave_open():
         unit = await store.begin()
         await unit.insert(FIRM, [row(Firm(name="forgotten"), 1)])
 
     step(leave_open())
-    pool = store._engine.pool
-    assert pool.checkedout() == 0
     assert step(numbers(store, ids())) == []
     step(add(store, Firm(name="n")))
-    assert pool.checkedout() == 0
+    assert step(numbers(store, ids())) == [1]
+
+
+def test_a_connection_serves_one_unit_after_another(store):
+    async def driver_of_a_unit():
+        unit = await store.begin()
+        await unit.fetch(ids())
+        driver = unit._channel._driver
+        await unit.rollback()
+        return driver
+
+    assert step(driver_of_a_unit()) is step(driver_of_a_unit())
 
 
 def test_a_unit_that_did_nothing_takes_no_connection(store):
     async def nothing():
         for end in ("commit", "rollback"):
             unit = await store.begin()
-            assert store._engine.pool.checkedout() == 0
+            assert unit._channel._driver is None
             await getattr(unit, end)()
             await unit.rollback()
 
     step(nothing())
+
+
+def test_a_full_pool_is_busy(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path / 'host.db'}", pool_size=1, max_overflow=0, pool_timeout=0.05)
+    store = open_sql(engine)
+
+    async def exceed():
+        await store.prepare(CATALOG, create=True)
+        first, second = await store.begin(), await store.begin()
+        await first.fetch(ids())
+        with pytest.raises(Busy, match="pool"):
+            await second.fetch(ids())
+        await first.commit()
+        assert await second.fetch(ids()) == []
+        await second.commit()
+
+    step(exceed())
+    engine.dispose()
 
 
 def test_a_store_needs_its_models_first_and_is_closed_for_good(sqlite_url):

@@ -21,7 +21,13 @@ def _short(_: object, attribute: attrs.Attribute[str], value: str) -> None:
 
 
 def _names(values: Iterable[str]) -> frozenset[str]:
+    if isinstance(values, str):
+        raise ValueError(f"an actor's roles are several names; write {{{values!r}}}.")  # noqa: TRY004 - as for the other facts
     return frozenset(values)
+
+
+def _ids(values: Iterable[UUID]) -> tuple[UUID, ...]:
+    return tuple(values)
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +54,7 @@ class Actor:
     name: str = attrs.field(default="", validator=_short)
     roles: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
     team_id: UUID | None = None
-    team_ids: tuple[UUID, ...] = ()
+    team_ids: tuple[UUID, ...] = attrs.field(default=(), converter=_ids)
     zone: str = "UTC"
 
     @property

@@ -34,6 +34,7 @@ class Policy(Protocol):
         Asked for every model that a call touches, those behind relations included. For `UPDATE`, both the row as it is
         and the row as it shall be must satisfy the answer; for `CREATE`, the row as it shall be.
         """
+        ...
 
 
 class Open:

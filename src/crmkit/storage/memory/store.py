@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from operator import itemgetter
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from crmkit.errors import Busy, Duplicate, StoreError
 from crmkit.model.codec import CANONICAL
@@ -36,8 +36,8 @@ class MemoryStore:
     """
 
     io: Literal["none"] = "none"
-    features: Final[frozenset[Feature]] = frozenset(Feature)
-    wires: Final[Wires] = CANONICAL
+    features: frozenset[Feature] = frozenset(Feature)
+    wires: Wires = CANONICAL
 
     def __init__(self) -> None:
         self._lock = RLock()

@@ -40,8 +40,8 @@ class MongoStore:
         most_keys: how many keys of related rows one plan may carry; past that, the server looks them up row by row.
     """
 
-    features: Final[frozenset[Feature]] = frozenset(Feature)
-    wires: Final[Wires] = WIRES
+    features: frozenset[Feature] = frozenset(Feature)
+    wires: Wires = WIRES
 
     def __init__(self, driver: Driver, most_keys: int = MOST_KEYS) -> None:
         self._driver = driver

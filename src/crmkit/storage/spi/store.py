@@ -48,9 +48,11 @@ class Unit(Protocol):
 
     async def fetch(self, query: Query) -> list[Row]:
         """Return the rows that a query asks for, spelled as the store's wires say."""
+        ...
 
     async def tally(self, tally: Tally) -> list[Row]:
         """Return the groups that a tally asks for, in canonical values."""
+        ...
 
     async def patch(self, patch: Patch) -> int:
         """Change rows in place and return how many.
@@ -58,9 +60,11 @@ class Unit(Protocol):
         Raises:
             Duplicate: as for `insert`.
         """
+        ...
 
     async def remove(self, removal: Removal) -> int:
         """Remove rows and return how many."""
+        ...
 
     async def commit(self) -> None:
         """Make everything permanent and visible, and end the unit."""
@@ -82,14 +86,17 @@ class Store(Protocol):
     @property
     def io(self) -> Literal["blocking", "asyncio", "none"]:
         """Whether its coroutines suspend."""
+        ...
 
     @property
     def features(self) -> frozenset[Feature]:
         """What it can do."""
+        ...
 
     @property
     def wires(self) -> Wires:
         """How its driver spells values."""
+        ...
 
     async def prepare(self, catalog: Catalog, *, create: bool) -> None:
         """Learn the models; and make sure that tables and indexes are there.
@@ -105,6 +112,7 @@ class Store(Protocol):
 
     async def begin(self) -> Unit:
         """Return a new unit; its transaction may start with its first statement."""
+        ...
 
     async def close(self) -> None:
         """Give back all resources; may be called twice."""

@@ -6,21 +6,23 @@ Pooling, addresses and the options of a host's engine stay with SQLAlchemy.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, PoolProxiedConnection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-__all__ = ["AiosqliteChannel", "Channel", "Sqlite3Channel"]
+__all__ = ["AiosqliteChannel", "Channel", "Idle", "Sqlite3Channel"]
 
 
 class Channel(Protocol):
     """A way to one connection. It raises what the driver raises."""
 
     async def open(self) -> bool:
-        """Take a connection out of the pool, and return whether a transaction is open on it already."""
+        """Take a connection, and return whether a transaction is open on it already."""
         ...
 
     async def rows(self, text: str, values: Sequence[Any]) -> list[Any]:
@@ -36,23 +38,61 @@ class Channel(Protocol):
         ...
 
     async def close(self) -> None:
-        """Put the connection back into the pool."""
+        """Give the connection back."""
         ...
+
+
+class Idle:
+    """Connections that were given back, kept outside SQLAlchemy's pool for the next unit; threads may share it.
+
+    Taking a connection from the pool and giving it back costs about as much as finding a row.
+
+    Args:
+        size: how many are kept; 0 leaves all of them to the pool.
+
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._leases: deque[PoolProxiedConnection] = deque()
+
+    def take(self, engine: Engine) -> PoolProxiedConnection:
+        """Return a connection."""
+        try:
+            return self._leases.pop()
+        except IndexError:
+            return engine.raw_connection()
+
+    def give(self, lease: PoolProxiedConnection) -> None:
+        """Keep a connection, unless there are enough or a transaction is open on it."""
+        driver: Any = lease.driver_connection
+        if len(self._leases) < self._size and not driver.in_transaction:
+            self._leases.append(lease)
+        else:
+            lease.close()
+
+    def close(self) -> None:
+        """Give all connections back to the pool, and keep none from now on."""
+        self._size = 0
+        with suppress(IndexError):
+            while True:
+                self._leases.pop().close()
 
 
 class Sqlite3Channel:
     """A connection of the sqlite3 module. Its coroutines never suspend."""
 
-    __slots__ = ("_driver", "_engine", "_lease")
+    __slots__ = ("_driver", "_engine", "_idle", "_lease")
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, idle: Idle) -> None:
         self._engine = engine
+        self._idle = idle
         self._lease: PoolProxiedConnection | None = None
         self._driver: Any = None
 
     async def open(self) -> bool:
-        """Take a connection out of the pool."""
-        self._lease = self._engine.raw_connection()
+        """Take a connection."""
+        self._lease = self._idle.take(self._engine)
         self._driver = self._lease.driver_connection
         return bool(self._driver.in_transaction)
 
@@ -71,10 +111,10 @@ class Sqlite3Channel:
         self._driver.executemany(text, rows)
 
     async def close(self) -> None:
-        """Put the connection back into the pool, which rolls back what may be open on it."""
+        """Give the connection back; the pool rolls back what may be open on it."""
         lease, self._lease, self._driver = self._lease, None, None
         if lease is not None:
-            lease.close()
+            self._idle.give(lease)
 
 
 class AiosqliteChannel:

@@ -12,7 +12,7 @@ from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from crmkit.errors import Busy, StoreError, Unsupported
 from crmkit.storage.spi.store import Feature
-from crmkit.storage.sql.channel import AiosqliteChannel, Sqlite3Channel
+from crmkit.storage.sql.channel import AiosqliteChannel, Idle, Sqlite3Channel
 from crmkit.storage.sql.database import Database
 from crmkit.storage.sql.dialect import Fault
 from crmkit.storage.sql.fit import fit
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncSqlStore", "SqlStore", "open_async_sql", "open_sql"]
 
 _FEATURES: Final = frozenset(Feature)
+_IDLE_CONNECTIONS: Final = 5
 _DIALECTS: Final = {"sqlite": SqliteDialect}
 
 
@@ -117,6 +118,10 @@ class _Store(ABC):
 class SqlStore(_Store):
     """A SQL database behind a blocking driver. Its coroutines never suspend. Made by `open_sql`."""
 
+    def __init__(self, engine: Engine, *, own: bool) -> None:
+        super().__init__(engine, own=own)
+        self._idle = Idle(_IDLE_CONNECTIONS if own else 0)
+
     @property
     def io(self) -> Literal["blocking"]:
         """It blocks."""
@@ -125,11 +130,12 @@ class SqlStore(_Store):
     async def close(self) -> None:
         """Close the connections, unless the engine is a host's."""
         self._closed = True
+        self._idle.close()
         if self._own:
             self._engine.dispose()
 
     def _channel(self) -> Channel:
-        return Sqlite3Channel(self._engine)
+        return Sqlite3Channel(self._engine, self._idle)
 
     async def _with_connection(self, work: Callable[[Connection], None]) -> None:
         with self._engine.connect() as connection:
@@ -184,7 +190,7 @@ def open_sql(url: str | URL | Engine, *, busy_timeout: float = 5.0) -> SqlStore:
         return SqlStore(url, own=False)
     address = _address(url)
     if address.get_dialect().is_async:
-        raise Unsupported(f"{address.drivername} is an asyncio driver.", hint="Open it with connect_async.")
+        raise Unsupported(f"{address.drivername} is an asyncio driver and must be awaited.", hint="Use aconnect().")
     engine = create_engine(address, **_options(busy_timeout))
     event.listen(engine, "connect", _on_connect)
     return SqlStore(engine, own=True)

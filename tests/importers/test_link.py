@@ -1,0 +1,138 @@
+"""Links lead to earlier files, to the database, or to rows of the same file that come later."""
+
+from __future__ import annotations
+
+import pytest
+
+from crmkit import Customer, Product, User, connect, f, system
+from tests.importers.conftest import customers
+
+job = system("migration")
+BY_KEY = {"parent_id": {"link": "customer", "column": "Parent"}}
+BY_NAME = {"parent_id": {"link": "customer", "column": "Parent", "by": "name"}}
+
+
+@pytest.fixture
+def crm(store_url):
+    with connect(store_url) as crm:
+        yield crm
+
+
+def load(crm, folder, mapping):
+    plan = crm.imports(job).plan(mapping, folder=folder)
+    run = plan.apply()
+    assert plan.counts == run.counts
+    assert list(plan.problems) == list(run.problems)
+    return run
+
+
+def parents(crm):
+    with crm.session(job) as s:
+        names = {each.id: each.name for each in s.customers.stream()}
+        return {each.name: names.get(each.parent_id) for each in s.customers.stream()}
+
+
+@pytest.mark.parametrize("fields", [BY_KEY, BY_NAME])
+def test_parents_may_stand_after_their_children(crm, files, fields):
+    rows = "C,C,B\nB,B,A\nA,A,\nD,D,c\u00a0\n"
+    load(crm, files(a__csv="No,Name,Parent\n" + rows), customers(fields=fields))
+    assert parents(crm) == {"A": None, "B": "A", "C": "B", "D": "C"}
+
+
+@pytest.mark.parametrize("fields", [BY_KEY, BY_NAME])
+def test_rows_may_link_to_each_other_in_circles_and_to_themselves(crm, files, fields):
+    load(crm, files(a__csv="No,Name,Parent\nA,A,B\nB,B,A\nC,C,C\n"), customers(fields=fields))
+    assert parents(crm) == {"A": "B", "B": "A", "C": "C"}
+
+
+@pytest.mark.parametrize("fields", [BY_KEY, BY_NAME])
+def test_what_hangs_on_a_rejected_row_is_rejected_too(crm, files, fields):
+    rows = "A,A,X\nB,B,A\nC,C,B\nD,D,\n"
+    run = load(crm, files(a__csv="No,Name,Parent\n" + rows), customers(fields=fields))
+    assert [(each.record, each.column, each.code) for each in run.problems] == [
+        (2, "Parent", "unknown_link"), (3, "Parent", "unknown_link"), (4, "Parent", "unknown_link"),
+    ]  # fmt: skip
+    assert parents(crm) == {"D": None}
+
+
+def test_a_name_that_two_rows_have_is_ambiguous_wherever_they_stand(crm, files):
+    rows = "1,Twin,\n2,Child,twin\n3,Twin,\n"
+    run = load(crm, files(a__csv="No,Name,Parent\n" + rows), customers(fields=BY_NAME))
+    assert [(each.record, each.code) for each in run.problems] == [(3, "ambiguous_link")]
+
+
+def test_links_reach_records_that_were_there_before(crm, files):
+    with crm.session(job) as s:
+        ann = s.users.add(User(name="Ann Weiß", email="ann@example.com"))
+    fields = {"owner_id": {"link": "user", "column": "Owner", "by": "name"}}
+    load(crm, files(a__csv="No,Name,Owner\n1,Acme, ann WEISS\n2,Beta,\n"), customers(fields=fields))
+    with crm.session(job) as s:
+        assert s.customers.first(f.name == "Acme").owner_id == ann.id
+        assert s.customers.first(f.name == "Beta").owner_id is None
+
+
+def test_a_record_that_was_there_makes_a_name_of_the_file_ambiguous(crm, files):
+    with crm.session(job) as s:
+        s.customers.add(Customer(name="Acme"))
+    run = load(crm, files(a__csv="No,Name,Parent\n1,Acme,\n2,Child,Acme\n"), customers(fields=BY_NAME))
+    assert [(each.record, each.code) for each in run.problems] == [(3, "ambiguous_link")]
+
+
+def test_links_reach_records_of_an_earlier_import_by_their_old_key(crm, files):
+    load(crm, files(a__csv="No,Name\n1,Acme\n"), customers())
+    load(crm, files(a__csv="No,Name,Parent\n2,Child,1\n"), customers(fields=BY_KEY))
+    assert parents(crm) == {"Acme": None, "Child": "Acme"}
+
+
+def test_links_do_not_reach_deleted_records_nor_those_of_another_tenant(crm, files):
+    with crm.session(job) as s:
+        s.customers.delete(s.customers.add(Customer(name="Gone")))
+    with crm.session(system("x", tenant="other")) as s:
+        s.customers.add(Customer(name="Theirs"))
+    folder = files(a__csv="No,Name,Parent\n1,A,Gone\n2,B,Theirs\n")
+    run = load(crm, folder, customers(fields=BY_NAME))
+    assert [each.code for each in run.problems] == ["unknown_link", "unknown_link"]
+
+
+def test_a_unique_value_that_is_taken_rejects_its_row_and_no_other(crm, files):
+    with crm.session(job) as s:
+        s.products.add(Product(name="Old", sku="A"))
+    mapping = {
+        "source": "legacy",
+        "file": [{"path": "a.csv", "into": "product", "id": "No", "fields": {"name": "Name", "sku": "Sku"}}],
+    }
+    run = load(crm, files(a__csv="No,Name,Sku\n1,New,A\n2,Two,B\n3,Three,B\n4,Four,\n5,Five,\n"), mapping)
+    assert [(each.record, each.column, each.code) for each in run.problems] == [
+        (2, "Sku", "duplicate"),
+        (4, "Sku", "duplicate"),
+    ]
+    assert load(crm, files(), mapping).total("skip") == 3
+
+
+def test_history_names_the_users_who_made_it(crm, files):
+    mapping = {
+        "source": "legacy",
+        "zone": "UTC",
+        "file": [
+            {"path": "u.csv", "into": "user", "id": "No", "fields": {"name": "Name"}},
+            {"path": "d.csv", "into": "opportunity", "id": "No", "fields": {"name": "Name"}},
+            {
+                "path": "h.csv", "history_of": "opportunity", "record": "No",
+                "fields": {
+                    "stage": "To", "at": "At", "note": "Note", "by": {"link": "user", "column": "By", "by": "name"},
+                },
+            },
+        ],
+    }  # fmt: skip
+    folder = files(
+        u__csv="No,Name\n7,Ann\n", d__csv="No,Name\n1,Line 4\n",
+        h__csv="No,To,At,By,Note\n1,needs,2025-01-01,ANN,call\n1,wn,2025-01-02,Ann,\n"
+        "1,won,2025-01-03,Bob,\n9,won,2025-01-03,,\n",
+    )  # fmt: skip
+    run = load(crm, folder, mapping)
+    assert [(each.file, each.record, each.column, each.code) for each in run.problems] == [
+        ("h.csv", 3, "To", "unknown_stage"), ("h.csv", 4, "By", "unknown_link"), ("h.csv", 5, "No", "unknown_record"),
+    ]  # fmt: skip
+    with crm.session(job) as s:
+        (move,) = s.stage_moves.stream()
+        assert (move.to_stage, move.actor, move.note) == ("needs", str(s.users.first().id), "call")
