@@ -10,6 +10,7 @@ import pytest
 from crmkit import (
     UTC,
     Actor,
+    BadRecord,
     Campaign,
     Crm,
     Lead,
@@ -150,6 +151,22 @@ def test_the_built_in_pipelines_run_to_their_ends(crm: Crm) -> None:
         assert s.leads.allowed_moves(lead)
         assert s.tickets.allowed_moves(ticket)
         assert s.campaigns.allowed_moves(campaign)
+
+
+def test_pipelines_of_two_models_may_share_a_name(store_url: str) -> None:
+    stages, moves = [Stage("new"), Stage("won", outcome="won")], [forward()]
+    both = [Pipeline("standard", model, stages=stages, moves=moves) for model in (Opportunity, Lead)]
+    with connect(store_url, pipelines=both) as crm, crm.session(job) as s:
+        assert s.opportunities.add(Opportunity(name="Deal")).stage == "new"
+        assert s.leads.add(Lead(name="Lea")).pipeline == "standard"
+
+
+def test_a_move_takes_declared_added_fields_only(store_url: str) -> None:
+    with connect(store_url) as crm, crm.session(job) as s:
+        deal = s.opportunities.add(Opportunity(name="Deal"))
+        with pytest.raises(BadRecord, match="extra.shoe_size: is not declared"):
+            s.opportunities.advance(deal, "needs", extra={"shoe_size": 7})
+        assert s.opportunities.get(deal.id) == deal
 
 
 def test_bulk_adds_enter_the_pipeline_too(crm: Crm) -> None:

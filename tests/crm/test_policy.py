@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import attrs
 import pytest
 
 from crmkit import (
@@ -131,5 +132,18 @@ def test_a_record_must_satisfy_the_policy_as_it_shall_be(crm: Crm, world: World)
         assert s.customers.get(mine.id).owner_id == actor.id
     with pytest.raises(NotAllowed, match="update this contact"), crm.session(actor) as s:
         s.contacts.update(near, customer_id=None)
+    with crm.session(job) as s:
+        assert s.contacts.get(near.id) == near
+
+
+def test_what_is_put_back_after_a_refusal_is_what_the_store_held(crm: Crm, world: World) -> None:
+    actor, _, theirs, near, _ = world
+    forged = attrs.evolve(near, customer_id=theirs.id)
+    with crm.session(actor) as s, pytest.raises(NotAllowed, match="update this contact"):
+        s.contacts.update(forged, customer_id=theirs.id)
+    with crm.session(actor) as s:
+        with pytest.raises(NotAllowed, match="update this contact"):
+            s.contacts.update(forged, customer_id=theirs.id)
+        s.commit()
     with crm.session(job) as s:
         assert s.contacts.get(near.id) == near

@@ -13,6 +13,7 @@ from crmkit import (
     UTC,
     Activity,
     Actor,
+    BadDefinition,
     BadExpression,
     BadRecord,
     Contact,
@@ -26,6 +27,7 @@ from crmkit import (
     NotFound,
     Opportunity,
     Product,
+    Refused,
     StageMove,
     Stale,
     Team,
@@ -93,6 +95,36 @@ def test_an_exception_undoes_the_session(crm: Crm) -> None:
         assert s.customers.count() == 0
 
 
+def test_what_a_clock_tells_beyond_milliseconds_is_cut_alike_everywhere(store_url: str) -> None:
+    with connect(store_url, clock=lambda: NOW.replace(microsecond=123_456)) as crm, crm.session(job) as s:
+        acme = s.customers.update(s.customers.add(Customer(name="Acme")), score=1)
+        assert acme.updated_at == acme.created_at == NOW.replace(microsecond=123_000)
+        assert s.customers.get(acme.id) == acme
+
+
+def test_a_session_with_stages_must_be_entered(store_url: str) -> None:
+    with connect(store_url) as crm, pytest.raises(CrmError, match="the session was not entered"):
+        crm.session(job).opportunities.add(Opportunity(name="Deal"))
+
+
+def test_facts_about_an_actor_may_come_in_any_collection(crm: Crm) -> None:
+    with crm.session(job) as s:
+        team = s.teams.add(Team(name="North"))
+        s.users.add(User(name="Ann", team_id=team.id))
+    with crm.session(Actor(team_ids=[team.id])) as s:  # type: ignore[arg-type]  # as a careless host may write it
+        assert s.users.count(f.team_id.one_of(me.team_ids)) == 1
+    with pytest.raises(ValueError, match="roles are several names"):
+        Actor(roles="admin")
+
+
+def test_a_zone_must_be_one(crm: Crm) -> None:
+    for zone in ("Mars/Olympus", "../zone", ""):
+        with pytest.raises(BadDefinition, match="is no time zone"):
+            crm.session(Actor(zone=zone))
+    with crm.session(job) as s, pytest.raises(BadDefinition, match="'Mars/Olympus' is no time zone"):
+        s.customers.tally(by=by_month(f.created_at, "Mars/Olympus"))
+
+
 def test_commit_and_rollback_within_a_session(crm: Crm) -> None:
     with crm.session(job) as s:
         s.customers.add(Customer(name="Kept"))
@@ -151,6 +183,8 @@ def test_delete_and_restore(crm: Crm) -> None:
             s.contacts.add(Contact(name="Cy", customer_id=acme.id))
         back = s.customers.restore(gone)
         assert s.customers.get(acme.id) == back
+        with pytest.raises(Refused, match="is not deleted. There is nothing to restore"):
+            s.customers.restore(back)
         assert s.contacts.find(f.customer.name == "Acme")[0] == bo
 
 

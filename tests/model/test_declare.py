@@ -164,6 +164,15 @@ def test_a_model_can_take_the_place_of_another() -> None:
     assert [relation.name for relation in catalog.relations(catalog["driver"]).values()] == ["vehicles"]
 
 
+def test_two_models_cannot_share_a_table() -> None:
+    @entity(plural="vehicles")
+    class Cart(Record):
+        """Not a vehicle."""
+
+    with pytest.raises(BadDefinition, match="vehicle and cart would share the table 'vehicles'"):
+        Catalog((Vehicle, Cart))
+
+
 def test_two_models_cannot_take_one_place() -> None:
     @entity(extends=Vehicle)
     class Bus(Vehicle):

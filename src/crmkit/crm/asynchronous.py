@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from crmkit.crm.open import make_setup, open_store
+from crmkit.crm.open import make_setup, open_store, prepared
 from crmkit.crm.shelf import AsyncShelf
 from crmkit.errors import CrmError
 from crmkit.repository import AsyncRepository, Work
@@ -44,8 +44,7 @@ async def aconnect(
         open_store(database, awaited=True),
         models=models, extra=extra, pipelines=pipelines, policy=policy, clock=clock, ids=ids, outbox=outbox,
     )  # fmt: skip
-    await setup.store.prepare(setup.catalog, create=create)
-    return AsyncCrm(setup)
+    return AsyncCrm(await prepared(setup, create=create))
 
 
 class AsyncCrm:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from crmkit.crm.asynchronous import AsyncSession
-from crmkit.crm.open import make_setup, open_store
+from crmkit.crm.open import make_setup, open_store, prepared
 from crmkit.crm.segment import Segments
 from crmkit.crm.shelf import Shelf
 from crmkit.crm.step import run, step_through
@@ -76,8 +76,7 @@ def connect(
         open_store(database, awaited=False),
         models=models, extra=extra, pipelines=pipelines, policy=policy, clock=clock, ids=ids, outbox=outbox,
     )  # fmt: skip
-    run(setup.store.prepare(setup.catalog, create=create))
-    return Crm(setup)
+    return Crm(run(prepared(setup, create=create)))
 
 
 class Crm:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crmkit.storage.spi import Store
     from crmkit.values import Clock, IdSource
 
-__all__ = ["make_setup", "open_store"]
+__all__ = ["make_setup", "open_store", "prepared"]
 
 
 def open_store(database: Any, *, awaited: bool) -> Store:
@@ -129,3 +129,17 @@ def make_setup(
         pipelines=Pipelines(every),
         outbox=outbox,
     )
+
+
+async def prepared(setup: Setup, *, create: bool) -> Setup:
+    """Return what sessions share once the store has learnt the models; close the store if it cannot serve them.
+
+    Raises:
+        StoreError: the store cannot be reached, or does not fit the models.
+    """
+    try:
+        await setup.store.prepare(setup.catalog, create=create)
+    except BaseException:
+        await setup.store.close()
+        raise
+    return setup

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import attrs
 
 from crmkit.errors import BadExpression
+from crmkit.expr.document import is_list
 from crmkit.expr.nodes import (
     Always,
     And,
@@ -122,7 +123,7 @@ def _several(values: tuple[Any, ...] | Me, facts: Facts) -> tuple[Any, ...]:
     if not isinstance(values, Me):
         return values
     fact = _value(values, facts)
-    return cast("tuple[Any, ...]", fact) if isinstance(fact, tuple) else (fact,)
+    return tuple(fact) if is_list(fact) else (fact,)
 
 
 def _value(value: Any, facts: Facts) -> Any:

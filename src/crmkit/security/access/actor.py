@@ -26,10 +26,6 @@ def _names(values: Iterable[str]) -> frozenset[str]:
     return frozenset(values)
 
 
-def _ids(values: Iterable[UUID]) -> tuple[UUID, ...]:
-    return tuple(values)
-
-
 @attrs.frozen(kw_only=True)
 class Actor:
     """Whoever a session acts for: a user of the product, or background work.
@@ -54,8 +50,12 @@ class Actor:
     name: str = attrs.field(default="", validator=_short)
     roles: frozenset[str] = attrs.field(default=frozenset[str](), converter=_names)
     team_id: UUID | None = None
-    team_ids: tuple[UUID, ...] = attrs.field(default=(), converter=_ids)
+    team_ids: tuple[UUID, ...] = ()
     zone: str = "UTC"
+
+    def __attrs_post_init__(self) -> None:
+        # Expressions tell several facts from one by their being a tuple. A converter would hide the type from pyright.
+        object.__setattr__(self, "team_ids", tuple(self.team_ids))
 
     @property
     def key(self) -> str:
