@@ -170,7 +170,7 @@ class AsyncReader(Generic[T]):
     # -- within --------------------------------------------------------------------------------------------------------
 
     def _keys(self, order: Ref | Sort | Sequence[Ref | Sort]) -> tuple[SortKey, ...]:
-        wanted = list(order) if isinstance(order, Sequence) and not isinstance(order, str) else [order]
+        wanted: list[Any] = list(order) if isinstance(order, Sequence) and not isinstance(order, str) else [order]
         keys: dict[str, SortKey] = {}
         for each in wanted:
             sort = each if isinstance(each, Sort) else Sort(each)
