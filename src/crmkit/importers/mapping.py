@@ -70,7 +70,7 @@ class _Reader:
         for name, table in self._table(top.get("maps", {}), "maps").items():
             self._maps[name] = self._map(f"maps.{name}", table)
         given = top.get("file", [])
-        files: list[Any] = cast("list[Any]", given) if isinstance(given, list) else []
+        files: list[Any] = [*cast("list[Any]", given)] if isinstance(given, list | tuple) else []
         if not files:
             self._refuse("file", "is missing.", 'Write [[file]] with path = "accounts.csv" and into = "customer".')
         rules = [self._file(f"file[{number}]", table) for number, table in enumerate(files, 1)]

@@ -139,3 +139,7 @@ class Spool:
     def close(self) -> None:
         """Give the file back."""
         self._db.close()
+
+    def __del__(self) -> None:
+        # A report is kept as long as somebody reads it, and nobody has to close it.
+        self._db.close()

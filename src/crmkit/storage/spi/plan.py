@@ -38,7 +38,7 @@ class Query:
         where: in normal form.
         columns: which columns to return, in this order.
         order: what to sort by; the last key makes the order total.
-        limit: how many rows at most; `None` for all.
+        limit: how many rows at most, 0 included; `None` for all.
     """
 
     schema: Schema

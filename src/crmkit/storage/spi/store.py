@@ -21,9 +21,10 @@ class Feature(Enum):
     """What a store may or may not be able to do. Whatever it does not declare, it refuses with `Unsupported`."""
 
     TRANSACTIONS = "transactions"
-    """Rolling a unit back undoes all of it."""
+    """Rolling a unit back undoes all of it. Without it, rolling back a unit that wrote is refused."""
     UNIQUE = "unique"
-    """Unique groups of columns are kept, also between concurrent writers."""
+    """Unique groups of columns are kept, also between concurrent writers. Without it, inserting into a model that has such
+    a group is refused."""
     REACH = "reach"
     """`Exists`, `Count` and the hops of keys can be answered."""
     BUCKETS = "buckets"
@@ -41,6 +42,9 @@ class Unit(Protocol):
 
     async def insert(self, schema: Schema, rows: Sequence[Row]) -> None:
         """Write new rows, each a tuple in the order of `schema.columns`, spelled as the store's wires say.
+
+        Links lead somewhere when rows come through a repository. A database that checks them itself may find, at the
+        insert or at the commit, that one no longer does; that is a `StoreError`.
 
         Raises:
             Duplicate: a unique group of columns, or an id, is taken. It names the columns.
@@ -70,7 +74,7 @@ class Unit(Protocol):
         """Make everything permanent and visible, and end the unit."""
 
     async def rollback(self) -> None:
-        """Undo everything and end the unit."""
+        """Undo everything and end the unit; also one of which an `insert` or the `commit` failed."""
 
 
 class Store(Protocol):

@@ -49,7 +49,6 @@ class Idle:
 
     Args:
         size: how many are kept; 0 leaves all of them to the pool.
-
     """
 
     def __init__(self, size: int) -> None:
