@@ -120,8 +120,9 @@ class Segment:
             BadExpression: the record is of another model, or the condition names `me` and nobody asks.
             Unsupported: the condition reaches other records, which are in the store only.
         """
-        condition = self.within(schema_of(record.__class__))
-        if not is_local(condition):
+        schema = schema_of(record.__class__)
+        condition = self.within(schema)
+        if not is_local(condition, schema):
             raise Unsupported(
                 f"segment {self.name!r} reaches other records: {show(condition)}.",
                 hint="Ask the store: exists(segment & (f.id == record.id)).",
@@ -130,6 +131,7 @@ class Segment:
             now = clean_instant(at)
         except Problem as problem:
             raise BadExpression(f"at {problem.message}", hint=problem.hint) from None
+        Binder(Catalog(())).bind(schema, resolve(condition, SAMPLE))
         return evaluate(condition, record, facts=Facts(now, zone, me))
 
     # -- combining -----------------------------------------------------------------------------------------------------

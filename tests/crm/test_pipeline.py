@@ -177,3 +177,24 @@ def test_bulk_adds_enter_the_pipeline_too(crm: Crm) -> None:
         oldest = s.opportunities.first(order=f.created_at)
         assert oldest is not None
         assert oldest.stage_since == oldest.created_at == START - days(29)
+
+
+@pytest.mark.parametrize("lasting", ["sqlite_url", "mongo_url"])
+def test_a_program_that_was_told_of_no_pipelines_uses_those_that_are_kept(
+    request: pytest.FixtureRequest, lasting: str
+) -> None:
+    url: str = request.getfixturevalue(lasting)
+    with connect(url, pipelines=[pipeline()]) as crm, crm.session(job) as s:
+        s.opportunities.add(Opportunity(name="Told"))
+    with connect(url) as crm, crm.session(job) as s:
+        untold = s.opportunities.add(Opportunity(name="Untold"))
+        assert (untold.pipeline, untold.pipeline_version, untold.stage) == ("standard", 1, "contact")
+        assert s.leads.add(Lead(name="Lea")).pipeline == "lead"
+    with connect(url, pipelines=[pipeline()]) as crm, crm.session(job) as s:
+        assert s.opportunities.add(Opportunity(name="Told again")).pipeline_version == 1
+
+
+def test_each_tenant_keeps_its_own_definitions(crm: Crm) -> None:
+    for tenant in ("one", "two"):
+        with crm.session(system("test", tenant=tenant)) as s:
+            assert s.opportunities.add(Opportunity(name="Deal")).pipeline_version == 1

@@ -51,7 +51,7 @@ def blocking(crm: Crm) -> None:
         assert_type(s.customers.add_many([Customer(name="x")]), list[UUID])
         assert_type(s.opportunities.tally(n=count()), list[Group])
         assert_type(s.opportunities.get(UUID(int=1)).amount, Money | None)
-        assert_type(s.customers.add(Customer(name="x")).tags, tuple[str, ...])
+        assert_type(s.customers.add(Customer(id=UUID(int=1), name="x")).tags, tuple[str, ...])
         for customer in s.customers.stream():
             assert_type(customer, Customer)
 

@@ -13,13 +13,13 @@ import attrs
 from crmkit.analytics.amount import amount_field, closed
 from crmkit.analytics.duration import DAY, Durations, Spread
 from crmkit.analytics.key import Keys, order_of, text_of, too_many
-from crmkit.analytics.period import zone_of
 from crmkit.analytics.ratio import Ratio
 from crmkit.analytics.report import ALL, Report, label_of
 from crmkit.analytics.win import read_amounts
 from crmkit.errors import BadExpression, near
 from crmkit.expr.build import Name, everything, f
 from crmkit.model.field import FieldKind
+from crmkit.repository.work import zone_of
 from crmkit.values import Money, money_of
 
 if TYPE_CHECKING:

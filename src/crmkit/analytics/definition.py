@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
-from crmkit.analytics.period import Bounds, Period, moment_of, zone_of
+from crmkit.analytics.period import Bounds, Period, moment_of
 from crmkit.entities import BUILT_IN
 from crmkit.errors import BadDefinition, BadExpression, near
 from crmkit.expr.bind import Binder
@@ -19,6 +19,7 @@ from crmkit.expr.show import show
 from crmkit.lifecycle import Pipeline
 from crmkit.model.catalog import Catalog
 from crmkit.repository.tally import By, Span
+from crmkit.repository.work import zone_of
 from crmkit.segment import Segment
 
 if TYPE_CHECKING:

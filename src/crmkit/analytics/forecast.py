@@ -10,12 +10,12 @@ import attrs
 
 from crmkit.analytics.amount import Amounts, amount_field
 from crmkit.analytics.key import order_of, text_of
-from crmkit.analytics.period import zone_of
 from crmkit.analytics.report import ALL, Report, label_of
 from crmkit.analytics.scope import definition_of
 from crmkit.errors import BadDefinition, BadExpression
 from crmkit.expr.build import f
 from crmkit.repository.tally import MoneyBag, by_month
+from crmkit.repository.work import zone_of
 from crmkit.values import money_of
 
 if TYPE_CHECKING:

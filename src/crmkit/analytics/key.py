@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
-from crmkit.analytics.period import zone_of
 from crmkit.errors import BadExpression
 from crmkit.expr.core import And, In
 from crmkit.repository.tally import Span, group_key, keyed
+from crmkit.repository.work import zone_of
 from crmkit.storage.spi import Bucket
 
 if TYPE_CHECKING:

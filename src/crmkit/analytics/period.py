@@ -5,18 +5,20 @@ from __future__ import annotations
 import datetime as dt
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
 from crmkit.errors import BadDefinition, Problem
 from crmkit.expr.build import Name, everything
+from crmkit.repository.work import zone_of
 from crmkit.values import UTC, clean_instant
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from crmkit.expr.nodes import Expr, Ref
 
-__all__ = ["Bound", "Bounds", "Period", "moment_of", "zone_of"]
+__all__ = ["Bound", "Bounds", "Period", "moment_of"]
 
 Bound: TypeAlias = dt.date | dt.datetime | str | None
 """One end of a period: a day, its ISO spelling, an aware datetime, or `None` for no end."""
@@ -83,18 +85,6 @@ class Period:
             "start": None if self.start is None else self.start.isoformat(),
             "end": None if self.end is None else self.end.isoformat(),
         }
-
-
-def zone_of(zone: str) -> ZoneInfo:
-    """Return a time zone by its IANA name.
-
-    Raises:
-        BadDefinition: there is none of this name.
-    """
-    try:
-        return ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise BadDefinition(f"{zone!r} is no time zone.", hint='Write an IANA name such as "Europe/Berlin".') from None
 
 
 def moment_of(value: Any, what: str) -> dt.datetime:

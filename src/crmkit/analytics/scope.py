@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from crmkit.analytics.key import too_many
-from crmkit.analytics.period import zone_of
 from crmkit.errors import StoreError
 from crmkit.expr.core import And, Constant
 from crmkit.expr.resolve import Facts
 from crmkit.repository.tally import tally
+from crmkit.repository.work import zone_of
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -99,7 +99,7 @@ async def pipeline_values(scope: Scope, by: By | None, amount: Ref | None, *, en
     await amounts.read(everything if ended else f.outcome == "open", f.pipeline, f.stage, f.outcome)
     order = {
         (pipeline.name, stage.name): number
-        for pipeline in scope.work.setup.pipelines.of(scope.schema)
+        for pipeline in scope.work.setup.pipelines.of(scope.work.actor.tenant, scope.schema)
         for number, stage in enumerate(pipeline.stages)
     }
     whole = PipelineValue(key=None, label=ALL, stages=_stages(amounts.whole(), None, order))

@@ -115,9 +115,6 @@ def make_setup(
     own = tuple(pipelines or ())
     for pipeline in own:
         pipeline.check(catalog[pipeline.entity])
-    led = {pipeline.entity for pipeline in own}
-    # The product's own pipelines of a model take the place of the built-in one.
-    every = (*own, *(pipeline for pipeline in BUILT_IN_PIPELINES if pipeline.entity not in led))
     time = system_clock if clock is None else _whole(clock)
     return Setup(
         catalog=catalog,
@@ -126,7 +123,7 @@ def make_setup(
         clock=time,
         # Ids carry 74 random bits beside the time. They are names, not secrets, so a seeded generator will do.
         ids=ids or uuid7_source(time, Random(os.urandom(16))),  # noqa: S311 - see above
-        pipelines=Pipelines(every),
+        pipelines=Pipelines(own, BUILT_IN_PIPELINES),
         outbox=outbox,
     )
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import attrs
-
-from crmkit.model.declare import Record, choice, instant, integer, text
+from crmkit.model.declare import Record, choice, fieldset, instant, integer, text
 from crmkit.values import NOT_YET
 
 __all__ = ["OUTCOMES", "Staged"]
@@ -15,7 +13,7 @@ OUTCOMES = ("open", "won", "lost", "done")
 """What a stage can mean for a record in it: still going on, or how it ended; `done` is an end without a winner."""
 
 
-@attrs.define(frozen=True, kw_only=True, slots=True)
+@fieldset
 class Staged(Record):
     """A record that moves through a pipeline. Subclasses are declared with `@entity`; this class is no model itself.
 

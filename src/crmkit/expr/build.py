@@ -304,4 +304,6 @@ def _span(span: object) -> timedelta:
 
 def today(offset: int = 0) -> Moment:
     """Return the day on which the expression is read, in the session's zone, plus a number of days."""
+    if type(offset) is not int:
+        raise BadExpression(f"today() takes a whole number of days, not {type(offset).__name__}.")
     return Moment(of_day=True, offset=timedelta(days=offset))

@@ -33,6 +33,8 @@ from crmkit.values import Money, clean_instant, fold
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from crmkit.model.schema import Schema
+
 __all__ = ["World", "evaluate", "is_local"]
 
 
@@ -66,17 +68,23 @@ def evaluate(expr: Expr, record: Any, *, facts: Facts | None = None, world: Worl
     return _holds(expr, record, world)
 
 
-def is_local(expr: Expr) -> bool:
-    """Return whether an expression follows no relation, so that one record alone decides it."""
+def is_local(expr: Expr, schema: Schema | None = None) -> bool:
+    """Return whether an expression follows no relation, so that one record alone decides it.
+
+    Args:
+        expr: the expression.
+        schema: the record's model. Without it, `f.x.currency` is taken for the currency of an amount.
+    """
     match expr:
         case And() | Or():
-            return all(is_local(item) for item in expr.items)
+            return all(is_local(item, schema) for item in expr.items)
         case Not():
-            return is_local(expr.item)
+            return is_local(expr.item, schema)
         case Reaches() | Counts():
             return False
         case Compare() | OneOf() | Missing() | StartsWith() | Contains() | Has():
-            return len(expr.ref.path) == 1 or expr.ref.path[0] == "extra" or expr.ref.path[1:] == ("currency",)
+            first, *rest = expr.ref.path
+            return not rest or (first in schema.fields if schema else first == "extra" or rest == ["currency"])
         case _:
             return True
 

@@ -28,7 +28,7 @@ def canonical(field: Field, value: Any) -> Any:
         Problem: the field can hold no such value.
     """
     match field.kind:
-        case FieldKind.TEXT | FieldKind.TAGS:
+        case FieldKind.TEXT:
             return clean_text(value, at_most=MAX_LITERAL)
         case FieldKind.CHOICE:
             text = clean_text(value, at_most=MAX_LITERAL)
@@ -54,7 +54,8 @@ def canonical(field: Field, value: Any) -> Any:
         case FieldKind.KEY | FieldKind.LINK | FieldKind.ATTACHED:
             return _typed(value, UUID, "an id")
         case _:
-            raise Problem("opaque", f"is a {field.kind.value}, into which expressions do not look.")
+            hint = "Ask .has(...)." if field.kind is FieldKind.TAGS else ""
+            raise Problem("not_compared", f"is not compared: it holds {field.kind.value}.", hint=hint)
 
 
 def _typed(value: Any, wanted: type[Any], words: str) -> Any:

@@ -31,14 +31,14 @@ _OWN_MODELS: Final = frozenset({"external_id", "stage_move", "outbox_message", "
 _SAMPLES: Final = (dt.datetime(2001, 2, 3, 4, 5), dt.datetime(2010, 11, 12, 10, 9))  # noqa: DTZ001 - only spelt, never kept
 
 
-def bind(mapping: MappingRule, setup: Setup, folder: Path) -> list[Section]:
+def bind(mapping: MappingRule, setup: Setup, tenant: str, folder: Path) -> list[Section]:
     """Return the sections of a mapping, bound to the models and to the files.
 
     Raises:
         BadMapping: it does not fit them; every problem is listed.
         BadFile: a file cannot be opened or has no header.
     """
-    check = _Check(mapping, setup)
+    check = _Check(mapping, setup, tenant)
     check.models()
     if check.problems:
         raise BadMapping(check.problems)
@@ -55,10 +55,11 @@ def bind(mapping: MappingRule, setup: Setup, folder: Path) -> list[Section]:
 class _Check:
     """One mapping and everything that is wrong with it."""
 
-    def __init__(self, mapping: MappingRule, setup: Setup) -> None:
+    def __init__(self, mapping: MappingRule, setup: Setup, tenant: str) -> None:
         self.problems: list[Problem] = []
         self._mapping = mapping
         self._setup = setup
+        self._tenant = tenant
         self._made = [rule.entity for rule in mapping.files if rule.kind is FileKind.RECORDS]
 
     def models(self) -> None:
@@ -199,7 +200,7 @@ class _Check:
     def _stages(self, rule: FileRule, schema: Schema) -> None:
         if not schema.staged:
             return
-        pipelines = {pipeline.name: pipeline for pipeline in self._setup.pipelines.of(schema)}
+        pipelines = {pipeline.name: pipeline for pipeline in self._setup.pipelines.of(self._tenant, schema)}
         made = next(
             (each for each in self._mapping.files if each.kind is FileKind.RECORDS and each.entity == rule.entity), rule
         )

@@ -72,8 +72,7 @@ class Importer:
 
     async def run(self) -> Report:
         """Read every file, write what is to be written, and return what became of it."""
-        if self.write:
-            await self.setup.pipelines.meet(self.setup, self.actor)
+        await self.setup.pipelines.meet(self.setup, self.actor, keep=self.write)
         try:
             for section in self._sections:
                 if section.rule.kind is FileKind.RECORDS:

@@ -52,7 +52,7 @@ class AsyncPlan(Report):
             NotAllowed: the policy does not let the actor write these records.
             Duplicate: somebody else wrote a record with the same unique value in the meantime.
         """
-        sections = bind(self._mapping, self._setup, self._folder)
+        sections = bind(self._mapping, self._setup, self._actor.tenant, self._folder)
         importer = Importer(
             self._setup, self._actor, self._mapping, sections, write=True, progress=progress, total=self.rows
         )
@@ -96,7 +96,8 @@ class AsyncImports:
         if file is not None:
             home = Path(file).parent
             rule = _only(rule, Path(file).name)
-        sections = bind(rule, self._setup, home)
+        await self._setup.pipelines.meet(self._setup, self._actor, keep=False)
+        sections = bind(rule, self._setup, self._actor.tenant, home)
         report = await Importer(self._setup, self._actor, rule, sections, write=False, progress=progress).run()
         return AsyncPlan(report, self._setup, self._actor, rule, home)
 

@@ -47,7 +47,7 @@ class Staging:
         if not self._schema.staged or not (parsed.stage or parsed.pipeline):
             return
         try:
-            pipeline = self._pipelines.named(self._schema, parsed.pipeline)
+            pipeline, _ = self._pipelines.named(self._work.actor.tenant, self._schema, parsed.pipeline)
         except BadDefinition as error:
             problem = Problem("unknown_pipeline", error.message, hint=error.hint)
             parsed.refuse(self._section.column("pipeline"), problem, parsed.pipeline)
@@ -60,10 +60,9 @@ class Staging:
 
     def place(self, parsed: Parsed, beside: Beside) -> list[Any]:
         """Give a new record its stage, and return its moves."""
-        pipeline = self._pipelines.named(self._schema, parsed.pipeline)
+        # A dry run keeps no definitions, so the number may be 0; nothing that it makes is written either.
+        pipeline, version = self._pipelines.named(self._work.actor.tenant, self._schema, parsed.pipeline)
         entries = self._entries(parsed, pipeline, beside) or [Entry(pipeline.initial, None)]
-        # A dry run stores no definitions, so there is no number yet; nothing that it makes is written either.
-        version = self._pipelines.number(self._work.actor.tenant, pipeline) if self._importer.write else 0
         created = parsed.values.get("created_at") or self._importer.setup.clock()
         made = steps(pipeline, State(pipeline.name), entries, created)
         parsed.values |= fields_of(made[-1][0], version)

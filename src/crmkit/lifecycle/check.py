@@ -14,7 +14,7 @@ from crmkit.lifecycle.stage import Stage
 from crmkit.model.catalog import Catalog
 
 if TYPE_CHECKING:
-    from crmkit.model.schema import Relation, Schema
+    from crmkit.model.schema import Schema
 
 __all__ = ["definition", "model"]
 
@@ -77,18 +77,6 @@ def _reached(where: str, places: Mapping[str, Place], moves: tuple[Rule, ...], i
 # -- the model ---------------------------------------------------------------------------------------------------------
 
 
-class _Alone(Catalog):
-    """A catalog in which no model leads to another, as guards are about one record."""
-
-    def __init__(self) -> None:
-        super().__init__(())
-
-    def relations(self, schema: Schema) -> Mapping[str, Relation]:
-        """Return no relation, whatever the model."""
-        del schema
-        return {}
-
-
 def model(name: str, stages: tuple[Stage, ...], moves: tuple[Rule, ...], schema: Schema) -> None:
     """Refuse a model that a pipeline does not fit.
 
@@ -114,6 +102,7 @@ def _guard(where: str, guard: Expr | None, schema: Schema) -> None:
     if guard is None:
         return
     try:
-        Binder(_Alone()).bind(schema, resolve(guard, SAMPLE))
+        # In an empty catalog no model leads to another, as guards are about one record.
+        Binder(Catalog(())).bind(schema, resolve(guard, SAMPLE))
     except BadExpression as error:
         raise BadDefinition(f"{where} has a guard that does not fit: {error.message}", hint=error.hint) from None

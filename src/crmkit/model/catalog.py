@@ -110,5 +110,5 @@ class Catalog:
         return held
 
     def relations(self, schema: Schema) -> Mapping[str, Relation]:
-        """Return the ways that lead from a model, by name."""
-        return self._relations[schema.name]
+        """Return the ways that lead from a model, by name; none from a model that is not part of this catalog."""
+        return self._relations.get(schema.name, {})

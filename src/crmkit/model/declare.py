@@ -26,6 +26,7 @@ __all__ = [
     "document",
     "entity",
     "extra",
+    "fieldset",
     "flag",
     "instant",
     "integer",
@@ -251,6 +252,9 @@ def _snake(name: str) -> str:
 
 
 def _check(schema: Schema) -> None:
+    for word in (schema.name, schema.plural):
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", word):
+            raise BadDefinition(f"{word!r} cannot name a model.", hint="Use lower case, in ASCII, at most 41 long.")
     for field in schema.fields.values():
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", field.name):
             raise BadDefinition(f"{schema.name}.{field.name}: a field's name is lower case, in ASCII, at most 41 long.")
@@ -269,12 +273,18 @@ def _check(schema: Schema) -> None:
 @dataclass_transform(
     frozen_default=True,
     kw_only_default=True,
-    # As above; this one serves classes in between, which are no models themselves.
+    # As above.
     field_specifiers=(
         text, choice, integer, decimal, money, flag, day, instant, key, link, attached, tags, extra, document,
     ),
 )  # fmt: skip
-@attrs.define(frozen=True, kw_only=True, slots=True)
+def fieldset(cls: type[_T]) -> type[_T]:
+    """Declare a class of fields that several models inherit, and which is no model itself."""
+    made: type[_T] = attrs.define(cls, frozen=True, kw_only=True, slots=True)
+    return made
+
+
+@fieldset
 class Record:
     """What every record has: an id, a version, who made and changed it and when, and room for added fields.
 
@@ -297,7 +307,7 @@ class Record:
     created_by: str = text(default="", max=120, managed=True, doc="The key of the actor who added it.")
     updated_by: str = text(default="", max=120, managed=True, doc="The key of the actor who wrote it last.")
     deleted_at: datetime | None = instant(default=None, managed=True, doc="When it was deleted.")
-    extra: Mapping[str, Any] = extra(doc="Values of the fields that end users added.")
+    extra: Mapping[str, Any] = extra(default=NO_EXTRA, doc="Values of the fields that end users added.")
 
     def __attrs_post_init__(self) -> None:
         schema = schema_of(type(self))

@@ -54,10 +54,9 @@ class Moves:
         """Return the fields that set a record into a pipeline's present definition, and the move itself."""
         self._staged()
         pipelines = self._work.setup.pipelines
-        pipeline = pipelines.named(self._schema, name or record.pipeline)
         work = self._work
+        pipeline, number = pipelines.named(work.actor.tenant, self._schema, name or record.pipeline)
         step = pipeline.transfer(record, stage, at=work.setup.clock(), me=work.actor, zone=work.zone)
-        number = pipelines.number(self._work.actor.tenant, pipeline)
         return step.changes | {"pipeline_version": number}, step
 
     async def why_not(self, record: Any, clean: dict[str, Any], stage: str) -> str:
@@ -81,16 +80,16 @@ class Moves:
             MoveRefused: a record names a stage that is not one of its pipeline's.
         """
         pipelines = self._work.setup.pipelines
-        if not pipelines.of(self._schema):
+        tenant = self._work.actor.tenant
+        if not pipelines.of(tenant, self._schema):
             return list(records), []
         codec = self._work.setup.codec(self._schema)
         entered: list[Any] = []
         history: list[Any] = []
         for record, id_ in zip(records, ids, strict=True):
-            pipeline = pipelines.named(self._schema, record.pipeline)
+            pipeline, number = pipelines.named(tenant, self._schema, record.pipeline)
             at = now if record.created_at == NOT_YET else record.created_at
             step = pipeline.enter(record, at=at, me=self._work.actor, zone=self._work.zone)
-            number = pipelines.number(self._work.actor.tenant, pipeline)
             placed = codec.replace(record, id=id_, pipeline_version=number, **step.changes)
             entered.append(placed)
             history.append(self._row(placed, step, 1, None))

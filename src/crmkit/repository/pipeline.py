@@ -1,8 +1,8 @@
-"""Pipelines at work: which definitions there are, which version a record follows, and how it moves."""
+"""Pipelines at work: which definitions there are, which version a record follows, and how they are kept."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from crmkit.errors import BadDefinition, CrmError, Duplicate, StoreError, near
 from crmkit.expr.core import And, Compare
@@ -11,51 +11,58 @@ from crmkit.lifecycle import Pipeline
 from crmkit.storage.spi import Query, SortKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from crmkit.model.schema import Schema
     from crmkit.repository.setup import Setup
     from crmkit.repository.work import Work
     from crmkit.security.access import Actor
+    from crmkit.storage.spi import Unit
 
 __all__ = ["Pipelines"]
 
+Numbered: TypeAlias = tuple[Pipeline, int]
+"""A definition, and the number under which a tenant keeps it; 0 if it does not yet."""
+
 
 class Pipelines:
-    """The pipelines a CRM was connected with, and every earlier version that records still follow.
+    """The pipelines of a CRM, in each tenant: those it was connected with, and all that records follow.
 
-    A definition is stored when it is first met in a tenant, and again, under the next number, whenever it has changed.
-    Records keep the number they entered under.
+    A definition that the product gives is kept when a tenant is first met, and again, under the next number, whenever
+    it has changed. Records keep the number they entered under. A model for which the product gives none has the
+    pipelines that the tenant keeps, and only if there are none the built-in ones; so a program that was not told of
+    them, such as the command line, leaves a product's pipelines alone.
 
     Args:
-        pipelines: the definitions; the first one of a model is the one that new records enter.
+        given: the product's definitions; the first one of a model is the one that new records enter.
+        built_in: what serves a model that has no others.
 
     Raises:
         BadDefinition: two definitions of one model share a name.
     """
 
-    def __init__(self, pipelines: Iterable[Pipeline]) -> None:
-        self._now: dict[str, dict[str, Pipeline]] = {}
-        self._numbers: dict[tuple[str, str, str], int] = {}
-        self._stored: dict[tuple[str, str, str, int], Pipeline] = {}
+    def __init__(self, given: Iterable[Pipeline], built_in: Iterable[Pipeline] = ()) -> None:
+        self._given = _by_name(given)
+        self._built_in = _by_name(built_in)
+        self._present: dict[str, dict[str, dict[str, Numbered]]] = {}
+        self._followed: dict[tuple[str, str, str, int], Pipeline] = {}
         self._met: set[str] = set()
-        for pipeline in pipelines:
-            named = self._now.setdefault(pipeline.entity, {})
-            if pipeline.name in named:
-                raise BadDefinition(f"{pipeline.entity} has two pipelines called {pipeline.name!r}.")
-            named[pipeline.name] = pipeline
 
-    def of(self, schema: Schema) -> tuple[Pipeline, ...]:
-        """Return the pipelines of a model as they are defined now."""
-        return tuple(self._now.get(schema.name, {}).values())
+    def of(self, tenant: str, schema: Schema) -> tuple[Pipeline, ...]:
+        """Return the present pipelines of a model, the one that new records enter first.
 
-    def named(self, schema: Schema, name: str) -> Pipeline:
-        """Return the present definition of a pipeline; the model's first one if `name` is blank.
+        Raises:
+            CrmError: no session of this tenant was entered yet, and entering one is what keeps them.
+        """
+        return tuple(pipeline for pipeline, _ in self._named(tenant, schema).values())
+
+    def named(self, tenant: str, schema: Schema, name: str) -> Numbered:
+        """Return the present definition of a pipeline and its number; the model's first one if `name` is blank.
 
         Raises:
             BadDefinition: there is none of this name, or none at all.
         """
-        named = self._now.get(schema.name, {})
+        named = self._named(tenant, schema)
         if not named:
             raise BadDefinition(f"{schema.name} has no pipeline.", hint="Name one in connect(..., pipelines=[...]).")
         if not name:
@@ -64,26 +71,15 @@ class Pipelines:
             raise BadDefinition(f"{schema.name} has no pipeline {name!r}.", hint=near(name, named))
         return named[name]
 
-    def number(self, tenant: str, pipeline: Pipeline) -> int:
-        """Return the number under which a present definition is stored in a tenant.
-
-        Raises:
-            CrmError: no session of this tenant was entered yet, and entering one is what stores it.
-        """
-        try:
-            return self._numbers[tenant, pipeline.entity, pipeline.name]
-        except KeyError:
-            raise CrmError("the session was not entered.", hint="Write: with crm.session(actor) as s.") from None
-
     async def followed(self, work: Work, schema: Schema, record: Any) -> Pipeline:
         """Return the definition that a record follows.
 
         Raises:
-            StoreError: it is not stored; somebody removed it.
+            StoreError: it is not kept; somebody removed it.
         """
         tenant = work.actor.tenant
         key = (tenant, schema.name, record.pipeline, record.pipeline_version)
-        pipeline = self._stored.get(key)
+        pipeline = self._followed.get(key)
         if pipeline is None:
             definitions = work.setup.catalog["pipeline_definition"]
             where = (
@@ -98,60 +94,95 @@ class Pipelines:
                     f"the definition {record.pipeline_version} of pipeline {record.pipeline!r} is not stored.",
                     hint="Restore the row of pipeline_definitions that holds it.",
                 )
-            pipeline = self._stored[key] = Pipeline.from_json(rows[0][0])
+            pipeline = self._followed[key] = Pipeline.from_json(rows[0][0])
         return pipeline
 
-    # -- storing definitions -------------------------------------------------------------------------------------------
+    async def meet(self, setup: Setup, actor: Actor, *, keep: bool = True) -> None:
+        """Learn what the actor's tenant keeps, in a transaction of its own, unless that was done.
 
-    async def meet(self, setup: Setup, actor: Actor) -> None:
-        """Store the present definitions in the actor's tenant, in a transaction of its own, unless that was done."""
+        Args:
+            setup: what the CRM shares.
+            actor: whoever acts.
+            keep: whether to keep definitions that are new to the tenant; a dry run does not.
+        """
         if actor.tenant in self._met:
             return
         for attempt in (1, 2):
             try:
-                await self._store(setup, actor)
+                await self._learn(setup, actor, keep=keep)
             except Duplicate:
-                # Another process met the tenant at the same moment; what it stored is read on the second attempt.
+                # Another process met the tenant at the same moment; what it kept is read on the second attempt.
                 if attempt > 1:
                     raise
             else:
                 break
-        self._met.add(actor.tenant)
+        if keep:
+            self._met.add(actor.tenant)
 
-    async def _store(self, setup: Setup, actor: Actor) -> None:
-        schema = setup.catalog["pipeline_definition"]
-        codec = setup.codec(schema)
+    # -- within --------------------------------------------------------------------------------------------------------
+
+    def _named(self, tenant: str, schema: Schema) -> Mapping[str, Numbered]:
+        try:
+            return self._present[tenant].get(schema.name, {})
+        except KeyError:
+            raise CrmError("the session was not entered.", hint="Write: with crm.session(actor) as s.") from None
+
+    async def _learn(self, setup: Setup, actor: Actor, *, keep: bool) -> None:
         unit = await setup.store.begin()
         try:
-            rows = await unit.fetch(
-                Query(
-                    schema,
-                    And((Compare("tenant", Op.EQ, actor.tenant),)),
-                    ("entity", "name", "number", "fingerprint", "definition"),
-                    (SortKey("number"), SortKey("id")),
-                )
-            )
-            latest: dict[tuple[str, str], tuple[int, str]] = {}
-            for entity, name, number, fingerprint, definition in rows:
-                latest[entity, name] = (number, fingerprint)
-                self._stored[actor.tenant, entity, name, number] = Pipeline.from_json(definition)
-            for pipeline in (each for named in self._now.values() for each in named.values()):
-                number, fingerprint = latest.get((pipeline.entity, pipeline.name), (0, ""))
-                if fingerprint != pipeline.fingerprint():
-                    number += 1
-                    made = schema.cls(
-                        name=pipeline.name,
-                        entity=pipeline.entity,
-                        number=number,
-                        fingerprint=pipeline.fingerprint(),
-                        definition=pipeline.to_json(),
-                    )
-                    now = setup.clock()
-                    row = codec.dump_new(made, actor.tenant, setup.ids(), now, actor.key)
-                    await unit.insert(schema, [row])
-                self._stored[actor.tenant, pipeline.entity, pipeline.name, number] = pipeline
-                self._numbers[actor.tenant, pipeline.entity, pipeline.name] = number
+            kept = await self._kept(setup, actor, unit)
+            present = dict(kept)
+            for entity, named in {**self._built_in, **self._given}.items():
+                if entity in self._given or entity not in kept:
+                    present[entity] = {
+                        name: await self._numbered(setup, actor, unit, pipeline, kept.get(entity, {}), keep=keep)
+                        for name, pipeline in named.items()
+                    }
             await unit.commit()
         except BaseException:
             await unit.rollback()
             raise
+        self._present[actor.tenant] = present
+
+    async def _kept(self, setup: Setup, actor: Actor, unit: Unit) -> dict[str, dict[str, Numbered]]:
+        """Return the latest definition of each pipeline that the tenant keeps, in the order in which they came."""
+        schema = setup.catalog["pipeline_definition"]
+        where = And((Compare("tenant", Op.EQ, actor.tenant),))
+        columns = ("entity", "name", "number", "definition")
+        kept: dict[str, dict[str, Numbered]] = {}
+        for entity, name, number, definition in await unit.fetch(Query(schema, where, columns, (SortKey("id"),))):
+            pipeline = Pipeline.from_json(definition)
+            self._followed[actor.tenant, entity, name, number] = pipeline
+            if number > kept.setdefault(entity, {}).get(name, (pipeline, 0))[1]:
+                kept[entity][name] = (pipeline, number)
+        return kept
+
+    async def _numbered(
+        self, setup: Setup, actor: Actor, unit: Unit, pipeline: Pipeline, kept: Mapping[str, Numbered], *, keep: bool
+    ) -> Numbered:
+        latest, number = kept.get(pipeline.name, (None, 0))
+        if latest is not None and latest.fingerprint() == pipeline.fingerprint():
+            return pipeline, number
+        if not keep:
+            return pipeline, 0
+        schema = setup.catalog["pipeline_definition"]
+        definition = schema.cls(
+            name=pipeline.name,
+            entity=pipeline.entity,
+            number=number + 1,
+            fingerprint=pipeline.fingerprint(),
+            definition=pipeline.to_json(),
+        )
+        now = setup.clock()
+        await unit.insert(schema, [setup.codec(schema).dump_new(definition, actor.tenant, setup.ids(), now, actor.key)])
+        self._followed[actor.tenant, pipeline.entity, pipeline.name, number + 1] = pipeline
+        return pipeline, number + 1
+
+
+def _by_name(pipelines: Iterable[Pipeline]) -> dict[str, dict[str, Pipeline]]:
+    named: dict[str, dict[str, Pipeline]] = {}
+    for pipeline in pipelines:
+        if pipeline.name in named.setdefault(pipeline.entity, {}):
+            raise BadDefinition(f"{pipeline.entity} has two pipelines called {pipeline.name!r}.")
+        named[pipeline.entity][pipeline.name] = pipeline
+    return named

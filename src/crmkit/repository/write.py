@@ -51,7 +51,7 @@ class Writer:
         self.check_images([self.loaded(row) for row in rows] if rule != Always(True) else (), rule)
         unit = await work.unit()
         await unit.insert(schema, rows)
-        if not is_local(rule) and not await self._all_within(ids, Action.CREATE):
+        if not is_local(rule, self._schema) and not await self._all_within(ids, Action.CREATE):
             # Only the store could tell, so the rows had to be there first; they must not outlive the refusal.
             await unit.remove(Removal(schema, And((self._tenant(), In("id", tuple(ids))))))
             raise self._refusal(Action.CREATE)
@@ -85,7 +85,7 @@ class Writer:
         if links:
             await check_links(work, schema, [changed], links)
         rule = work.guard.rule(schema, action)
-        if is_local(rule) and not evaluate(rule, changed):
+        if is_local(rule, self._schema) and not evaluate(rule, changed):
             await self._diagnose(record, action, deleted=deleted)
         where: list[Core] = [*work.guard.scope(schema, action, deleted=deleted), work.same_id(record.id)]
         where.append(Compare("version", Op.EQ, record.version))
@@ -94,10 +94,10 @@ class Writer:
         unit = await work.unit()
         patch = Patch(schema, And(tuple(where)), self._encoded(changes))
         # Put back is what the store held, not what the caller's record says that it held.
-        before = [] if is_local(rule) else await work.rows(schema, where, tuple(patch.changes))
+        before = [] if is_local(rule, self._schema) else await work.rows(schema, where, tuple(patch.changes))
         if not await unit.patch(patch):
             await self._diagnose(record, action, deleted=deleted)
-        if not is_local(rule) and not await self._all_within([record.id], action):
+        if not is_local(rule, self._schema) and not await self._all_within([record.id], action):
             await self._put_back(record.id, tuple(patch.changes), before[0])
             raise self._refusal(action)
         return changed
@@ -108,7 +108,7 @@ class Writer:
         Raises:
             NotAllowed: there is one.
         """
-        if is_local(rule) and not all(evaluate(rule, record) for record in records):
+        if is_local(rule, self._schema) and not all(evaluate(rule, record) for record in records):
             raise self._refusal(Action.CREATE)
 
     def loaded(self, row: Sequence[Any]) -> Any:

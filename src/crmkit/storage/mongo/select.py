@@ -24,10 +24,16 @@ if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Relation, Schema
 
-__all__ = ["MOST_KEYS", "Run", "Selection", "Selector", "lookup"]
+__all__ = ["CLASSIC", "MOST_KEYS", "Run", "Selection", "Selector", "lookup"]
 
 MOST_KEYS: Final = 100_000
 """How many keys the filters of one plan may hold together: 3 MB of the 16 MB that a command may have."""
+CLASSIC: Final[Document] = {"$unset": "_none"}
+"""A stage that does nothing, put before each `$group` to keep it out of the slot-based engine.
+
+That engine, of MongoDB 5.2 and later, grouped by UUID in quadratic time when tried on 6.0.5: minutes for 60,000 groups,
+where the classic one takes 0.4 seconds. For other keys the two are equally fast.
+"""
 _FEW_ROWS: Final = 100
 _HUGE: Final = 2**62
 _COMPARE: Final[Mapping[Op, Callable[[int, int], bool]]] = {
@@ -154,7 +160,7 @@ class Selector:
         if relation.remote == "id" and not having:
             stages.append({"$project": {"_id": 1}})
         else:
-            stages += [{"$group": {"_id": f"${key_of(relation.remote)}", "n": {"$sum": 1}}}, *having]
+            stages += [CLASSIC, {"$group": {"_id": f"${key_of(relation.remote)}", "n": {"$sum": 1}}}, *having]
         found = await self._run(self._catalog[relation.target], [*stages, {"$limit": self._room + 1}])
         if len(found) > self._room:
             self._room = 0

@@ -14,7 +14,7 @@ from bson.decimal128 import Decimal128
 from crmkit.model.kind import Kind
 from crmkit.storage.mongo.calendar import first_day
 from crmkit.storage.mongo.document import Document, key_of
-from crmkit.storage.mongo.select import Selection, Selector, lookup
+from crmkit.storage.mongo.select import CLASSIC, Selection, Selector, lookup
 from crmkit.storage.mongo.wire import decoded
 from crmkit.storage.spi.plan import Hop, Key, Measure, Op, Tally
 
@@ -153,7 +153,7 @@ class _Grouping:
         return [present, *self._stages(near, {}, far, {}), {"$group": {"_id": names or None, "n": {"$sum": 1}}}]
 
     def _stages(self, near: Document, first: Document, far: Document, again: Document) -> list[Document]:
-        stages: list[Document] = [{"$group": {"_id": near or None, **first}}]
+        stages: list[Document] = [CLASSIC, {"$group": {"_id": near or None, **first}}]
         if self.steps:
             stages += [self._lookup(step) for step in self.steps]
             stages.append({"$group": {"_id": far or None, **again}})

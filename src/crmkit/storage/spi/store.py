@@ -23,8 +23,8 @@ class Feature(Enum):
     TRANSACTIONS = "transactions"
     """Rolling a unit back undoes all of it. Without it, rolling back a unit that wrote is refused."""
     UNIQUE = "unique"
-    """Unique groups of columns are kept, also between concurrent writers. Without it, inserting into a model that has such
-    a group is refused."""
+    """Unique groups of columns are kept, also between concurrent writers. Without it, inserting into a model that has
+    such a group is refused."""
     REACH = "reach"
     """`Exists`, `Count` and the hops of keys can be answered."""
     BUCKETS = "buckets"
