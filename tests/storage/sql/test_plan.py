@@ -2,9 +2,10 @@
 
 import pytest
 
+from crmkit import ago, connect, days, f, system
 from crmkit.expr.core import And, Compare, Constant, Exists, In, Missing, Or, Prefix
 from crmkit.expr.nodes import Op
-from crmkit.storage.spi import Patch, SortKey
+from crmkit.storage.spi import Patch, Query, SortKey
 from crmkit.testing.drive import step
 from crmkit.values import uuid_of_int
 from tests.storage.sql.shop import CATALOG, FIRM, NOW, PERSON, ids, mine
@@ -87,9 +88,23 @@ def test_rows_and_their_order_come_from_an_index(store, explain, name):
 def test_a_relation_is_looked_up_by_the_link(store, explain):
     where = Exists(PEOPLE, mine(Compare("name", Op.EQ, "Ada")))
     lines = explain(store._database.query(ids(mine(where))))
-    assert [line for line in lines if "SEARCH t1 USING" in line and "(tenant=? AND firm_id=? AND name=?)" in line], (
-        lines
-    )
+    assert [line for line in lines if "SEARCH t1 USING" in line and "(tenant=? AND firm_id=?)" in line], lines
+
+
+def test_an_index_on_the_condition_does_not_take_the_place_of_the_link_s(sqlite_url):
+    """With as many columns in common, SQLite once chose it, and read all that satisfies the condition for each row."""
+    with connect(sqlite_url) as crm, crm.session(system("test")) as s:
+        work = s._inner.work
+        deals = crm.setup.catalog["opportunity"]
+        moved = f.moves.any((f.pipeline == "opportunity") & (f.at > ago(days(9))))
+        text, values = crm.setup.store._database.query(
+            Query(deals, work.guard.where(deals, moved, work.facts()), ("id",))
+        )
+        rows = step(step(work.unit())._channel.rows(f"EXPLAIN QUERY PLAN {text}", values))
+        found = [detail for *_, detail in rows if "SEARCH t1" in detail]
+        assert found == [
+            "SEARCH t1 USING INDEX uq_stage_moves__entity_record_id_number (tenant=? AND entity=? AND record_id=?)"
+        ]
 
 
 def test_a_path_is_looked_up_by_the_target_s_id(store, explain):

@@ -64,10 +64,9 @@ class Selection:
     joins: tuple[Document, ...] = ()
     joined: Document = attrs.field(factory=dict[str, Any])
 
-    @property
-    def stages(self) -> list[Document]:
-        """The selection as the start of an aggregation."""
-        stages: list[Document] = [{"$match": self.match}]
+    def stages(self, *sort: Document) -> list[Document]:
+        """Return the selection as the start of an aggregation; sorted before the lookups, so that a limit ends them."""
+        stages: list[Document] = [{"$match": self.match}, *sort]
         if self.joins:
             stages += [*self.joins, {"$match": self.joined}]
             stages.append({"$unset": [join["$lookup"]["as"] for join in self.joins]})
@@ -156,7 +155,7 @@ class Selector:
         """Return the keys to which the target's rows belong, or nothing if they are too many."""
         if not self._room:
             return None
-        stages = inner.stages
+        stages = inner.stages()
         if relation.remote == "id" and not having:
             stages.append({"$project": {"_id": 1}})
         else:
@@ -183,7 +182,7 @@ def lookup(
         name: the key under which they are put, as a list.
     """
     same = {"$expr": {"$eq": [f"${key_of(relation.remote)}", "$$key"]}}
-    first, *rest = inner.stages
+    first, *rest = inner.stages()
     found = {"$match": all_of([first["$match"], same])}
     return {
         "$lookup": {"from": target.plural, "let": {"key": local}, "pipeline": [found, *rest, *tail], "as": name},

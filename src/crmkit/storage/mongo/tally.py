@@ -39,7 +39,7 @@ async def tally_rows(tally: Tally, selector: Selector, catalog: Catalog, run: Ru
     decode = [_key_decoder(key, schema) for key, schema in zip(tally.by, grouping.schemas, strict=True)]
 
     async def grouped(stages: list[Document]) -> dict[tuple[Any, ...], Document]:
-        found = await run(tally.schema, [*selection.stages, *stages])
+        found = await run(tally.schema, [*selection.stages(), *stages])
         keys = [tuple(read(each["_id"], f"k{n}") for n, read in enumerate(decode)) for each in found]
         return dict(zip(keys, found, strict=True))
 

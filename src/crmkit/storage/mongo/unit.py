@@ -134,7 +134,7 @@ class MongoUnit:
         selection = await self._selector().select(plan.schema, plan.where)
         matches = [selection.match]
         if selection.joins:  # a write's filter cannot hold lookups
-            found = await self._run(plan.schema, [*selection.stages, {"$project": {"_id": 1}}])
+            found = await self._run(plan.schema, [*selection.stages(), {"$project": {"_id": 1}}])
             ids = [document["_id"] for document in found]
             matches = [{"_id": {"$in": ids[start : start + _BATCH]}} for start in range(0, len(ids), _BATCH)]
         for match in matches:
@@ -222,7 +222,6 @@ def _is_native(schema: Schema, order: Sequence[SortKey]) -> bool:
 
 
 def _ordered_stages(query: Query, selection: Selection) -> list[Document]:
-    stages = selection.stages
     flags: Document = {}
     sort: Document = {}
     for number, key in enumerate(query.order):
@@ -232,10 +231,7 @@ def _ordered_stages(query: Query, selection: Selection) -> list[Document]:
             flags[flag] = {"$cond": [{"$gt": [f"${name}", None]}, 0, 1]}
             sort[flag] = -1 if key.missing_first else 1
         sort[name] = -1 if key.descending else 1
-    if flags:
-        stages.append({"$set": flags})
-    if sort:
-        stages.append({"$sort": sort})
+    stages = selection.stages(*([{"$set": flags}] if flags else []), *([{"$sort": sort}] if sort else []))
     if query.limit is not None:
         stages.append({"$limit": query.limit})
     kept = {key_of(column): 1 for column in query.columns}

@@ -82,6 +82,13 @@ class Dialect(Protocol):
 
     # -- expressions ---------------------------------------------------------------------------------------------------
 
+    def aside(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return a related table's column for a condition beside the join, so that the join's index is the one chosen.
+
+        A planner without statistics may prefer an index on the condition, and read it anew for each row.
+        """
+        ...
+
     def among(self, column: ColumnElement[Any], values: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return whether the column's value is in a list that is given as JSON text."""
         ...

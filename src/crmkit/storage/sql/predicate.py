@@ -13,6 +13,7 @@ from sqlalchemy.types import Boolean
 from crmkit.errors import Unsupported
 from crmkit.expr.core import And, Compare, Constant, Core, Count, Exists, Has, In, Missing, Not, Or, Prefix, Substring
 from crmkit.expr.nodes import Op
+from crmkit.model.schema import TENANT
 from crmkit.storage.sql.shape import list_size, text_after
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Predicates:
     def __init__(self, tables: Mapping[str, Table], dialect: Dialect) -> None:
         self._tables = tables
         self._dialect = dialect
+        self._own = frozenset(tables.values())
         self._parameters = 0
         self._aliases = 0
 
@@ -87,17 +89,22 @@ class Predicates:
                 number = self._related(select(func.count()), node, source).scalar_subquery()
                 return _compared(number, node.op, self.parameter())
             case Has():
-                tagged = self._dialect.tagged(source.c[node.column], self.parameter())
+                tagged = self._dialect.tagged(self._column(source, node.column), self.parameter())
                 return ~tagged if node.negated else tagged
             case Prefix():
                 return self._prefix(source, node)
             case Substring():
-                holds = self._dialect.holds(source.c[node.column], self.parameter())
+                holds = self._dialect.holds(self._column(source, node.column), self.parameter())
                 return ~holds if node.negated else holds
             case Constant():
                 return true() if node.value else false()
             case Not():
                 raise Unsupported("stores read expressions in normal form, which has no Not.")
+
+    def _column(self, source: FromClause, name: str) -> ColumnElement[Any]:
+        """Return a column of the statement's own table, or of a related one, where the join alone chooses the index."""
+        column: ColumnElement[Any] = source.c[name]
+        return column if name == TENANT.name or source in self._own else self._dialect.aside(column)
 
     def _items(self, source: FromClause, node: And | Or) -> list[ColumnElement[bool]]:
         conditions = [self.visit(source, item) for item in node.items]
@@ -107,14 +114,14 @@ class Predicates:
         return [conditions[place] for place in sorted(range(len(nested)), key=lambda place: not nested[place])]
 
     def _compare(self, source: FromClause, node: Compare) -> ColumnElement[bool]:
-        column = source.c[node.column]
+        column = self._column(source, node.column)
         if node.key:
             key, values = self.parameter(), self.parameter()
             return self._dialect.entry(column, key, values, negated=node.op is Op.NE)
         return _compared(column, node.op, self.parameter())
 
     def _in(self, source: FromClause, node: In) -> ColumnElement[bool]:
-        column = source.c[node.column]
+        column = self._column(source, node.column)
         if node.key:
             key, values = self.parameter(), self.parameter()
             return self._dialect.entry(column, key, values, negated=node.negated)
@@ -130,14 +137,14 @@ class Predicates:
         return ~among if node.negated else among
 
     def _missing(self, source: FromClause, node: Missing) -> ColumnElement[bool]:
-        column = source.c[node.column]
+        column = self._column(source, node.column)
         if node.key:
             present = self._dialect.entry(column, self.parameter(), None)
             return present if node.negated else ~present
         return column.is_not(None) if node.negated else column.is_(None)
 
     def _prefix(self, source: FromClause, node: Prefix) -> ColumnElement[bool]:
-        column, start = source.c[node.column], self.parameter()
+        column, start = self._column(source, node.column), self.parameter()
         if text_after(node.text) is None:
             return column < start if node.negated else column >= start
         end = self.parameter()

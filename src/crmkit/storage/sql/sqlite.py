@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, String, Text, func, literal_column, select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.sql.expression import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import CHAR, TypeEngine
 
 from crmkit.errors import Busy, StoreError
@@ -82,6 +84,10 @@ class SqliteDialect:
             connection.exec_driver_sql(self.begin)
 
     # -- expressions ---------------------------------------------------------------------------------------------------
+
+    def aside(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return the column behind a plus sign, which keeps SQLite from looking for an index on it."""
+        return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
     def among(self, column: ColumnElement[Any], values: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return whether the column's value is in a JSON list; an index on the column serves."""
