@@ -100,6 +100,7 @@ def test_an_index_on_the_condition_does_not_take_the_place_of_the_link_s(sqlite_
         text, values = crm.setup.store._database.query(
             Query(deals, work.guard.where(deals, moved, work.facts()), ("id",))
         )
+        s.opportunities.count()  # opens the connection
         rows = step(step(work.unit())._channel.rows(f"EXPLAIN QUERY PLAN {text}", values))
         found = [detail for *_, detail in rows if "SEARCH t1" in detail]
         assert found == [
