@@ -55,7 +55,7 @@ def running(folder: pathlib.Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [find_mongod(), "--dbpath", str(data), "--logpath", str(log), "--port", str(port)]
-    command += ["--bind_ip", "127.0.0.1", "--replSet", "rs0", "--wiredTigerCacheSizeGB", "1"]
+    command += ["--bind_ip", "127.0.0.1", "--replSet", "rs0", "--wiredTigerCacheSizeGB", "4"]
     command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:

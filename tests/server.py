@@ -62,6 +62,9 @@ def running() -> Iterator[Server]:
         # A small journal, as each test worker has a server, and by default that alone takes 300 MB. What a transaction
         # writes stays in the cache until it commits, and may fill a fifth of it; the cache takes no more than is used.
         *("--wiredTigerCacheSizeGB", "1", "--wiredTigerEngineConfigString", "log=(file_max=8MB,prealloc=false)"),
+        # The files of a dropped database stay open until no snapshot can need them and a checkpoint has passed. By
+        # default that takes minutes, in which hundreds of tests would use up the files that a process may open.
+        *("--setParameter", "minSnapshotHistoryWindowInSeconds=0", "--syncdelay", "3"),
     ]
     # A session of its own: Ctrl-C then reaches the tests alone, and they stop the server in good order.
     keeper = subprocess.Popen(

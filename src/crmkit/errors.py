@@ -180,7 +180,7 @@ class MoveRefused(Refused):
     """The pipeline does not allow this move.
 
     Attributes:
-        stage: where the record is.
+        stage: where the record is; blank for a record that is new.
         target: where it was to go.
         reasons: every reason, each one a sentence.
     """
@@ -191,7 +191,8 @@ class MoveRefused(Refused):
         self.stage = stage
         self.target = target
         self.reasons = tuple(reasons)
-        super().__init__(f"cannot move from {stage!r} to {target!r}: {' '.join(self.reasons)}", hint=hint)
+        attempt = f"move from {stage!r} to" if stage else "enter"
+        super().__init__(f"cannot {attempt} {target!r}: {' '.join(self.reasons)}", hint=hint)
 
 
 class Stale(Refused):
@@ -261,12 +262,15 @@ def near(name: object, names: Iterable[str]) -> str:
 
     >>> near("amout", ["amount", "name"])
     "Did you mean 'amount'?"
+    >>> near("eur", ["USD", "EUR"])
+    "Did you mean 'EUR'?"
     >>> near("x", ["b", "a"])
     'There is: a, b.'
     """
     known = sorted(names)
-    close = get_close_matches(str(name), known, n=1, cutoff=0.6)
+    spelled = {each.casefold(): each for each in known}
+    close = get_close_matches(str(name).casefold(), spelled, n=1, cutoff=0.6)
     if close:
-        return f"Did you mean {close[0]!r}?"
+        return f"Did you mean {spelled[close[0]]!r}?"
     shown = ", ".join(known[:12])
     return f"There is: {shown}{', …' if len(known) > 12 else '.'}" if known else ""  # noqa: PLR2004 - what fits a line

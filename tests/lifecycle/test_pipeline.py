@@ -241,7 +241,7 @@ def test_a_new_record_enters_at_the_beginning_or_where_it_says():
 def test_a_new_record_must_satisfy_its_stage():
     with pytest.raises(MoveRefused) as caught:
         STANDARD.enter(Deal(stage="lost"), at=START)
-    assert str(caught.value) == "cannot move from '' to 'lost': 'lost' requires lost_reason."
+    assert str(caught.value) == "cannot enter 'lost': 'lost' requires lost_reason."
     with pytest.raises(MoveRefused, match=r"There is no stage 'los'\. Did you mean 'lost'\?"):
         STANDARD.enter(Deal(stage="los"), at=START)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.analytics.count import FunnelCount
 from crmkit.analytics.cycle import cycles, velocities
+from crmkit.analytics.definition import Funnel
 from crmkit.analytics.forecast import forecasts
 from crmkit.analytics.period import Period, moment_of
 from crmkit.analytics.scope import Scope
@@ -14,12 +15,12 @@ from crmkit.analytics.win import win_rates
 from crmkit.entities import Opportunity
 from crmkit.errors import BadDefinition
 from crmkit.expr.build import everything, f
+from crmkit.lifecycle import Pipeline
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from crmkit.analytics.cycle import Cycle, Ending, VelocityGroup
-    from crmkit.analytics.definition import Funnel
     from crmkit.analytics.forecast import Forecast
     from crmkit.analytics.funnel import FunnelReport
     from crmkit.analytics.period import Bounds
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from crmkit.analytics.stage import PipelineValue, StageTime
     from crmkit.analytics.win import WinRate
     from crmkit.expr.nodes import Expr, Ref
-    from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
     from crmkit.repository import Work
     from crmkit.repository.tally import By
@@ -55,8 +55,11 @@ class AsyncAnalytics:
             funnel: what to count.
 
         Raises:
+            BadDefinition: it is no funnel.
             BadExpression: the funnel does not fit the model, or has too many groups.
         """
+        if not isinstance(funnel, Funnel):
+            raise BadDefinition(f"a {type(funnel).__name__} is no funnel.", hint="Write Funnel(pipeline, by=f.source).")
         return await FunnelCount(self._work, funnel).report()
 
     async def win_rate(
@@ -236,9 +239,11 @@ class AsyncAnalytics:
             as_of: visits that ended later do not count; now by default.
 
         Raises:
-            BadDefinition: the period or the zone is not acceptable.
+            BadDefinition: the period or the zone is not acceptable, or it is no pipeline.
             BadExpression: `where` does not fit the model.
         """
+        if not isinstance(pipeline, Pipeline):
+            raise BadDefinition(f"a {type(pipeline).__name__} is no pipeline.", hint="Give the Pipeline itself.")
         scope = Scope(self._work, self._work.setup.catalog[pipeline.entity], where, self._at(as_of), zone)
         return await stage_times(scope, pipeline, Period.of(left, zone))
 

@@ -85,7 +85,10 @@ class Funnel:
     ) -> None:
         given: Any = pipeline
         if not isinstance(given, Pipeline):
-            raise BadDefinition(f"a funnel is counted over a Pipeline, not over a {type(given).__name__}.")
+            raise BadDefinition(
+                f"a funnel is counted over a Pipeline, not over a {type(given).__name__}.",
+                hint="Give the pipeline itself; the built-in ones are in crmkit.lifecycle.built_in.",
+            )
         if reading not in _READINGS:
             raise BadDefinition(f"there is no reading {reading!r}.", hint=near(str(reading), _READINGS))
         zone_of(zone)

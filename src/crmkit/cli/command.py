@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from crmkit import Funnel, Pipeline, PipelineDefinition, connect, f, pipelines_in, system
-from crmkit.errors import CrmError, NotFound, near
+from crmkit.errors import BadFile, CrmError, NotFound, near
 from crmkit.importers import Report
 
 __all__ = ["app", "run"]
@@ -66,6 +66,8 @@ def import_(
     tenant: Tenant = "main",
 ) -> int:
     """Import legacy files through a mapping. Exit code 1 says that rows were rejected."""
+    if not source.exists():
+        raise BadFile(str(source), "there is no such file or folder.", hint="Check the path.")
     where = {"folder": source} if source.is_dir() else {"file": source}
     with connect(db, pipelines=pipelines_in(mapping)) as crm, _bar(shown=not json) as bar:
         imports = crm.imports(system("import", tenant=tenant))
@@ -118,7 +120,8 @@ def _print_funnel(report: Any, title: str) -> None:
     heads = ("stage", "entered", "of previous", "of first", "lost here", "open here", "median days")
     table = Table(*([report.by.removeprefix("f.")] if report.by else []), title=title, title_justify="left")
     for head in heads:
-        table.add_column(head, justify="left" if head == "stage" else "right")
+        # Names stay whole on a narrow screen; heads and numbers have blanks to break at.
+        table.add_column(head, justify="left" if head == "stage" else "right", no_wrap=head == "stage")
     for group in (*(report if report.by else ()), report.total):
         for stage in group.stages:
             median = "" if stage.spent.median is None else f"{stage.spent.median / timedelta(days=1):.1f}"
@@ -144,11 +147,12 @@ def _definition(s: Any, name: str) -> Pipeline:
 
 
 def _ref(path: str | None) -> Any:
+    if not path:
+        return None
     ref: Any = f
-    for part in (path or "").split("."):
-        if part:
-            ref = getattr(ref, part)
-    return ref if path else None
+    for part in path.split("."):
+        ref = ref[part]  # not getattr: f has methods, and an option may be spelt like one of them
+    return ref
 
 
 def _bar(*, shown: bool) -> Progress:

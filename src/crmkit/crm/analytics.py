@@ -52,6 +52,7 @@ class Analytics:
             funnel: what to count.
 
         Raises:
+            BadDefinition: it is no funnel.
             BadExpression: the funnel does not fit the model, or has too many groups.
         """
         return run(self._inner.funnel(funnel))
@@ -240,7 +241,7 @@ class Analytics:
             as_of: visits that ended later do not count; now by default.
 
         Raises:
-            BadDefinition: the period or the zone is not acceptable.
+            BadDefinition: the period or the zone is not acceptable, or it is no pipeline.
             BadExpression: `where` does not fit the model.
         """
         return run(self._inner.time_in_stage(pipeline, left=left, where=where, zone=zone, as_of=as_of))

@@ -84,7 +84,7 @@ class AsyncSession(AsyncShelf):
                 hint='Give Actor(id=user.id), or system("nightly") for background work.',
             )
         self._setup = setup
-        self.work = Work(setup, actor)
+        self.work = Work(setup, actor, entered=False)
 
     @property
     def actor(self) -> Actor:
@@ -121,6 +121,7 @@ class AsyncSession(AsyncShelf):
 
     async def __aenter__(self) -> Self:
         await self._setup.pipelines.meet(self._setup, self.actor)
+        self.work.enter()
         return self
 
     async def __aexit__(

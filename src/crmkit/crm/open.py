@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from crmkit.entities import BUILT_IN
-from crmkit.errors import StoreError, Unsupported
+from crmkit.errors import BadDefinition, StoreError, Unsupported
+from crmkit.lifecycle import Pipeline
+from crmkit.lifecycle.check import each
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.model.catalog import Catalog
 from crmkit.repository import Pipelines, Setup
@@ -17,12 +19,13 @@ from crmkit.values import clean_instant, system_clock, uuid7_source
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from crmkit.lifecycle import Pipeline
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock, IdSource
 
 __all__ = ["make_setup", "open_store", "prepared"]
+
+_SQLITE: Final = ("sqlite", "sqlite+pysqlite", "sqlite+aiosqlite")
 
 
 def open_store(database: Any, *, awaited: bool) -> Store:
@@ -66,10 +69,22 @@ def _store(database: Any, *, awaited: bool) -> Store:
 
         return MemoryStore()
     if scheme.partition("+")[0] == "sqlite":
+        _check_sqlite(database)
         return _sql(database, awaited=awaited)
     if scheme in {"mongodb", "mongodb+srv"}:
         return _mongo(database, awaited=awaited)
     raise Unsupported(f"there is no store for {scheme}:// yet.", hint="There is: sqlite, mongodb, memory.")
+
+
+def _check_sqlite(url: str) -> None:
+    scheme, _, place = url.partition("://")
+    if scheme not in _SQLITE:
+        raise Unsupported(f"there is no store for {scheme}://.", hint="Write sqlite:///crm.db.")
+    if place and not place.startswith(("/", "?")):
+        raise StoreError(
+            "two slashes are followed by a server's name, and SQLite has no server.",
+            hint=f"Write three: sqlite:///{place.rpartition('@')[2]}.",
+        )
 
 
 def _sql(database: Any, *, awaited: bool) -> Store:
@@ -111,8 +126,12 @@ def make_setup(
     Raises:
         BadDefinition: the models or the pipelines do not fit together.
     """
-    catalog = Catalog([*BUILT_IN, *models], extra)
-    own = tuple(pipelines or ())
+    catalog = Catalog([*BUILT_IN, *each("a model", type, models, "Customer")], extra)
+    own = each("a pipeline", Pipeline, pipelines or (), 'Pipeline("sales", ...)')
+    if policy is not None and not hasattr(policy, "rows"):
+        raise BadDefinition(
+            f"a {type(policy).__name__} is no policy.", hint="Give an object with the method rows(actor, action, schema)."
+        )
     for pipeline in own:
         pipeline.check(catalog[pipeline.entity])
     time = system_clock if clock is None else _whole(clock)

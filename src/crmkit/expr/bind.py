@@ -240,7 +240,8 @@ def _extra_field(schema: Schema, ref: Ref) -> Field:
     key = ref.path[1]
     field = schema.extra.get(key)
     if field is None:
-        raise BadExpression(f"{schema.name} declares no extra field {key!r}.", hint=near(key, schema.extra))
+        hint = near(key, schema.extra) or "Declare it in connect(..., extra={...})."
+        raise BadExpression(f"{schema.name} declares no extra field {key!r}.", hint=hint)
     return field
 
 

@@ -42,25 +42,26 @@ def canonical(field: Field, value: Any) -> Any:
                 raise Problem("wrong_type", "expects a Decimal, not text.")
             return scaled(value, field.scale)
         case FieldKind.FLAG:
-            return _typed(value, bool, "True or False")
+            return _typed(value, bool, "True or False", "")
         case FieldKind.DAY:
             if isinstance(value, dt.datetime):
                 raise Problem(
                     "wrong_type", "expects a date, not a datetime.", hint="Take its date() in the zone meant."
                 )
-            return _typed(value, dt.date, "a date")
+            return _typed(value, dt.date, "a date", "Write date.fromisoformat(text).")
         case FieldKind.INSTANT:
             return clean_instant(value)
         case FieldKind.KEY | FieldKind.LINK | FieldKind.ATTACHED:
-            return _typed(value, UUID, "an id")
+            hint = "Give the record's id." if isinstance(getattr(value, "id", None), UUID) else "Write UUID(text)."
+            return _typed(value, UUID, "an id", hint)
         case _:
             hint = "Ask .has(...)." if field.kind is FieldKind.TAGS else ""
             raise Problem("not_compared", f"is not compared: it holds {field.kind.value}.", hint=hint)
 
 
-def _typed(value: Any, wanted: type[Any], words: str) -> Any:
+def _typed(value: Any, wanted: type[Any], words: str, hint: str) -> Any:
     if not isinstance(value, wanted):
-        raise Problem("wrong_type", f"expects {words}, not {type(value).__name__}.")
+        raise Problem("wrong_type", f"expects {words}, not {type(value).__name__}.", hint=hint)
     return value
 
 

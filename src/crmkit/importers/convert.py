@@ -13,7 +13,7 @@ from crmkit.currency import MINOR_DIGITS
 from crmkit.errors import Problem, near
 from crmkit.importers.rule import key_of
 from crmkit.model.field import FieldKind
-from crmkit.values import Money, clean_instant
+from crmkit.values import UTC, Money, clean_instant
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -34,6 +34,8 @@ _CODE: Final = 3
 _LONGEST_WORD: Final = 60
 _PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 _SPACES: Final = re.compile(r"[\s\u202f\u2009]+")
+_CLOCK: Final = re.compile(r"%[HIcXsf]")
+"""What a date format holds that reads a time of day."""
 _AMOUNT: Final = re.compile(r"[-+(]*\s*[\d][\d.,'\u2019\s\u00a0\u202f\u2009]*\)?-?")
 
 
@@ -191,23 +193,42 @@ def instant_reader(formats: tuple[str, ...], zone: ZoneInfo | None) -> Convert:
 def _dated(formats: tuple[str, ...], zone: ZoneInfo | None) -> Convert:
     @lru_cache(maxsize=20_000)
     def read(text: str) -> dt.date | dt.datetime:
-        moment = _parsed(text, formats)
+        moment, timed = _parsed(text, formats)
         if zone is None:
             return moment.date()
-        return clean_instant(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+            # A bare day begins when its zone says, also where the clocks skip midnight or strike it twice.
+            if timed and moment.utcoffset() != moment.replace(fold=1).utcoffset():
+                raise _unclear(moment, zone)
+        return clean_instant(moment)
 
     return read
 
 
-def _parsed(text: str, formats: tuple[str, ...]) -> dt.datetime:
+def _unclear(moment: dt.datetime, zone: ZoneInfo) -> Problem:
+    """Return the problem of a local time that the clocks skip or show twice."""
+    try:
+        shown = moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == moment.replace(tzinfo=None)
+    except OverflowError:
+        return Problem("out_of_range", "lies outside the years 1 to 9999 in UTC.")
+    hint = "Add the offset to the time in the file, and to the format if there is one (%z)."
+    if shown:
+        return Problem("ambiguous_time", f"comes twice in {zone.key}, as the clocks go back.", hint=hint)
+    return Problem("no_such_time", f"never comes in {zone.key}, as the clocks go forward.", hint=hint)
+
+
+def _parsed(text: str, formats: tuple[str, ...]) -> tuple[dt.datetime, bool]:
+    """Return what a text says, and whether it names a time of day."""
     if not formats:
         try:
-            return dt.datetime.fromisoformat(text)
+            return dt.datetime.fromisoformat(text), ":" in text or "T" in text or " " in text
         except ValueError:
             raise Problem("invalid_date", "is no ISO 8601 date, and the mapping gives no format.") from None
     for each in formats:
         try:
-            return dt.datetime.strptime(text, each)  # noqa: DTZ007 - the caller gives it the mapping's zone
+            moment = dt.datetime.strptime(text, each)  # noqa: DTZ007 - the caller gives it the mapping's zone
         except ValueError:
             continue
+        return moment, _CLOCK.search(each) is not None
     raise Problem("invalid_date", f"is no date that exists, written like {' or '.join(formats)}.")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, cast
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from crmkit.errors import BadMapping, Problem, near
+from crmkit.errors import BadDefinition, BadMapping, Problem, near
 from crmkit.importers.rule import ENCODING, FieldRule, FileKind, FileRule, MappingRule, OnUpdate, key_of
+from crmkit.repository.work import zone_of
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 __all__ = ["load_mapping", "read_mapping"]
 
@@ -93,8 +96,8 @@ class _Reader:
         if not name:
             return None
         try:
-            return ZoneInfo(name)
-        except (OSError, ValueError):
+            return zone_of(name)
+        except BadDefinition:
             self._refuse("zone", f"{name!r} is no time zone.", 'Write a name such as "Europe/Berlin" or "UTC".')
             return None
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Counts", "Rejects", "Report", "RowProblem", "Source"]
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+"""What a spreadsheet would compute, and what looks like such a cell with a quote in front already."""
 _HARMLESS: Final = re.compile(r"[+-]?[\d\s().,/%\u00a0-]*\d[\d\s().,/%\u00a0-]*")
 """Phone numbers and plain numbers: a spreadsheet computes nothing of them that could do harm."""
 _SHOWN: Final = 20
@@ -118,10 +119,13 @@ class Rejects:
                     stream = stack.enter_context(text_stream(place, source.encoding))
                     writers[source.path] = writer = csv.writer(stream, delimiter=source.delimiter, lineterminator="\n")
                     writer.writerow(
-                        [*(f"{OWN_COLUMN}{name}" for name in ("code", "column", "message")), *source.header]
+                        [
+                            *(f"{OWN_COLUMN}{name}" for name in ("code", "column", "message")),
+                            *map(shielded, source.header),
+                        ]
                     )
                 told = [" | ".join(filter(None, dict.fromkeys(part))) for part in zip(*problems, strict=True)]
-                writers[source.path].writerow([*told, *map(shielded, cells)])
+                writers[source.path].writerow([*map(shielded, told), *map(shielded, cells)])
         return list(written.values())
 
 
@@ -137,7 +141,7 @@ def shielded(cell: str) -> str:
     >>> shielded("=1+1"), shielded("+49 30 123"), shielded("Acme")
     ("'=1+1", '+49 30 123', 'Acme')
     """
-    return f"'{cell}" if cell.startswith(_FORMULA) and not _HARMLESS.fullmatch(cell) else cell
+    return f"'{cell}" if _FORMULA.match(cell) and not _HARMLESS.fullmatch(cell) else cell
 
 
 class Report:

@@ -63,6 +63,10 @@ class Staging:
         # A dry run keeps no definitions, so the number may be 0; nothing that it makes is written either.
         pipeline, version = self._pipelines.named(self._work.actor.tenant, self._schema, parsed.pipeline)
         entries = self._entries(parsed, pipeline, beside) or [Entry(pipeline.initial, None)]
+        told = [entry.at for entry in entries if entry.at is not None]
+        if told:
+            # A file that does not say when its records came up still tells when they were first seen.
+            parsed.values.setdefault("created_at", min(told))
         created = parsed.values.get("created_at") or self._importer.setup.clock()
         made = steps(pipeline, State(pipeline.name), entries, created)
         parsed.values |= fields_of(made[-1][0], version)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _BLOCK: Final = 1 << 16
-_SHIELD: Final = "'"
+_SHIELDED: Final = re.compile(r"'+[=+\-@\t\r]")
 
 
 @attrs.frozen
@@ -72,7 +73,7 @@ class Table:
         self._own = 0
         while self._own < len(names) and names[self._own].startswith(OWN_COLUMN):
             self._own += 1
-        self.header = names[self._own :]
+        self.header = [_bare(name) for name in names[self._own :]] if self._own else names
         if any("\x00" in name for name in self.header):
             raise BadFile(self.name, "the header holds a NUL character.", record=1, hint=self._encoding_hint())
         self._places: dict[str, list[int]] = {}
@@ -139,8 +140,9 @@ class Table:
 
     def _parse(self, stream: IO[str]) -> Iterator[list[str] | Malformed]:
         lines = _Remembered(stream)
-        # Strict, as the lenient mode would mend a stray quote by changing the text, and say nothing.
-        reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        # Strict, as the lenient mode would mend a stray quote by changing the text, and say nothing. Blanks around a
+        # cell mean nothing anyway, but kept before a quote they would make it part of the text.
+        reader = csv.reader(lines, delimiter=self.delimiter, strict=True, skipinitialspace=self.delimiter != " ")
         number = 0
         while True:
             number += 1
@@ -150,13 +152,15 @@ class Table:
             except StopIteration:
                 return
             except csv.Error as error:
-                text = "".join(lines.text)
-                if "end of data" in str(error) or "field larger" in str(error):
-                    message = "a quote that opens here is never closed, or one cell is longer than 128 KiB."
+                closed = "end of data" not in str(error)
+                if "field larger" in str(error):
+                    closed, error = lines.finish_record(), f"one cell is longer than {csv.field_size_limit()} characters"
+                if not closed:
+                    message = "a quote that opens here is never closed."
                     raise BadFile(
                         self.name, message, record=number, hint="Close it, or double it within a cell."
                     ) from None
-                yield Malformed(text.rstrip("\r\n"), f"is not well-formed: {error}.")
+                yield Malformed("".join(lines.text).rstrip("\r\n"), f"is not well-formed: {error}.")
             else:
                 yield cells
 
@@ -218,10 +222,23 @@ class _Remembered:
         self.text.append(line)
         return line
 
+    def finish_record(self) -> bool:
+        """Read on to the end of a record that was given up within a cell; tell whether its last quote is closed.
+
+        Quotes come in pairs, within a cell and around it, so the record ends with the line that completes the last one.
+        """
+        quotes = sum(line.count('"') for line in self.text)
+        while quotes % 2:
+            line = next(self, None)
+            if line is None:
+                return False
+            quotes += line.count('"')
+        return True
+
 
 def _bare(cell: str) -> str:
     """Take off the quote that a file of rejects puts before what a spreadsheet would compute."""
-    return cell[1:] if cell.startswith(_SHIELD) and cell[1:2] in "=+-@\t\r" and len(cell) > 1 else cell
+    return cell[1:] if _SHIELDED.match(cell) else cell
 
 
 def text_stream(path: Path, encoding: str) -> io.TextIOWrapper:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 from crmkit.errors import BadDefinition, BadExpression, near
 from crmkit.expr.bind import Binder
@@ -16,7 +16,27 @@ from crmkit.model.catalog import Catalog
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema
 
-__all__ = ["definition", "model"]
+__all__ = ["definition", "each", "model"]
+
+T = TypeVar("T")
+
+
+def each(what: str, kind: type[T], given: Iterable[T], example: str) -> tuple[T, ...]:
+    """Return what was given as a tuple, once every part of it is of one kind.
+
+    Raises:
+        BadDefinition: a part is not, or it is no collection at all.
+    """
+    try:
+        parts = tuple(given)
+    except TypeError:
+        parts = (given,)  # type: ignore[arg-type]  # refused below, as one thing is no collection of them
+        if isinstance(given, kind):
+            raise BadDefinition(f"{what} stands alone where a list is expected.", hint=f"Write [{example}].") from None
+    for part in parts:
+        if not isinstance(part, kind):
+            raise BadDefinition(f"{what} is expected, not {type(part).__name__}.", hint=f"Write {example}.")
+    return parts
 
 
 def definition(

@@ -71,13 +71,14 @@ class Pipeline:
         initial: str | None = None,
     ) -> None:
         schema = None if isinstance(model, str) else schema_of(model)
-        listed = tuple(stages)
+        listed = check.each(f"pipeline {name!r}: a stage", Stage, stages, 'Stage("new")')
+        rules = check.each(f"pipeline {name!r}: a rule", Rule, moves, "forward()")
         first = next((stage.name for stage in listed if stage.is_open), "")
         write = object.__setattr__
         write(self, "name", checked_name("a pipeline", name))
         write(self, "entity", schema.name if schema is not None else checked_name("a model", model))
         write(self, "stages", listed)
-        write(self, "moves", tuple(moves))
+        write(self, "moves", rules)
         write(self, "initial", first if initial is None else initial)
         check.definition(self.name, self.stages, self.places, self.moves, self.initial)
         if schema is not None:

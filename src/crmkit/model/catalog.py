@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadDefinition, near
@@ -9,7 +10,7 @@ from crmkit.model.field import Field, FieldKind
 from crmkit.model.schema import Relation, Schema, schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["Catalog"]
 
@@ -33,6 +34,11 @@ class Catalog:
             self._admit(schema_of(model))
         for model, fields in (extra or {}).items():
             own = schema_of(model)
+            if not isinstance(fields, Mapping):
+                raise BadDefinition(
+                    f"the added fields of {own.name} are a {type(fields).__name__}.",
+                    hint='Write {"shoe_size": integer(default=None)}, for example.',
+                )
             named = [Field.named(field, name) for name, field in fields.items()]
             self._schemas[own.name] = self[own.name].with_extra(named)
         self._relations: dict[str, dict[str, Relation]] = {name: {} for name in self._schemas}

@@ -160,7 +160,8 @@ class Codec(Generic[T]):
             value = f"Extra({value})"
         if value == raw:
             return [f"record.{field.name} = {raw}"]
-        if not wire.repeats:
+        # Many records link to few others, such as their owners.
+        if not (wire.repeats or field.kind is FieldKind.LINK):
             guard = f"None if {raw} is None else " if column.nullable else ""
             return [f"record.{field.name} = {guard}{value}"]
         cache = f"seen_{field.name}"

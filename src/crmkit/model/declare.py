@@ -230,6 +230,7 @@ def entity(
             append_only=parent.append_only if parent else append_only,
         )
         _check(schema)
+        _check_defaults(schema)
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only
         return made
 
@@ -266,8 +267,21 @@ def _check(schema: Schema) -> None:
     for twice in sorted({name for name in names if names.count(name) > 1}):
         raise BadDefinition(f"{schema.name}: two columns would be called {twice!r}.", hint="Rename a field.")
     for group in (*schema.uniques, *schema.indexes):
+        if isinstance(group, str):
+            raise BadDefinition(f"{schema.name}: the group {group!r} is one text.", hint=f"Write (({group!r},),).")
         for name in group:
             schema.field(name)
+
+
+def _check_defaults(schema: Schema) -> None:
+    for attribute in attrs.fields(schema.cls):
+        if attribute.default is _REQUIRED or isinstance(attribute.default, attrs.Factory):  # type: ignore[arg-type]  # a class at run time
+            continue
+        try:
+            schema.fields[attribute.name].clean(attribute.default)
+        except Problem as problem:
+            where = f"the default of {schema.name}.{attribute.name}"
+            raise BadDefinition(f"{where} {problem.message}", hint=problem.hint) from None
 
 
 @dataclass_transform(

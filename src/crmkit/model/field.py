@@ -12,7 +12,7 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.errors import Problem, near
+from crmkit.errors import BadDefinition, Problem, near
 from crmkit.model.kind import Kind
 from crmkit.values import (
     INT64_MAX,
@@ -150,7 +150,15 @@ class Field:
 
     @classmethod
     def named(cls, declared: Any, name: str) -> Field:
-        """Return the field that a declaration such as `integer(min=1)` stands for, under a name."""
+        """Return the field that a declaration such as `integer(min=1)` stands for, under a name.
+
+        Raises:
+            BadDefinition: it is no declaration.
+        """
+        if "crmkit" not in getattr(declared, "metadata", {}):
+            raise BadDefinition(
+                f"the added field {name!r} is a {type(declared).__name__}.", hint="Write integer(default=None)."
+            )
         field: Field = declared.metadata["crmkit"]
         return attrs.evolve(field, name=name)
 

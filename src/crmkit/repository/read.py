@@ -119,11 +119,14 @@ class AsyncReader(Generic[T]):
             with pause_collector():
                 rows = await self._segmented(core, keys, values, BATCH)
                 records = self._codec.load(rows)
+                more = len(rows) == BATCH
+                values = self._position(keys, rows[-1]) if more else None
+                # The collector looks at all that was made while it paused; rows that are gone are no work for it.
+                del rows
             if records:
                 yield records
-            if len(rows) < BATCH:
+            if not more:
                 return
-            values = self._position(keys, rows[-1])
 
     async def count(self, where: Expr | Segment = everything, *, deleted: bool = False) -> int:
         """Return how many records satisfy an expression; counted inside the store."""

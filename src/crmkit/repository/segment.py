@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit.errors import NotFound
+from crmkit.errors import BadDefinition, NotFound, near
 from crmkit.expr import wire
 from crmkit.expr.build import f
 from crmkit.repository.repository import AsyncRepository
@@ -31,7 +31,7 @@ class AsyncSegments:
         Raises:
             BadExpression: the condition does not fit this CRM's models, or is too large to be kept.
         """
-        segment.check(self._work.setup.catalog)
+        _picks(segment).check(self._work.setup.catalog)
         values = {
             "entity": segment.entity,
             "expression": wire.to_json(segment.where),
@@ -53,7 +53,7 @@ class AsyncSegments:
         """
         held = await self._definitions.first(f.name == name)
         if held is None:
-            raise NotFound(f"there is no segment {name!r}.")
+            raise NotFound(f"there is no segment {name!r}.", hint=near(name, await self.names()))
         segment = Segment(held.name, held.entity, wire.from_json(held.expression), description=held.description or "")
         segment.check(self._work.setup.catalog)
         return segment
@@ -76,4 +76,12 @@ class AsyncSegments:
         return frozenset(await self._members(segment).ids(segment))
 
     def _members(self, segment: Segment) -> AsyncRepository[Any]:
-        return AsyncRepository(self._work, self._work.setup.catalog[segment.entity])
+        return AsyncRepository(self._work, self._work.setup.catalog[_picks(segment).entity])
+
+
+def _picks(segment: Segment) -> Segment:
+    if not isinstance(segment, Segment):
+        raise BadDefinition(
+            f"a {type(segment).__name__} is no segment.", hint="Give a Segment; segments.get(name) returns a kept one."
+        )
+    return segment

@@ -37,16 +37,22 @@ class Work:
         guard: what they may touch.
         zone: in which they mean days.
 
+    Args:
+        setup: what the whole CRM shares.
+        actor: whoever acts.
+        entered: whether it may be used at once; a session may only once it is entered, as nothing else would commit.
+
     Raises:
         BadDefinition: the actor's zone is none.
     """
 
-    def __init__(self, setup: Setup, actor: Actor) -> None:
+    def __init__(self, setup: Setup, actor: Actor, *, entered: bool = True) -> None:
         self.setup = setup
         self.actor = actor
         self.zone = zone_of(actor.zone)
         self.guard = Guard(setup.catalog, setup.policy, actor, self.facts())
         self._unit: Unit | None = None
+        self._entered = entered
         self._ended = False
 
     def facts(self) -> Facts:
@@ -57,6 +63,8 @@ class Work:
         """Return the store's transaction, begun when first needed."""
         if self._ended:
             raise CrmError("the session has ended.", hint="Open a new one with crm.session(actor).")
+        if not self._entered:
+            raise CrmError("the session was not entered.", hint="Write: with crm.session(actor) as s.")
         if self._unit is None:
             self._unit = await self.setup.store.begin()
         return self._unit
@@ -72,6 +80,10 @@ class Work:
         unit, self._unit = self._unit, None
         if unit is not None:
             await unit.rollback()
+
+    def enter(self) -> None:
+        """Allow use from now on."""
+        self._entered = True
 
     def end(self) -> None:
         """Refuse all further use."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.errors import Problem
+from crmkit.errors import BadDefinition, Problem
 from crmkit.values import clean_text
 
 __all__ = ["Actor", "system"]
@@ -17,12 +17,12 @@ def _short(_: object, attribute: attrs.Attribute[str], value: str) -> None:
     try:
         clean_text(value, at_most=64, at_least=1 if attribute.name == "tenant" else 0)
     except Problem as problem:
-        raise ValueError(f"an actor's {attribute.name} {problem.message}") from None
+        raise BadDefinition(f"an actor's {attribute.name} {problem.message}", hint=problem.hint) from None
 
 
 def _names(values: Iterable[str]) -> frozenset[str]:
     if isinstance(values, str):
-        raise ValueError(f"an actor's roles are several names; write {{{values!r}}}.")  # noqa: TRY004 - as for the other facts
+        raise BadDefinition("an actor's roles are several names, not one text.", hint=f"Write {{{values!r}}}.")
     return frozenset(values)
 
 
@@ -41,6 +41,9 @@ class Actor:
         team_ids: every team they belong to, their own included.
         zone: the IANA name of the time zone in which they mean `today()`.
 
+    Raises:
+        BadDefinition: one of these is not acceptable.
+
     >>> Actor(id=UUID(int=7), name="Ann", roles=frozenset({"rep"})).key
     '00000000-0000-0000-0000-000000000007'
     """
@@ -56,6 +59,11 @@ class Actor:
     def __attrs_post_init__(self) -> None:
         # Expressions tell several facts from one by their being a tuple. A converter would hide the type from pyright.
         object.__setattr__(self, "team_ids", tuple(self.team_ids))
+        for name, given in (("id", self.id), ("team_id", self.team_id), *(("team_ids", id) for id in self.team_ids)):
+            if given is not None and not isinstance(given, UUID):
+                raise BadDefinition(
+                    f"an actor's {name} expects a UUID, not {type(given).__name__}.", hint="Write UUID(text)."
+                )
 
     @property
     def key(self) -> str:
