@@ -76,7 +76,7 @@ class Crmkit(Participant[Customer, Customer]):
         with self.crm.session(ACTOR) as s:
             for _ in range(times):
                 condition = (f.status == PAGE_STATUS) & (f.tier == PAGE_TIER) & (f.score > PAGE_SCORE)
-                found = s.customers.find(condition, order=[-f.score, f.id], limit=PAGE_SIZE)
+                found = s.customers.find(condition, order=-f.score, limit=PAGE_SIZE)
         return found
 
     def values(self, entity: Customer) -> Mapping[str, object]:

@@ -154,7 +154,7 @@ class Page(Item):
             for record in self.workload.records
             if record.status == PAGE_STATUS and record.tier == PAGE_TIER and record.score > PAGE_SCORE
         ]
-        best = sorted(matching, key=lambda record: (-record.score, record.id))[:PAGE_SIZE]
+        best = sorted(matching, key=lambda record: (record.score, record.id), reverse=True)[:PAGE_SIZE]
         entities = result if isinstance(result, Sequence) else ()
         if [participant.values(entity)["email"] for entity in entities] != [record.email for record in best]:
             raise WrongAnswerError(participant, "the page does not hold the right customers in the right order")

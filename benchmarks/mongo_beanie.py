@@ -122,7 +122,7 @@ class Beanie(Participant[BeanieCustomer, tuple[uuid.UUID, int]]):
                 BeanieCustomer.tier == PAGE_TIER,
                 BeanieCustomer.score > PAGE_SCORE,
             )
-            found = await matched.sort("-score", "+_id").limit(PAGE_SIZE).to_list()
+            found = await matched.sort("-score", "-_id").limit(PAGE_SIZE).to_list()
         return found
 
     def values(self, entity: BeanieCustomer) -> Mapping[str, object]:

@@ -90,7 +90,7 @@ class Mongoengine(Participant[MeCustomer, tuple[uuid.UUID, int]]):
         found: Sequence[MeCustomer] = ()
         for _ in range(times):
             matched = MeCustomer.objects(status=PAGE_STATUS, tier=PAGE_TIER, score__gt=PAGE_SCORE)
-            found = list(matched.order_by("-score", "id").limit(PAGE_SIZE))
+            found = list(matched.order_by("-score", "-id").limit(PAGE_SIZE))
         return found
 
     def values(self, entity: MeCustomer) -> Mapping[str, object]:

@@ -104,7 +104,7 @@ class RawMongo(Participant[Document, tuple[Any, int]]):
 
     def page(self, times: int) -> Sequence[Document]:
         condition = {"status": PAGE_STATUS, "tier": PAGE_TIER, "score": {"$gt": PAGE_SCORE}}
-        order = [("score", pymongo.DESCENDING), (self.stored.key, pymongo.ASCENDING)]
+        order = [("score", pymongo.DESCENDING), (self.stored.key, pymongo.DESCENDING)]
         found: Sequence[Document] = ()
         for _ in range(times):
             found = list(self.collection.find({**self.stored.scope, **condition}).sort(order).limit(PAGE_SIZE))

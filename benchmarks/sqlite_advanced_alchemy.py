@@ -78,7 +78,7 @@ class AdvancedAlchemy(OnEngine[AaCustomer, AaCustomer]):
                 found = AaRepository(session=session).list(
                     AaCustomer.score > PAGE_SCORE,
                     LimitOffset(PAGE_SIZE, 0),
-                    order_by=[("score", True), ("id", False)],
+                    order_by=[("score", True), ("id", True)],
                     status=PAGE_STATUS,
                     tier=PAGE_TIER,
                 )

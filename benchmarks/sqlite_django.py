@@ -113,7 +113,7 @@ class Django(Participant[DjangoCustomer, tuple[uuid.UUID, int]]):
         found: Sequence[DjangoCustomer] = ()
         for _ in range(times):
             matched = DjangoCustomer.objects.filter(status=PAGE_STATUS, tier=PAGE_TIER, score__gt=PAGE_SCORE)
-            found = list(matched.order_by("-score", "id")[:PAGE_SIZE])
+            found = list(matched.order_by("-score", "-id")[:PAGE_SIZE])
         return found
 
     def values(self, entity: DjangoCustomer) -> Mapping[str, object]:

@@ -123,7 +123,7 @@ class RawSqlite(Participant[Row, tuple[Any, int]]):
 
     def page(self, times: int) -> Sequence[Row]:
         execute = self.opened.execute
-        condition = "status = ? AND tier = ? AND score > ? ORDER BY score DESC, id LIMIT ?"
+        condition = "status = ? AND tier = ? AND score > ? ORDER BY score DESC, id DESC LIMIT ?"
         statement = f"{self.select}{self.where}{condition}"
         arguments = (*self.stored.scope_arguments, PAGE_STATUS, PAGE_TIER, PAGE_SCORE, PAGE_SIZE)
         rows: Sequence[Row] = ()

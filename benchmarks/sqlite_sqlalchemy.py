@@ -138,7 +138,7 @@ class SqlalchemyCore(OnEngine[Row, tuple[uuid.UUID, int]]):
                 columns.tier == sa.bindparam("tier"),
                 columns.score > sa.bindparam("score"),
             )
-            .order_by(columns.score.desc(), columns.id)
+            .order_by(columns.score.desc(), columns.id.desc())
             .limit(PAGE_SIZE)
         )
 
@@ -222,7 +222,7 @@ class SqlalchemyOrm(OnEngine[SaCustomer, SaCustomer]):
                         SaCustomer.tier == PAGE_TIER,
                         SaCustomer.score > PAGE_SCORE,
                     )
-                    .order_by(SaCustomer.score.desc(), SaCustomer.id)
+                    .order_by(SaCustomer.score.desc(), SaCustomer.id.desc())
                     .limit(PAGE_SIZE)
                 ).all()
         return found

@@ -8,6 +8,7 @@ python examples/demo.py --db "mongodb://localhost/crm"    or anywhere else
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Iterable
 from itertools import islice
@@ -24,7 +25,8 @@ LEGACY = Path(__file__).parent / "legacy"
 ZONE = "Europe/Berlin"
 SHOWN = 15
 
-console = Console()
+# Nobody looks at a narrow screen when the output goes into a file or a log.
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def main() -> None:

@@ -92,6 +92,11 @@ def test_money_computes_within_one_currency_only() -> None:
         Money(922_337_203_685_477, "EUR") + Money(1, "EUR")
 
 
+def test_a_currency_is_known_whatever_its_case() -> None:
+    with pytest.raises(Problem, match="'eur' is no ISO 4217 currency code. Did you mean 'EUR'?"):
+        Money(1, "eur")
+
+
 def test_money_is_a_value() -> None:
     money = Money("12.5", "EUR")
     assert pickle.loads(pickle.dumps(money)) == money  # noqa: S301 - our own bytes

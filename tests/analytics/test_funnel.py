@@ -17,11 +17,15 @@ from crmkit import (
     by_month,
     by_week,
     connect,
+    entity,
     f,
+    integer,
     system,
+    text,
 )
 from crmkit.analytics import Funnel
 from crmkit.crm.open import open_store
+from crmkit.lifecycle.built_in import OPPORTUNITY
 from tests.analytics.loading import SALES, START, day, deal, move, pipeline, write
 
 
@@ -361,11 +365,7 @@ class TestDefinition:
     @pytest.mark.parametrize(
         ("given", "error", "message"),
         [
-            ({"by": f.sourse}, BadExpression, "Did you mean 'source'"),
-            ({"by": f.owner.tem.region}, BadExpression, "Did you mean 'team'"),
-            ({"by": f.lines.name}, BadExpression, "several records"),
             ({"by": "source"}, BadDefinition, "nothing to group by"),
-            ({"where": f.sourse == "web"}, BadExpression, "Did you mean 'source'"),
             ({"where": True}, BadDefinition, "expects an expression"),
             ({"reading": "strickt"}, BadDefinition, "Did you mean 'strict'"),
             ({"entered": ("2026-02-01", "2026-01-01")}, BadDefinition, "does not come after"),
@@ -380,6 +380,44 @@ class TestDefinition:
     def test_a_mistake_is_found_before_anything_is_read(self, given, error, message):
         with pytest.raises(error, match=message):
             Funnel(SALES, **given)
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"by": f.sourse}, "funnel over opportunity: .* Did you mean 'source'"),
+            ({"by": f.owner.tem.region}, "Did you mean 'team'"),
+            ({"by": f.lines.name}, "several records"),
+            ({"where": f.sourse == "web"}, "Did you mean 'source'"),
+            ({"where": f.extra["shoe"] == 1}, "Declare it in connect"),
+        ],
+    )
+    def test_names_are_looked_up_among_the_models_of_the_crm_that_counts(self, session, given, message):
+        funnel = Funnel(SALES, **given)
+        with pytest.raises(BadExpression, match=message):
+            session.analytics.funnel(funnel)
+
+    def test_fields_of_the_products_own_models_need_no_more_than_naming(self):
+        @entity(extends=Opportunity)
+        class Deal(Opportunity):
+            site: str | None = text(default=None)
+
+        @entity(extends=Customer)
+        class Clinic(Customer):
+            beds: int = integer(default=0)
+
+        with connect("memory://", models=[Deal, Clinic]) as crm, crm.session(system("test")) as s:
+            clinic = s.repository(Clinic).add(Clinic(name="Harbour", beds=120))
+            s.repository(Deal).add(Deal(name="Line 4", site="north", customer_id=clinic.id))
+            by_site = s.analytics.funnel(Funnel(OPPORTUNITY, by=f.site, where=f.customer.beds > 100))
+            by_beds = s.analytics.funnel(Funnel(OPPORTUNITY, by=f.customer.beds))
+        assert [group.label for group in by_site] == ["north"]
+        assert [group.key for group in by_beds] == [120]
+
+    def test_what_is_no_funnel_is_refused(self, session):
+        with pytest.raises(BadDefinition, match="a str is no funnel"):
+            session.analytics.funnel("sales")
+        with pytest.raises(BadDefinition, match="a str is no pipeline"):
+            session.analytics.time_in_stage("sales")
 
     def test_a_pipeline_is_needed(self):
         with pytest.raises(BadDefinition, match="not over a str"):

@@ -71,6 +71,9 @@ def test_the_funnel_is_a_table_or_json(database):
     assert (table.returncode, table.stderr) == (0, "")
     assert "referral" in table.stdout
     assert "2974" in table.stdout
+    narrow = crmkit("funnel", "--db", url, "--pipeline", "sales", "--by", "source", COLUMNS="80").stdout
+    assert "…" not in narrow
+    assert "│ needs_analysis │" in narrow
     told = json.loads(crmkit("funnel", "--db", url, "--pipeline", "sales", "--by", "owner.region", "--json").stdout)
     assert told["entered"] == 2974
     period = ("--from", "2026-01-01", "--to", "2026-02-01", "--reading", "strict", "--json")
@@ -89,7 +92,12 @@ def test_the_funnel_is_a_table_or_json(database):
         (["funnel", "--db", "{db}", "--pipeline", "sales", "--by", "sorce"], "Did you mean 'source'?\n"),
         (["funnel", "--db", "{db}", "--pipeline", "sales", "--from", "yesterday"], "yesterday"),
         (["funnel", "--db", "oracle://x", "--pipeline", "sales"], "there is no store for oracle://"),
-        (["import", "nowhere.csv", "--db", "{db}", "--mapping", MAP], "names no file 'nowhere.csv'"),
+        (
+            ["import", "nowhere.csv", "--db", "{db}", "--mapping", MAP],
+            "nowhere.csv: there is no such file or folder. Check the path.\n",
+        ),
+        (["funnel", "--db", "{db}", "--pipeline", "sales", "--by", "contains"], "no field 'contains'. Did you mean"),
+        (["funnel", "--db", "{db}", "--pipeline", "sales", "--by", "__class__"], "no field '__class__'. There is: "),
         (["import", LEGACY, "--db", "{db}", "--mapping", "nowhere.toml"], "nowhere.toml: No such file"),
         (["import", LEGACY, "--db", "{db}"], "--mapping"),
         (["imprt"], "imprt"),

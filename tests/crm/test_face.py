@@ -6,11 +6,13 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import crmkit
 from crmkit import (
+    BadDefinition,
     Contact,
     Customer,
     Money,
@@ -29,6 +31,7 @@ from crmkit.analytics import AsyncAnalytics
 from crmkit.crm import AsyncCrm, AsyncSession, Crm, Repository, Session
 from crmkit.crm.analytics import Analytics
 from crmkit.crm.segment import Segments
+from crmkit.lifecycle.built_in import OPPORTUNITY
 from crmkit.repository import AsyncRepository
 from crmkit.repository.segment import AsyncSegments
 
@@ -136,11 +139,37 @@ def test_a_driver_of_the_other_kind_is_refused_at_the_door(tmp_path: Path) -> No
         ("oracle://host/crm", Unsupported, "there is no store for oracle:// yet. There is: sqlite, mongodb, memory."),
         ("postgresql+psycopg://host/crm", Unsupported, "there is no store for postgresql+psycopg:// yet."),
         (7, StoreError, "a int is no database."),
+        (
+            "sqlite://crm.db",
+            StoreError,
+            "two slashes are followed by a server's name, and SQLite has no server. Write th",
+        ),
+        ("sqlite://ann:secret@crm.db", StoreError, "two slashes are followed by a server's name, and SQLite has no se"),
+        ("sqlite+oddball:///crm.db", Unsupported, "there is no store for sqlite+oddball://. Write sqlite:///crm.db."),
     ],
 )
 def test_what_is_no_database_is_said(database: object, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind) as caught:
         connect(database)
+    assert str(caught.value).startswith(message)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"models": Customer}, "a model stands alone where a list is expected. Write [Customer]."),
+        ({"models": [7]}, "a model is expected, not int. Write Customer."),
+        ({"pipelines": OPPORTUNITY}, "a pipeline stands alone where a list is expected. Write [Pipeline("),
+        ({"pipelines": ["sales"]}, "a pipeline is expected, not str."),
+        ({"policy": "all"}, "a str is no policy."),
+        ({"extra": {Customer: {"shoe_size": int}}}, "the added field 'shoe_size' is a type. Write integer("),
+        ({"extra": {Customer: ["shoe_size"]}}, "the added fields of customer are a list."),
+    ],
+)
+def test_what_does_not_fit_connect_is_said(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadDefinition) as caught:
+        connect("memory://", **given)
     assert str(caught.value).startswith(message)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from crmkit import BadExpression, Contact, Crm, Customer, NotFound, Segment, connect, f, system
+from crmkit import BadDefinition, BadExpression, Contact, Crm, Customer, NotFound, Segment, connect, f, system
 from crmkit.segment import changes
 
 job = system("test")
@@ -53,3 +53,13 @@ def test_who_entered_and_who_left(crm: Crm) -> None:
         s.customers.update(shrinks, employees=5)
         moved = changes(before, s.segments.ids(large))
         assert (moved.entered, moved.left) == ({grows.id}, {shrinks.id})
+
+
+def test_what_is_no_segment_is_said(crm: Crm) -> None:
+    with crm.session(job) as s:
+        s.segments.save(Segment("german", Customer, f.country == "DE"))
+        with pytest.raises(NotFound, match="there is no segment 'germn'. Did you mean 'german'?"):
+            s.segments.get("germn")
+        for call in (s.segments.save, s.segments.count, s.segments.ids):
+            with pytest.raises(BadDefinition, match="a str is no segment."):
+                call("german")  # type: ignore[operator]  # wrong on purpose

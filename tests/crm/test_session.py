@@ -102,9 +102,15 @@ def test_what_a_clock_tells_beyond_milliseconds_is_cut_alike_everywhere(store_ur
         assert s.customers.get(acme.id) == acme
 
 
-def test_a_session_with_stages_must_be_entered(store_url: str) -> None:
-    with connect(store_url) as crm, pytest.raises(CrmError, match="the session was not entered"):
-        crm.session(job).opportunities.add(Opportunity(name="Deal"))
+def test_a_session_must_be_entered_as_nothing_else_would_commit(store_url: str) -> None:
+    with connect(store_url) as crm:
+        for call in (
+            lambda s: s.opportunities.add(Opportunity(name="Deal")),
+            lambda s: s.customers.add(Customer(name="Acme")),
+            lambda s: s.customers.count(),
+        ):
+            with pytest.raises(CrmError, match="the session was not entered"):
+                call(crm.session(job))
 
 
 def test_facts_about_an_actor_may_come_in_any_collection(crm: Crm) -> None:
@@ -115,6 +121,11 @@ def test_facts_about_an_actor_may_come_in_any_collection(crm: Crm) -> None:
         assert s.users.count(f.team_id.one_of(me.team_ids)) == 1
     with pytest.raises(BadDefinition, match="roles are several names"):
         Actor(roles="admin")
+    for given in ({"id": "7"}, {"team_id": "7"}, {"team_ids": ["7"]}):
+        with pytest.raises(BadDefinition, match=r"expects a UUID, not str\. Write UUID\(text\)\."):
+            Actor(**given)  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(BadDefinition, match="an actor's tenant needs 1 character or more"):
+        system("nightly", tenant="")
 
 
 def test_a_zone_must_be_one(crm: Crm) -> None:

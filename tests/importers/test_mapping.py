@@ -68,6 +68,12 @@ def test_a_rule_that_does_not_fit_its_field_is_refused(fields, place, message):
     assert message in problems(customers(fields=fields))[place]
 
 
+@pytest.mark.parametrize("zone", ["Berlin", "../Berlin", "Europe"])
+def test_a_zone_must_be_one(zone):
+    found = problems(customers() | {"zone": zone})
+    assert found["zone"] == f'{zone!r} is no time zone. Write a name such as "Europe/Berlin" or "UTC".'
+
+
 def test_a_time_needs_a_zone():
     mapping = customers(fields={"last_contact_at": "T"})
     del mapping["zone"]

@@ -44,7 +44,8 @@ def test_the_summary_and_the_dicts_say_the_same(run):
     ]
     assert told["problems"][0]["code"] == "unknown_choice"
     assert run.summary().startswith("Written.\nfile   record")
-    assert "2 x unknown_choice: a.csv, column 'Size'" in run.summary()
+    assert "2 x unknown_choice: a.csv, column 'Size', first in row 3\n1 x" in run.summary()
+    assert "1 x wrong_width: a.csv, row 5" in run.summary()
 
 
 def test_rejects_hold_the_row_and_are_safe_in_a_spreadsheet(run, tmp_path):

@@ -32,6 +32,11 @@ def define(*, model=Deal, stages=(*OPEN, WON), moves=(forward(),), initial=None,
             lambda: define(stages=[WON], moves=[], name="q"),
             "pipeline 'q' has no open stage. Add one without an outcome, as in Stage(\"new\").",
         ),
+        (lambda: define(stages=["a", "b"]), "pipeline 'p': a stage is expected, not str. Write Stage(\"new\")."),
+        (
+            lambda: define(moves=forward()),
+            "pipeline 'p': a rule stands alone where a list is expected. Write [forward()].",
+        ),
         (lambda: define(stages=[*OPEN, Stage("a")]), "pipeline 'p' has two stages called 'a'. Rename one of them."),
         (
             lambda: define(stages=[Stage("a"), WON, Stage("b")]),

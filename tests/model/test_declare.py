@@ -209,3 +209,21 @@ def test_what_is_declared_wrongly_is_named() -> None:
         @entity(name="boat3", uniques=(("nme",),))
         class Boat3(Record):
             name: str = text()
+
+
+def test_a_default_must_be_one_that_the_field_accepts() -> None:
+    with pytest.raises(
+        BadDefinition, match=r"the default of lorry.kind 'vann' is not one of its choices. Did you mean"
+    ):
+
+        @entity()
+        class Lorry(Record):
+            kind: str = choice("car", "van", default="vann")
+
+
+def test_a_group_of_one_field_is_still_a_group() -> None:
+    with pytest.raises(BadDefinition, match=r"lorry: the group 'seats' is one text. Write \(\('seats',\),\)."):
+
+        @entity(indexes=("seats",))  # type: ignore[arg-type]  # wrong on purpose
+        class Lorry(Record):
+            seats: int = integer(default=1)

@@ -48,6 +48,7 @@ class FunnelCount:
     def __init__(self, work: Work, funnel: Funnel) -> None:
         self._work = work
         self._funnel = funnel
+        funnel.check(work.setup.catalog)
         self._schema = work.setup.catalog[funnel.pipeline.entity]
         self._moves = work.setup.catalog["stage_move"]
         self._as_of = funnel.as_of or work.setup.clock()

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
 from crmkit.analytics.period import Bounds, Period, moment_of
-from crmkit.entities import BUILT_IN
 from crmkit.errors import BadDefinition, BadExpression, near
 from crmkit.expr.bind import Binder
 from crmkit.expr.build import everything
 from crmkit.expr.nodes import Expr, Ref
 from crmkit.expr.resolve import SAMPLE, resolve
-from crmkit.expr.show import show
 from crmkit.lifecycle import Pipeline
-from crmkit.model.catalog import Catalog
 from crmkit.repository.tally import By, Span
 from crmkit.repository.work import zone_of
 from crmkit.segment import Segment
 
 if TYPE_CHECKING:
+    from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Schema
 
 __all__ = ["Funnel", "Reading"]
@@ -52,11 +49,11 @@ class Funnel:
         reading: when a record counts for a stage.
         zone: whose days `entered` means.
         as_of: the instant up to which history counts; now by default.
-        catalog: the models whose fields `by` and `where` name; the built-in ones by default.
+
+    Fields that `by` and `where` name are looked up when the funnel is counted, among the models of that CRM.
 
     Raises:
         BadDefinition: a period, reading or zone is not acceptable.
-        BadExpression: `by` or `where` does not fit the model.
 
     >>> from crmkit.lifecycle.built_in import OPPORTUNITY
     >>> Funnel(OPPORTUNITY, entered=("2026-01-01", "2026-04-01")).reading
@@ -81,7 +78,6 @@ class Funnel:
         reading: Reading = "reached",
         zone: str = "UTC",
         as_of: dt.datetime | None = None,
-        catalog: Catalog | None = None,
     ) -> None:
         given: Any = pipeline
         if not isinstance(given, Pipeline):
@@ -92,7 +88,14 @@ class Funnel:
         if reading not in _READINGS:
             raise BadDefinition(f"there is no reading {reading!r}.", hint=near(str(reading), _READINGS))
         zone_of(zone)
-        _check(pipeline.entity, by, where, catalog or _built_in())
+        if not (by is None or isinstance(by, Ref | Span)):
+            raise BadDefinition(
+                f"{by!r} is nothing to group by.", hint="Write a field such as f.source, or by_month(f.created_at)."
+            )
+        if not isinstance(where, Expr | Segment):
+            raise BadDefinition("where expects an expression.", hint='Write one with f, as in f.source == "web".')
+        if isinstance(by, Span):
+            zone_of(by.zone)
         write = object.__setattr__
         write(self, "pipeline", pipeline)
         write(self, "by", by)
@@ -102,33 +105,22 @@ class Funnel:
         write(self, "zone", zone)
         write(self, "as_of", None if as_of is None else moment_of(as_of, "as_of"))
 
+    def check(self, catalog: Catalog) -> None:
+        """Refuse a catalog whose models the funnel does not fit.
 
-@cache
-def _built_in() -> Catalog:
-    return Catalog(BUILT_IN)
-
-
-def _check(entity: str, by: Any, where: Any, catalog: Catalog) -> None:
-    if not (by is None or isinstance(by, Ref | Span)):
-        raise BadDefinition(
-            f"{by!r} is nothing to group by.", hint="Write a field such as f.source, or by_month(f.created_at)."
-        )
-    if not isinstance(where, Expr | Segment):
-        raise BadDefinition("where expects an expression.", hint='Write one with f, as in f.source == "web".')
-    if isinstance(by, Span):
-        zone_of(by.zone)
-    if entity not in {schema.name for schema in catalog}:
-        return  # a model of the product's own that was not named here; it is checked when the funnel is counted
-    schema = catalog[entity]
-    binder = Binder(catalog)
-    try:
-        if by is not None:
-            _known(catalog, binder, schema, by.ref if isinstance(by, Span) else by)
-        # Added fields are declared to connect() alone, so an expression with one is checked when the funnel is counted.
-        if isinstance(where, Expr) and "f.extra[" not in show(where):
-            binder.bind(schema, resolve(where, SAMPLE))
-    except BadExpression as error:
-        raise BadExpression(f"funnel over {entity}: {error.message}", hint=error.hint) from None
+        Raises:
+            BadDefinition: there is no such model.
+            BadExpression: `by` or `where` names what the model does not have, or compares what cannot be compared.
+        """
+        schema = catalog[self.pipeline.entity]
+        binder = Binder(catalog)
+        try:
+            if self.by is not None:
+                _known(catalog, binder, schema, self.by.ref if isinstance(self.by, Span) else self.by)
+            if isinstance(self.where, Expr):
+                binder.bind(schema, resolve(self.where, SAMPLE))
+        except BadExpression as error:
+            raise BadExpression(f"funnel over {schema.name}: {error.message}", hint=error.hint) from None
 
 
 def _known(catalog: Catalog, binder: Binder, schema: Schema, ref: Ref) -> None:

@@ -106,9 +106,7 @@ def funnel(
     """Count how records go through a pipeline."""
     with connect(db, create=False) as crm, crm.session(system("funnel", tenant=tenant)) as s:
         definition = _definition(s, pipeline)
-        report = s.analytics.funnel(
-            Funnel(definition, by=_ref(by), entered=(from_, to), reading=reading, zone=zone, catalog=crm.setup.catalog)
-        )
+        report = s.analytics.funnel(Funnel(definition, by=_ref(by), entered=(from_, to), reading=reading, zone=zone))
     if json:
         _out.file.write(report.to_json() + "\n")
         return OK
@@ -120,8 +118,8 @@ def _print_funnel(report: Any, title: str) -> None:
     heads = ("stage", "entered", "of previous", "of first", "lost here", "open here", "median days")
     table = Table(*([report.by.removeprefix("f.")] if report.by else []), title=title, title_justify="left")
     for head in heads:
-        # Names stay whole on a narrow screen; heads and numbers have blanks to break at.
-        table.add_column(head, justify="left" if head == "stage" else "right", no_wrap=head == "stage")
+        # Heads of two lines leave a narrow screen enough room for whole names; if something must wrap, it is the group.
+        table.add_column(head.replace(" ", "\n"), justify="left" if head == "stage" else "right", no_wrap=True)
     for group in (*(report if report.by else ()), report.total):
         for stage in group.stages:
             median = "" if stage.spent.median is None else f"{stage.spent.median / timedelta(days=1):.1f}"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from crmkit.entities import BUILT_IN
 from crmkit.errors import BadDefinition, StoreError, Unsupported
 from crmkit.lifecycle import Pipeline
-from crmkit.lifecycle.check import each
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
+from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
 from crmkit.repository import Pipelines, Setup
 from crmkit.security.access import Open
@@ -130,7 +130,8 @@ def make_setup(
     own = each("a pipeline", Pipeline, pipelines or (), 'Pipeline("sales", ...)')
     if policy is not None and not hasattr(policy, "rows"):
         raise BadDefinition(
-            f"a {type(policy).__name__} is no policy.", hint="Give an object with the method rows(actor, action, schema)."
+            f"a {type(policy).__name__} is no policy.",
+            hint="Give an object with the method rows(actor, action, schema).",
         )
     for pipeline in own:
         pipeline.check(catalog[pipeline.entity])

@@ -39,7 +39,7 @@ def canonical(field: Field, value: Any) -> Any:
             return clean_integer(value)
         case FieldKind.DECIMAL:
             if isinstance(value, str):
-                raise Problem("wrong_type", "expects a Decimal, not text.")
+                raise Problem("wrong_type", "expects a Decimal, not text.", hint="Write Decimal(text).")
             return scaled(value, field.scale)
         case FieldKind.FLAG:
             return _typed(value, bool, "True or False", "")

@@ -68,8 +68,20 @@ def _reader(rule: FieldRule, field: Field, zone: ZoneInfo | None) -> Convert:
             return lambda text: clean(
                 tuple(tag.strip() for tag in text.split(rule.split) if tag.strip()) if rule.split else (text,)
             )
+        case FieldKind.TEXT:
+            return _text_reader(field)
         case _:
             return clean
+
+
+def _text_reader(field: Field) -> Convert:
+    """Return what reads text, at a glance where nothing can be wrong: most cells of most files are such text."""
+    clean, least, most = field.clean, field.min or 0, field.max or 0
+
+    def read(text: str) -> Any:
+        return text if text.isascii() and least <= len(text) <= most and "\x00" not in text else clean(text)
+
+    return read
 
 
 def translator(spellings: Mapping[str, str], code: str) -> Callable[[str], str]:

@@ -109,6 +109,8 @@ class Importer:
                     break
                 await load.take(batch)
                 await self.end_batch()
+                # Gone before the collector is let loose again, which would otherwise look at each of its rows.
+                batch.clear()
         await load.finish()
         if section is makers[-1]:
             for each in companions:

@@ -204,7 +204,7 @@ class SectionLoad:
             if not all(name in self._section.rule.fields for name in group):
                 continue
             rows = [
-                (parsed, tuple(parsed.values.get(name) for name in group)) for parsed in batch if not parsed.problems
+                (parsed, tuple(self._value(parsed, name) for name in group)) for parsed in batch if not parsed.problems
             ]
             rows = [(parsed, values) for parsed, values in rows if None not in values]
             taken = self._taken.setdefault(group, {})
@@ -220,6 +220,14 @@ class SectionLoad:
                     message = f"another {self._schema.name} already has this {' and '.join(group)}."
                     parsed.refuse(column, Problem("duplicate", message), str(values[0]))
 
+    def _value(self, parsed: Parsed, name: str) -> Any:
+        """Return the value of a field, also of a link that is still to be resolved; `None` if there is none yet."""
+        link = next((each for each in parsed.links if each.field == name), None)
+        if link is None:
+            return parsed.values.get(name)
+        found = self._importer.keys.find(link.entity, link.by, link.text)
+        return found[0] if len(found) == 1 else None
+
     async def _held(self, group: tuple[str, ...], wanted: Sequence[tuple[Any, ...]]) -> dict[tuple[Any, ...], UUID]:
         if not wanted:
             return {}
@@ -233,7 +241,6 @@ class SectionLoad:
     # -- loading ------------------------------------------------------------------------------------------------------
 
     async def _load(self, batch: Sequence[Parsed]) -> None:
-        self._batch = _Batch()
         accepted: list[str] = []
         for parsed in batch:
             if not parsed.problems:
@@ -257,7 +264,7 @@ class SectionLoad:
         await self._write()
 
     async def _write(self) -> None:
-        batch = self._batch
+        batch, self._batch = self._batch, _Batch()
         if not self._importer.write:
             self._loader.allow(batch.created)
             return

@@ -197,9 +197,16 @@ class Report:
                 for place, (cell, width) in enumerate(zip(row, widths, strict=True))
             ]
             lines.append("  ".join(cells).rstrip())
-        kinds = Counter((each.file, each.column, each.code) for each in self.problems)
-        for (file, column, code), number in kinds.most_common(_SHOWN):
-            lines.append(f"{number} x {code}: {file}{f', column {column!r}' if column else ''}")
+        kinds: Counter[tuple[str, str, str]] = Counter()
+        first: dict[tuple[str, str, str], int] = {}
+        for each in self.problems:
+            kind = (each.file, each.column, each.code)
+            kinds[kind] += 1
+            first.setdefault(kind, each.record)
+        for kind, number in kinds.most_common(_SHOWN):
+            file, column, code = kind
+            where = f"{file}, column {column!r}" if column else file
+            lines.append(f"{number} x {code}: {where}, {'first in row' if number > 1 else 'row'} {first[kind]}")
         if len(kinds) > _SHOWN:
             lines.append(f"… and {len(kinds) - _SHOWN} more kinds of problem")
         lines += [f"Note: {notice}" for notice in self.notices]

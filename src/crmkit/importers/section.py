@@ -73,13 +73,13 @@ class Parsed:
     cells: list[str]
     key: str
     digest: bytes
-    values: dict[str, Any] = attrs.field(factory=dict[str, Any])
-    extra: dict[str, Any] = attrs.field(factory=dict[str, Any])
-    links: list[Link] = attrs.field(factory=list[Link])
-    entered: dict[str, dt.datetime] = attrs.field(factory=dict[str, dt.datetime])
+    values: dict[str, Any]
+    extra: dict[str, Any]
+    links: list[Link]
+    entered: dict[str, dt.datetime]
+    problems: list[tuple[str, str, str, str]]
     stage: str = ""
     pipeline: str = ""
-    problems: list[tuple[str, str, str, str]] = attrs.field(factory=list[tuple[str, str, str, str]])
     id: UUID | None = None
 
     def refuse(self, column: str, problem: Problem, value: str = "") -> None:
@@ -112,9 +112,11 @@ class Section:
         self._zone: ZoneInfo | None = mapping.zone
         self._key = [table.place(column) for column in rule.key]
         self._skip = [(table.place(column), texts) for column, texts in rule.skip.items()]
-        self._used = [
+        self._read = self._key + [
             table.place(column) for column in dict.fromkeys(column for each in rule.rules for column in each.used)
         ]
+        twin = sum((each.path, each.entity) == (rule.path, rule.entity) for each in mapping.files[:number])
+        self._name = blake2b(repr((rule.path, rule.entity, twin)).encode(), digest_size=16).digest()
         self._salt = blake2b(repr(attrs.evolve(rule, place="", ignored=())).encode(), digest_size=16).digest()
         self._steps = [self._step(name, each) for name, each in rule.fields.items()]
         self._steps += [self._extra_step(name, each) for name, each in rule.extra.items()]
@@ -132,16 +134,15 @@ class Section:
 
     def read(self, record: int, cells: list[str]) -> Parsed:
         """Return what a row of the right width says."""
-        digest = blake2b(self._salt, digest_size=16)
-        digest.update(
-            "\x1f".join([cells[place].strip() for place in (*self._key, *self._used)]).encode("utf-8", "replace")
-        )
+        text = "\x1f".join([cells[place].strip() for place in self._read]).encode("utf-8", "replace")
         key = " ".join([cells[place].strip() for place in self._key])
-        parsed = Parsed(record, cells, key, digest.digest())
+        digest = blake2b(text, digest_size=16, key=self._salt).digest()
+        parsed = Parsed(record, cells, key, digest, values={}, extra={}, links=[], entered={}, problems=[])
         if self._key and (not key or key_of(key) in self._blank):
             parsed.refuse(self.key_column, Problem("required", "is blank, and it is the key of the row."), key)
         elif not self._key:
-            parsed.key = digest.hexdigest()
+            # Of the text alone, so that a mapping which reads the same columns otherwise still knows its rows.
+            parsed.key = blake2b(text, digest_size=16, key=self._name).hexdigest()
         else:
             try:
                 clean_text(key, at_most=_KEY_LENGTH)

@@ -152,15 +152,15 @@ class Table:
             except StopIteration:
                 return
             except csv.Error as error:
-                closed = "end of data" not in str(error)
-                if "field larger" in str(error):
-                    closed, error = lines.finish_record(), f"one cell is longer than {csv.field_size_limit()} characters"
+                what, closed = str(error), "end of data" not in str(error)
+                if "field larger" in what:
+                    what, closed = f"a cell is longer than {csv.field_size_limit()} characters", lines.finish_record()
                 if not closed:
                     message = "a quote that opens here is never closed."
                     raise BadFile(
                         self.name, message, record=number, hint="Close it, or double it within a cell."
                     ) from None
-                yield Malformed("".join(lines.text).rstrip("\r\n"), f"is not well-formed: {error}.")
+                yield Malformed("".join(lines.text).rstrip("\r\n"), f"is not well-formed: {what}.")
             else:
                 yield cells
 

@@ -228,7 +228,7 @@ def _integer(field: Field, value: object) -> int:
 
 def _decimal(field: Field, value: object) -> Decimal:
     if not isinstance(value, Decimal | int | float) or isinstance(value, bool):
-        raise Problem("wrong_type", f"expects a Decimal, not {type(value).__name__}.")
+        raise Problem("wrong_type", f"expects a Decimal, not {type(value).__name__}.", hint="Write Decimal(text).")
     units = scaled(value, field.scale)
     bound = 10**field.scale
     if field.min is not None and units < field.min * bound:

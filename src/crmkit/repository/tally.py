@@ -210,7 +210,9 @@ def keyed(value: Any, field: Field) -> Any:
 
 def _field(work: Work, schema: Schema, ref: Ref) -> tuple[tuple[Hop, ...], Field, str]:
     if not isinstance(ref, Ref):
-        raise BadExpression(f"a {type(ref).__name__} is nothing to measure.", hint="Write total(f.amount), for example.")
+        raise BadExpression(
+            f"a {type(ref).__name__} is nothing to measure.", hint="Write total(f.amount), for example."
+        )
     steps, end, rest = work.guard.hops(schema, ref)
     field = end.fields.get(rest[0])
     if field is None:

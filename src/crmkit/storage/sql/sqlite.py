@@ -45,6 +45,8 @@ _TYPES: Final[Mapping[Kind, Callable[[Column], TypeEngine[Any]]]] = {
     Kind.JSON: lambda _: Text(),
 }
 
+_PLUS: Final[custom_op[Any]] = custom_op("+")
+
 
 class SqliteDialect:
     """SQLite from 3.36, through the sqlite3 module or aiosqlite."""
@@ -87,7 +89,7 @@ class SqliteDialect:
 
     def aside(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the column behind a plus sign, which keeps SQLite from looking for an index on it."""
-        return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+        return UnaryExpression(column, operator=_PLUS, type_=column.type)
 
     def among(self, column: ColumnElement[Any], values: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return whether the column's value is in a JSON list; an index on the column serves."""
