@@ -54,6 +54,19 @@ def test_a_dry_run_writes_nothing_but_the_rejects_asked_for(tmp_path):
     assert sum(each["create"] for each in json.loads(again.stdout)["counts"]) == 14_284
 
 
+def test_a_place_where_rejects_cannot_be_written_is_said_in_one_line(tmp_path):
+    (tmp_path / "firms.csv").write_text("No,Name\n1,\n")
+    mapping = tmp_path / "m.toml"
+    mapping.write_text(
+        'source = "x"\n[[file]]\npath = "firms.csv"\ninto = "customer"\nid = "No"\nfields = { name = "Name" }\n'
+    )
+    taken = tmp_path / "m.toml" / "rejects"
+    done = crmkit("import", tmp_path, "--db", "memory://", "--mapping", mapping, "--rejects", taken)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(f"crmkit: {taken}")
+    assert "cannot be used: Not a directory." in done.stderr
+
+
 def test_one_file_can_be_imported_alone_and_all_is_well(tmp_path):
     (tmp_path / "firms.csv").write_text("No,Name\n1,Acme\n")
     mapping = tmp_path / "m.toml"

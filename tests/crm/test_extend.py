@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -125,3 +126,10 @@ def test_what_is_missing_is_not_created_unless_asked(request: pytest.FixtureRequ
     url: str = request.getfixturevalue(missing)
     with pytest.raises(StoreError):
         connect(url, create=False)
+
+
+def test_a_file_that_is_not_there_is_not_made_unless_asked(tmp_path: Path) -> None:
+    path = tmp_path / "nofile.db"
+    with pytest.raises(StoreError, match=r"there is no file .*nofile.db. Check the path, or let it be created."):
+        connect(f"sqlite:///{path}", create=False)
+    assert not path.exists()

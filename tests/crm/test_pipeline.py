@@ -10,6 +10,7 @@ import pytest
 from crmkit import (
     UTC,
     Actor,
+    BadExpression,
     BadRecord,
     Campaign,
     Crm,
@@ -198,3 +199,26 @@ def test_each_tenant_keeps_its_own_definitions(crm: Crm) -> None:
     for tenant in ("one", "two"):
         with crm.session(system("test", tenant=tenant)) as s:
             assert s.opportunities.add(Opportunity(name="Deal")).pipeline_version == 1
+
+
+def test_a_stage_that_no_definition_knows_is_named_with_the_nearest_one(crm: Crm) -> None:
+    with crm.session(job) as s:
+        s.opportunities.add(Opportunity(name="Deal"))
+        for where in (f.stage == "wonn", f.stage != "wonn", f.stage.one_of("lost", "wonn"), ~(f.stage == "wonn")):
+            with pytest.raises(BadExpression) as caught:
+                s.opportunities.count(where)
+            assert str(caught.value) == (
+                "f.stage: 'wonn' is no stage of any pipeline of opportunity. Did you mean 'won'?"
+            )
+        with pytest.raises(BadExpression, match="'wonn'"):
+            s.customers.count(f.opportunities.any(f.stage == "wonn"))
+        assert s.opportunities.count(f.stage == "won") == 0
+
+
+def test_a_move_cannot_lie_in_the_future(crm: Crm, clock: Clock) -> None:
+    with crm.session(job) as s:
+        deal = s.opportunities.add(Opportunity(name="Deal"))
+        with pytest.raises(MoveRefused, match="yet to come"):
+            s.opportunities.advance(deal, "won", at=clock.now + days(1))
+        clock.now += days(3)
+        assert s.opportunities.advance(deal, "won", at=clock.now - days(1)).closed_at == clock.now - days(1)

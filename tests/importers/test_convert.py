@@ -104,3 +104,27 @@ def test_whole_numbers_and_too_long_texts(files):
     assert read(files, "12.5", employees="X") == "invalid_number"
     assert read(files, "-3", employees="X") == "too_small"
     assert read(files, "x" * 101, city="X") == "too_long"
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "formats", "value"),
+    [
+        ("2025-10-26 02:30", "Europe/Berlin", (), "ambiguous_time"),
+        ("2025-10-26 02:30+01:00", "Europe/Berlin", (), dt.datetime(2025, 10, 26, 1, 30, tzinfo=UTC)),
+        ("26/10/2025 02:30", "Europe/Berlin", "%d/%m/%Y %H:%M", "ambiguous_time"),
+        ("2025-03-30 02:30", "Europe/Berlin", (), "no_such_time"),
+        ("2025-10-26 03:00", "Europe/Berlin", (), dt.datetime(2025, 10, 26, 2, tzinfo=UTC)),
+        # A day alone begins when its zone says, also where the clocks skip midnight.
+        ("2018-11-04", "America/Sao_Paulo", (), dt.datetime(2018, 11, 4, 3, tzinfo=UTC)),
+        ("04/11/2018", "America/Sao_Paulo", "%d/%m/%Y", dt.datetime(2018, 11, 4, 3, tzinfo=UTC)),
+        ("2018-11-04 00:00", "America/Sao_Paulo", (), "no_such_time"),
+    ],
+)
+def test_a_local_time_that_comes_twice_or_never_is_no_time(files, text, zone, formats, value):
+    mapping = customers(fields={"last_contact_at": {"column": "X", "format": formats}}) | {"zone": zone}
+    with connect("memory://") as crm:
+        run = crm.imports(job).plan(mapping, folder=files(a__csv=f"No,Name,X\n1,Acme,{text}\n")).apply()
+        with crm.session(job) as s:
+            customer = s.customers.first()
+            found = customer.last_contact_at if customer else next(iter(run.problems)).code
+    assert found == value

@@ -136,3 +136,26 @@ def test_history_names_the_users_who_made_it(crm, files):
     with crm.session(job) as s:
         (move,) = s.stage_moves.stream()
         assert (move.to_stage, move.actor, move.note) == ("needs", str(s.users.first().id), "call")
+
+
+def test_a_pair_of_links_that_is_taken_rejects_its_row_and_no_other(crm, files):
+    member = {
+        "campaign_id": {"link": "campaign", "column": "C"},
+        "lead_id": {"link": "lead", "column": "L", "by": "name"},
+    }
+    mapping = {
+        "source": "legacy",
+        "file": [
+            {"path": "c.csv", "into": "campaign", "id": "No", "fields": {"name": "Name"}},
+            {"path": "l.csv", "into": "lead", "id": "No", "fields": {"name": "Name"}},
+            {"path": "m.csv", "into": "campaign_member", "id": "No", "fields": member},
+        ],
+    }
+    folder = files(
+        c__csv="No,Name\n1,Fair\n",
+        l__csv="No,Name\n1,Ann\n2,Bob\n",
+        m__csv="No,C,L\n1,1,Ann\n2,1,Bob\n3,1,ANN\n4,1,\n5,1,\n",
+    )
+    run = load(crm, folder, mapping)
+    assert [(each.record, each.code) for each in run.problems] == [(4, "duplicate")]
+    assert load(crm, folder, mapping).total("skip") == 7

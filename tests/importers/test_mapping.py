@@ -16,6 +16,15 @@ def problems(mapping, folder="."):
     return {each.field: f"{each.message} {each.hint}".strip() for each in caught.value.problems}
 
 
+@pytest.mark.parametrize("given", [None, 7, ["a.csv"]])
+def test_what_is_no_mapping_is_said(given):
+    message = f"mapping: must be a table or the path of a TOML file, not {type(given).__name__}."
+    with pytest.raises(BadMapping, match=message):
+        pipelines_in(given)
+    with connect("memory://") as crm, pytest.raises(BadMapping, match=message):
+        crm.imports(job).plan(given)
+
+
 def test_every_mistake_is_listed_at_once():
     mapping = {
         "source": "legacy",

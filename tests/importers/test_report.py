@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 
 import pytest
 
-from crmkit import connect, system
+from crmkit import BadFile, connect, system
 from tests.importers.conftest import customers
 
 job = system("migration")
@@ -102,3 +103,28 @@ def test_one_file_of_a_folder_brings_its_history_along(crm, files):
     folder = files(d__csv="No,Name\n1,Line 4\n", h__csv="No,To,At\n1,won,2025-01-01\n")
     run = crm.imports(job).plan(mapping, file=folder / "d.csv").apply()
     assert [each.file for each in run.counts] == ["d.csv", "h.csv"]
+
+
+def test_every_cell_of_a_reject_comes_back_as_it_was(crm, files, tmp_path):
+    cells = ["=1+1", "'=1+1", "''@x", "-x", "'+49 30", "\t=1", "a\nb", 'q"r,', "'quoted'"]
+    mapping = customers(fields={"notes": "=Notes"})
+    content = "No,Name,=Notes\n" + "".join(
+        '{},,"{}"\n'.format(number, cell.replace('"', '""')) for number, cell in enumerate(cells)
+    )
+    run = crm.imports(job).plan(mapping, folder=files(a__csv=content)).apply()
+    (path,) = run.rejects.to_csv(tmp_path / "again")
+    head, *rows = csv.reader(io.StringIO(path.read_bytes().decode(), newline=""))
+    assert head[-1] == "'=Notes"
+    assert not [cell for row in rows for cell in row if cell[:1] in {"=", "+", "-", "@", "\t"}]
+    path.write_text(path.read_text().replace(",,", ",Acme,"))
+    assert crm.imports(job).plan(mapping, folder=tmp_path / "again").apply().total("create") == len(cells)
+    with crm.session(job) as s:
+        assert sorted(each.notes for each in s.customers.stream()) == sorted(cell.strip() for cell in cells)
+
+
+@pytest.mark.parametrize("target", [".", "a.csv"])
+def test_rejects_are_never_written_over_a_file_of_the_import(run, tmp_path, target):
+    before = (tmp_path / "a.csv").read_bytes()
+    with pytest.raises(BadFile, match="another folder"):
+        run.rejects.to_csv(tmp_path / target)
+    assert (tmp_path / "a.csv").read_bytes() == before

@@ -7,10 +7,14 @@ import signal
 import subprocess
 import sys
 import textwrap
+from fractions import Fraction
+from random import Random
+from uuid import UUID
 
 import pytest
 
-from crmkit import UTC, Money, connect, f, system
+from crmkit import UTC, Busy, Crm, Money, connect, f, system
+from crmkit.values import uuid7_source
 from tests.importers.conftest import customers
 
 job = system("migration")
@@ -178,3 +182,97 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path):
         with crm.session(job) as s:
             assert s.customers.count() == s.external_ids.count() == rows
             assert {each.name for each in s.customers.stream()} == {f"Firm {n}" for n in range(rows)}
+
+
+def test_a_mapping_that_reads_the_same_text_otherwise_changes_its_rows(crm, files):
+    mapping = customers(fields={"last_contact_at": "Seen"})
+    folder = files(a__csv="No,Name,Seen\n1,Acme,2025-01-01 12:00\n")
+    load(crm, folder, mapping)
+    run = load(crm, folder, mapping | {"zone": "Asia/Tokyo"})
+    assert (run.total("update"), run.total("skip")) == (1, 0)
+    with crm.session(job) as s:
+        assert s.customers.first().last_contact_at == dt.datetime(2025, 1, 1, 3, tzinfo=UTC)
+    assert load(crm, folder, mapping | {"zone": "Asia/Tokyo"}).total("skip") == 1
+
+
+def test_rows_without_a_key_stay_known_when_the_mapping_reads_them_otherwise(crm, files):
+    mapping = customers(fields={"birthday": {"column": "Born", "format": "%d/%m/%Y"}})
+    del mapping["file"][0]["id"]
+    folder = files(a__csv="No,Name,Born\n1,Acme,02/03/1999\n")
+    load(crm, folder, mapping)
+    mapping["file"][0]["fields"]["birthday"]["format"] = "%m/%d/%Y"
+    run = load(crm, folder, mapping)
+    assert (run.total("create"), run.total("update")) == (0, 1)
+    with crm.session(job) as s:
+        assert [each.birthday for each in s.customers.stream()] == [dt.date(1999, 2, 3)]
+
+
+def test_a_record_of_unknown_age_is_as_old_as_its_first_move(crm, files):
+    mapping = {**DEALS, "file": [{**DEALS["file"][0], "fields": {"name": "Name"}}, DEALS["file"][1]]}
+    log = LOG + "1,won,2025-03-01\n1,contact,2025-01-01\n"
+    load(crm, files(deals__csv=HEAD + "1,Line 4,,,\n", log__csv=log), mapping)
+    with crm.session(job) as s:
+        assert s.opportunities.first().created_at == dt.datetime(2025, 1, 1, tzinfo=UTC)
+        assert s.analytics.cycle().total.days.median == dt.timedelta(days=59)
+
+
+def test_a_record_that_closed_nobody_knows_when_is_neither_fast_nor_recent(crm, files):
+    load(crm, files(deals__csv=HEAD + "1,Line 4,won,2025-01-01,\n2,Line 5,lost,2025-01-01,\n", log__csv=LOG), DEALS)
+    with crm.session(job) as s:
+        closed = {deal.outcome: deal.closed_at for deal in s.opportunities.stream()}
+        assert closed == {"won": None, "lost": None}
+        assert {move.note for move in s.stage_moves.stream()} == {"The files do not tell when."}
+        cycle = s.analytics.cycle().total
+        assert (cycle.days.count, cycle.undated) == (0, 1)
+        assert s.analytics.win_rate().total.rate.exact == Fraction(1, 2)
+        year = s.analytics.win_rate(closed=("2025-01-01", "2026-01-01")).total
+        assert (year.won, year.undated) == (0, 2)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_moves_of_one_instant_keep_the_order_of_the_file(crm, files, newest_first):
+    rows = ["1,contact,2025-01-01\n", "1,proposal,2025-02-01\n", "1,needs,2025-02-01\n", "1,negotiation,2025-02-01\n"]
+    log = LOG + "".join(reversed(rows) if newest_first else rows)
+    load(crm, files(deals__csv=HEAD + "1,Line 4,negotiation,2025-01-01,\n", log__csv=log), DEALS)
+    with crm.session(job) as s:
+        moves = sorted(s.stage_moves.stream(), key=lambda move: move.number)
+        assert [move.to_stage for move in moves] == ["contact", "proposal", "needs", "negotiation"]
+
+
+def test_an_import_may_overtake_another_between_batches(tmp_path):
+    (tmp_path / "a.csv").write_text("No,Name\n" + "".join(f"{n},Firm {n}\n" for n in range(12_000)))
+    with connect(f"sqlite:///{tmp_path / 'crm.db'}") as crm:
+        first, second = (crm.imports(job).plan(customers(), folder=tmp_path) for _ in range(2))
+        done: list[int] = []
+
+        def overtake(*_: int) -> None:
+            if not done:
+                done.append(second.apply().total("create"))
+
+        assert (first.apply(progress=overtake).total("create"), done) == (5_000, [7_000])
+        with crm.session(job) as s:
+            assert s.customers.count() == s.external_ids.count() == 12_000
+
+
+def test_of_two_imports_of_the_same_rows_at_once_one_is_told_to_wait(tmp_path):
+    (tmp_path / "a.csv").write_text("No,Name\n0,Zeta\n")
+    url = f"sqlite:///{tmp_path / 'crm.db'}"
+    source = uuid7_source(lambda: dt.datetime.now(UTC), Random(1))
+    armed: list[Crm] = []
+
+    def ids() -> UUID:
+        # New records get their ids after their keys were looked up, and before anything of them is written.
+        if armed:
+            assert armed.pop().imports(job).plan(customers(), folder=tmp_path).apply().total("create") == 2
+        return source()
+
+    with connect(url) as other, connect(url, ids=ids) as crm:
+        crm.imports(job).plan(customers(), folder=tmp_path).apply()
+        (tmp_path / "a.csv").write_text("No,Name\n1,Acme\n2,Beta\n")
+        plan = crm.imports(job).plan(customers(), folder=tmp_path)
+        armed.append(other)
+        with pytest.raises(Busy, match="run this one again"):
+            plan.apply()
+        assert plan.apply().total("skip") == 2
+        with crm.session(job) as s:
+            assert s.customers.count() == s.external_ids.count() == 3

@@ -120,3 +120,24 @@ def test_formulas_stay_text(crm, files):
     load(crm, files(a__csv='No,Name\n1,=1+1\n2,"@SUM(A1)"\n'))
     with crm.session(job) as s:
         assert s.customers.count(f.name == "=1+1") == 1
+
+
+def test_a_blank_before_a_quote_is_no_part_of_the_cell(crm, files):
+    run = crm.imports(job).plan(customers(), folder=files(a__csv='No, Name\n1, "Acme, Berlin"\n2, Beta\n')).apply()
+    assert len(run.rejects) == 0
+    with crm.session(job) as s:
+        assert {each.name for each in s.customers.stream()} == {"Acme, Berlin", "Beta"}
+
+
+@pytest.mark.parametrize("cell", ["x" * 200_000, '"' + "a line\n" * 30_000 + '"'])
+def test_a_cell_that_is_too_long_rejects_its_row_alone(crm, files, cell):
+    run = crm.imports(job).plan(customers(), folder=files(a__csv=f'No,Name\n1,{cell}\n2,"Be\nta"\n')).apply()
+    assert [(each.record, each.code) for each in run.problems] == [(2, "malformed")]
+    with crm.session(job) as s:
+        assert [each.name for each in s.customers.stream()] == ["Be\nta"]
+
+
+def test_a_long_quote_that_is_never_closed_stops_before_anything_is_written(crm, files):
+    folder = files(a__csv='No,Name\n1,"' + "Acme\n" * 40_000)
+    with pytest.raises(BadFile, match="never closed"):
+        crm.imports(job).plan(customers(), folder=folder)

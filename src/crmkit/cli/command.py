@@ -43,6 +43,9 @@ def run(arguments: Sequence[str]) -> int:
     except CrmError as error:
         _fail(str(error))
         return FAILED
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}. What was written stays.")
+        return FAILED
     except KeyboardInterrupt:
         _fail("interrupted. What was written stays; run the same import again to go on.")
         return FAILED
@@ -116,7 +119,9 @@ def funnel(
 
 def _print_funnel(report: Any, title: str) -> None:
     heads = ("stage", "entered", "of previous", "of first", "lost here", "open here", "median days")
-    table = Table(*([report.by.removeprefix("f.")] if report.by else []), title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    if report.by:
+        table.add_column(report.by.removeprefix("f."), overflow="fold")
     for head in heads:
         # Heads of two lines leave a narrow screen enough room for whole names; if something must wrap, it is the group.
         table.add_column(head.replace(" ", "\n"), justify="left" if head == "stage" else "right", no_wrap=True)

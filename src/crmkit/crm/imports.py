@@ -39,6 +39,7 @@ class Plan(Report):
             BadFile: a file has changed and cannot be read any more.
             NotAllowed: the policy does not let the actor write these records.
             Duplicate: somebody else wrote a record with the same unique value in the meantime.
+            Busy: another import from the same source is running; run this one again when it has ended.
         """
         return run(self._inner.apply(progress=progress))
 

@@ -6,7 +6,7 @@ expressions either.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadExpression, Problem, near
@@ -37,14 +37,22 @@ if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Relation, Schema
 
-__all__ = ["Binder", "Guard"]
+__all__ = ["Binder", "Guard", "Stages"]
 
 Guard = Callable[["Schema"], core.Core]
 """Gives, for a model, what each of its rows must satisfy to be there at all."""
 
 
+Stages = Callable[["Schema"], "Collection[str]"]
+"""Gives, for a model, the stages its records can be in; none where they are not known."""
+
+
 def _open(_schema: Schema) -> core.Core:
     return core.Constant(True)
+
+
+def _unknown(_schema: Schema) -> tuple[str, ...]:
+    return ()
 
 
 class Binder:
@@ -53,11 +61,13 @@ class Binder:
     Args:
         catalog: the models.
         guard: what is asked of every row that a relation leads to.
+        stages: names the stages that a model's records can be in, where that is known.
     """
 
-    def __init__(self, catalog: Catalog, guard: Guard = _open) -> None:
+    def __init__(self, catalog: Catalog, guard: Guard = _open, stages: Stages = _unknown) -> None:
         self._catalog = catalog
         self._guard = guard
+        self._stages = stages
 
     def bind(self, schema: Schema, expr: Expr) -> core.Core:
         """Return the core of an expression without placeholders.
@@ -201,6 +211,8 @@ class Binder:
     def _leaf(self, schema: Schema, ref: Ref, expr: Compare | OneOf | StartsWith | Contains | Has) -> core.Core:
         field = self._field(schema, ref)
         try:
+            if field.name == "stage" and schema.staged:
+                self._check_stages(schema, expr)
             match expr:
                 case Compare():
                     return _compare(schema, field, ref, expr)
@@ -217,6 +229,15 @@ class Binder:
                     return core.Has(*tag_of(field, expr.tag))
         except Problem as problem:
             raise BadExpression(f"{expr.ref.text}: {problem.message}", hint=problem.hint) from None
+
+    def _check_stages(self, schema: Schema, expr: Expr) -> None:
+        named = expr.values if isinstance(expr, OneOf) else (expr.value,) if isinstance(expr, Compare) else ()
+        known = self._stages(schema)
+        for name in named if isinstance(named, tuple) else ():
+            if known and isinstance(name, str) and name not in known:
+                raise Problem(
+                    "unknown_stage", f"{name!r} is no stage of any pipeline of {schema.name}.", hint=near(name, known)
+                )
 
 
 def _within(schema: Schema, path: tuple[str, ...]) -> bool:

@@ -306,4 +306,7 @@ def today(offset: int = 0) -> Moment:
     """Return the day on which the expression is read, in the session's zone, plus a number of days."""
     if type(offset) is not int:
         raise BadExpression(f"today() takes a whole number of days, not {type(offset).__name__}.")
-    return Moment(of_day=True, offset=timedelta(days=offset))
+    try:
+        return Moment(of_day=True, offset=timedelta(days=offset))
+    except OverflowError:
+        raise BadExpression("today() is given more days than there are.") from None

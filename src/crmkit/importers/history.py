@@ -75,20 +75,25 @@ def entries_of(pipeline: Pipeline, stage: str, entered: Parsed, history: Iterabl
         entered: the row, for its columns of dates.
         history: the rows of a history file, in the order of that file.
     """
-    timed = sorted(history, key=_time)
+    listed = list(history)
+    if listed and _time(listed[0]) > _time(listed[-1]):
+        # A file with the newest rows first has them so within one instant, too.
+        listed.reverse()
+    timed = sorted(listed, key=_time)
     if not timed:
         dates = entered.entered
-        listed = [name for name in pipeline.places if name in dates]
+        named = [name for name in pipeline.places if name in dates]
         # Of several stages that close a record, only the one it is in was entered; a shared date column tells no more.
         timed = [
-            Entry(name, dates[name]) for name in listed if not stage or pipeline.stage(name).is_open or name == stage
+            Entry(name, dates[name]) for name in named if not stage or pipeline.stage(name).is_open or name == stage
         ]
     merged: list[Entry] = []
     for entry in timed:
         if not merged or merged[-1].stage != entry.stage:
             merged.append(entry)
     if stage and (not merged or merged[-1].stage != stage):
-        merged.append(Entry(stage, None, note="The history does not tell when." if merged else None))
+        unsaid = merged or not pipeline.stage(stage).is_open
+        merged.append(Entry(stage, None, note="The files do not tell when." if unsaid else None))
     return merged
 
 
@@ -99,7 +104,8 @@ def _time(entry: Entry) -> dt.datetime:
 def steps(pipeline: Pipeline, state: State, entries: Sequence[Entry], untimed: dt.datetime) -> list[tuple[Step, Entry]]:
     """Return the steps that lead through entries, and so what a record's fields become.
 
-    Times are facts: an entry that is earlier than the one before keeps its time, and no time was spent between them.
+    Times are facts: an entry that is earlier than the one before keeps its time, and no time was spent between them. A
+    record that closed nobody knows when has no `closed_at`, so that no figure takes it for fast or for recent.
 
     Args:
         pipeline: the pipeline.
@@ -113,6 +119,9 @@ def steps(pipeline: Pipeline, state: State, entries: Sequence[Entry], untimed: d
         step = pipeline.recorded(state, entry.stage, at=max(at, state.stage_since))
         if step.at != at:
             step = attrs.evolve(step, at=at, closed_at=None if step.closed_at is None else at)
+        if entry.at is None:
+            # The move needs a time; when the record closed, and how long it took, nobody knows, and nobody is told.
+            step = attrs.evolve(step, closed_at=None, spent=None)
         made.append((step, entry))
         state = State(**step.changes)
     return made

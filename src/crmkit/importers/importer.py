@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from crmkit.errors import Problem
+from crmkit.errors import Busy, Duplicate, Problem
 from crmkit.importers.key import Keys
 from crmkit.importers.load import SectionLoad
 from crmkit.importers.report import Counts, Report, Source
@@ -61,7 +61,8 @@ class Importer:
         self.write = write
         self.work = Work(setup, actor)
         self.spool = Spool()
-        self.keys = Keys(self.work, mapping.source)
+        linked = frozenset(rule.link for each in sections for rule in each.rule.rules if rule.link)
+        self.keys = Keys(self.work, mapping.source, linked)
         self.counts = [Counts(each.rule.path, _what(each)) for each in sections]
         self.natural = _natural(sections)
         self.seen: dict[str, dict[str, bytes]] = {}
@@ -77,9 +78,13 @@ class Importer:
             for section in self._sections:
                 if section.rule.kind is FileKind.RECORDS:
                     await self._records(section)
-        except BaseException:
+        except BaseException as error:
             await self.work.rollback()
             self.spool.close()
+            if isinstance(error, Duplicate) and error.entity == "external_id":
+                message = f"another import from {self.mapping.source!r} wrote the same records meanwhile."
+                hint = "Wait for it to end, then run this one again: it goes on where it stopped."
+                raise Busy(message, hint=hint) from None
             raise
         finally:
             self.work.end()
@@ -230,4 +235,10 @@ def _natural(sections: Sequence[Section]) -> dict[str, tuple[str, ...]]:
 
 
 def _source(section: Section) -> Source:
-    return Source(section.rule.path, tuple(section.table.header), section.table.encoding, section.table.delimiter)
+    return Source(
+        section.rule.path,
+        section.table.path,
+        tuple(section.table.header),
+        section.table.encoding,
+        section.table.delimiter,
+    )

@@ -51,6 +51,7 @@ class AsyncPlan(Report):
             BadFile: a file has changed and cannot be read any more.
             NotAllowed: the policy does not let the actor write these records.
             Duplicate: somebody else wrote a record with the same unique value in the meantime.
+            Busy: another import from the same source is running; run this one again when it has ended.
         """
         sections = bind(self._mapping, self._setup, self._actor.tenant, self._folder)
         importer = Importer(

@@ -29,11 +29,13 @@ class Keys:
     Args:
         work: the unit of work that asks the database.
         source: the system whose external ids count.
+        linked: the models that some file links to; of others, nothing has to be held.
     """
 
-    def __init__(self, work: Work, source: str) -> None:
+    def __init__(self, work: Work, source: str, linked: frozenset[str]) -> None:
         self._work = work
         self._source = source
+        self._linked = linked
         self._external: dict[str, dict[str, UUID]] = {}
         self._natural: dict[tuple[str, str], dict[str, tuple[UUID, ...]]] = {}
         self._met: dict[str, set[UUID]] = {}
@@ -44,6 +46,8 @@ class Keys:
 
     def learn(self, entity: str, external: str, id: UUID, natural: Iterable[tuple[str, str]]) -> None:
         """Take note of an accepted row: its key, its record, and its texts by natural key."""
+        if entity not in self._linked:
+            return
         self._met.setdefault(entity, set()).add(id)
         if external:
             self._external.setdefault(entity, {})[external] = id

@@ -218,7 +218,8 @@ class SectionLoad:
                 elif holder != own:
                     column = self._section.column(group[0])
                     message = f"another {self._schema.name} already has this {' and '.join(group)}."
-                    parsed.refuse(column, Problem("duplicate", message), str(values[0]))
+                    linked = next((each.text for each in parsed.links if each.field == group[0]), None)
+                    parsed.refuse(column, Problem("duplicate", message), str(values[0]) if linked is None else linked)
 
     def _value(self, parsed: Parsed, name: str) -> Any:
         """Return the value of a field, also of a link that is still to be resolved; `None` if there is none yet."""

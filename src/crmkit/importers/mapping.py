@@ -48,8 +48,11 @@ def load_mapping(mapping: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, 
     Raises:
         BadMapping: the file cannot be read, or is not TOML.
     """
-    if not isinstance(mapping, str | Path):
+    if isinstance(mapping, Mapping):
         return mapping, None
+    if not isinstance(mapping, str | Path):
+        message = f"must be a table or the path of a TOML file, not {type(mapping).__name__}."
+        raise BadMapping([Problem("wrong_type", message, field="mapping")])
     path = Path(mapping)
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig")), path.parent

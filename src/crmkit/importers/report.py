@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from crmkit.errors import BadFile
 from crmkit.importers.table import OWN_COLUMN, text_stream
 
 if TYPE_CHECKING:
@@ -73,9 +74,10 @@ class RowProblem:
 
 @attrs.frozen
 class Source:
-    """What is needed of a file to write rows of it again."""
+    """What is needed of a file to write rows of it again, and not over it."""
 
     path: str
+    place: Path
     header: tuple[str, ...]
     encoding: str
     delimiter: str
@@ -101,6 +103,9 @@ class Rejects:
         Args:
             path: a folder, which gets one file for each file with rejects, under the same name; or a name that ends in
                 `.csv`. With rejects of several files, `rejects.csv` becomes `rejects.accounts.csv` and so on.
+
+        Raises:
+            BadFile: the rejects would be written over a file that was imported.
         """
         target = Path(path)
         wanted = sorted({self._sources[section].path for section, *_ in self._spool.problems()})
@@ -115,6 +120,7 @@ class Rejects:
                 done.add((source.path, record))
                 if source.path not in writers:
                     place = written[source.path] = _place(target, source.path, alone=len(wanted) == 1)
+                    self._spare_sources(place)
                     place.parent.mkdir(parents=True, exist_ok=True)
                     stream = stack.enter_context(text_stream(place, source.encoding))
                     writers[source.path] = writer = csv.writer(stream, delimiter=source.delimiter, lineterminator="\n")
@@ -127,6 +133,12 @@ class Rejects:
                 told = [" | ".join(filter(None, dict.fromkeys(part))) for part in zip(*problems, strict=True)]
                 writers[source.path].writerow([*map(shielded, told), *map(shielded, cells)])
         return list(written.values())
+
+    def _spare_sources(self, place: Path) -> None:
+        for source in self._sources:
+            if place.exists() and source.place.exists() and place.samefile(source.place):
+                message = "is a file of this import; its rejects would take its place."
+                raise BadFile(str(place), message, hint="Write the rejects into another folder.")
 
 
 def _place(target: Path, path: str, *, alone: bool) -> Path:

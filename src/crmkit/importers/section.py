@@ -117,7 +117,11 @@ class Section:
         ]
         twin = sum((each.path, each.entity) == (rule.path, rule.entity) for each in mapping.files[:number])
         self._name = blake2b(repr((rule.path, rule.entity, twin)).encode(), digest_size=16).digest()
-        self._salt = blake2b(repr(attrs.evolve(rule, place="", ignored=())).encode(), digest_size=16).digest()
+        # All that decides what a row's text means, so that no row counts as unchanged once its meaning has changed.
+        # Sets come in another order in each process, and places change with every file above.
+        skip = sorted((column, sorted(texts)) for column, texts in rule.skip.items())
+        meaning = (attrs.evolve(rule, ignored=(), skip={}), skip, str(mapping.zone), sorted(mapping.blank))
+        self._salt = blake2b(repr(meaning).replace(rule.place, "").encode(), digest_size=16).digest()
         self._steps = [self._step(name, each) for name, each in rule.fields.items()]
         self._steps += [self._extra_step(name, each) for name, each in rule.extra.items()]
         self._steps += [self._entered_step(stage, each) for stage, each in rule.entered.items()]

@@ -50,6 +50,7 @@ class Table:
         path: where it lies.
 
     Attributes:
+        path: where it lies.
         header: the names of its columns, without blanks and byte order mark.
         encoding: what it is encoded in.
 
@@ -59,7 +60,7 @@ class Table:
 
     def __init__(self, rule: FileRule, path: Path) -> None:
         self._rule = rule
-        self._path = path
+        self.path = path
         self.name = rule.path
         self.encoding = self._find_encoding()
         with self._records() as (_, records):
@@ -129,13 +130,13 @@ class Table:
     @contextmanager
     def _records(self) -> Generator[tuple[IO[str], Iterator[list[str] | Malformed]]]:
         try:
-            with self._path.open(encoding=self.encoding, newline="") as stream:
+            with self.path.open(encoding=self.encoding, newline="") as stream:
                 yield stream, self._parse(stream)
         except UnicodeError:
             raise self._undecodable() from None
         except OSError as error:
             raise BadFile(
-                self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self._path}."
+                self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self.path}."
             ) from None
 
     def _parse(self, stream: IO[str]) -> Iterator[list[str] | Malformed]:
@@ -167,11 +168,11 @@ class Table:
     def _find_encoding(self) -> str:
         rule = self._rule
         try:
-            with self._path.open("rb") as stream:
+            with self.path.open("rb") as stream:
                 start = stream.read(4)
         except OSError as error:
             raise BadFile(
-                self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self._path}."
+                self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self.path}."
             ) from None
         marked = next((name for mark, name in _MARKS if start.startswith(mark)), "")
         if not rule.encoding:
@@ -187,7 +188,7 @@ class Table:
     def _undecodable(self) -> BadFile:
         decoder = codecs.getincrementaldecoder(self.encoding)()
         position = 0
-        with self._path.open("rb") as stream:
+        with self.path.open("rb") as stream:
             while True:
                 block = stream.read(_BLOCK)
                 pending = len(decoder.getstate()[0])
@@ -204,7 +205,9 @@ class Table:
         return BadFile(self.name, f"byte {position} is not {self.encoding}.", hint=self._encoding_hint())
 
     def _encoding_hint(self) -> str:
-        return f'Write encoding = "cp1252", or what it is encoded in, under {self._rule.place}.'
+        with self.path.open("rb") as stream:
+            likely = "utf-16-le" if b"\x00" in stream.read(4) else "cp1252"
+        return f'Write encoding = "{likely}", or what it is encoded in, under {self._rule.place}.'
 
 
 class _Remembered:

@@ -27,12 +27,9 @@ def each(what: str, kind: type[T], given: Iterable[T], example: str) -> tuple[T,
     Raises:
         BadDefinition: a part is not, or it is no collection at all.
     """
-    try:
-        parts = tuple(given)
-    except TypeError:
-        parts = (given,)  # type: ignore[arg-type]  # refused below, as one thing is no collection of them
-        if isinstance(given, kind):
-            raise BadDefinition(f"{what} stands alone where a list is expected.", hint=f"Write [{example}].") from None
+    if isinstance(given, kind) or not isinstance(given, Iterable):
+        raise BadDefinition(f"{what} stands alone where a list is expected.", hint=f"Write [{example}].")
+    parts = tuple(given)
     for part in parts:
         if not isinstance(part, kind):
             raise BadDefinition(f"{what} is expected, not {type(part).__name__}.", hint=f"Write {example}.")

@@ -14,6 +14,7 @@ from crmkit.security.access import Action
 from crmkit.segment import Segment
 
 if TYPE_CHECKING:
+    from crmkit.expr.bind import Stages
     from crmkit.expr.nodes import Ref
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Relation, Schema
@@ -29,7 +30,7 @@ class Guard:
     one set of rules.
     """
 
-    def __init__(self, catalog: Catalog, policy: Policy, actor: Actor, facts: Facts) -> None:
+    def __init__(self, catalog: Catalog, policy: Policy, actor: Actor, facts: Facts, stages: Stages) -> None:
         self._catalog = catalog
         self._policy = policy
         self._actor = actor
@@ -38,7 +39,7 @@ class Guard:
         # Rules of the policy may follow relations too. There the tenant and deletion still count, but no further rule:
         # two models whose rules name each other would otherwise never end.
         self._rules = Binder(catalog, lambda _: And(self._ground(deleted=False)))
-        self._binder = Binder(catalog, lambda schema: And(self.scope(schema, Action.READ)))
+        self._binder = Binder(catalog, lambda schema: And(self.scope(schema, Action.READ)), stages)
 
     def scope(self, schema: Schema, action: Action, *, deleted: bool = False) -> tuple[Core, ...]:
         """Return what a row must satisfy, in normal form, so that the actor may do this to it.

@@ -45,9 +45,13 @@ class Moves:
         """
         pipeline = await self._pipeline(record)
         asker = self._asker()
+        now = asker["at"]
         if at is not None:
             asker["at"] = at
         step = pipeline.step(self._changed(record, clean), stage, **asker)
+        if step.at > now:
+            reason = f"It cannot have moved at {step.at.isoformat()}, which is yet to come."
+            raise MoveRefused(record.stage, stage, [reason])
         return step.changes, step
 
     async def transfer(self, record: Any, name: str, stage: str) -> tuple[dict[str, Any], Step]:

@@ -71,6 +71,19 @@ class Pipelines:
             raise BadDefinition(f"{schema.name} has no pipeline {name!r}.", hint=near(name, named))
         return named[name]
 
+    def stages(self, tenant: str, schema: Schema) -> frozenset[str]:
+        """Return the names of all stages that a model's records can be in, in definitions new and old.
+
+        Blank where the tenant was not met yet, or the model has no pipeline.
+        """
+        present = self._present.get(tenant, {}).get(schema.name, {}).values()
+        kept = (
+            each for (whose, entity, _, _), each in self._followed.items() if (whose, entity) == (tenant, schema.name)
+        )
+        return frozenset(
+            stage.name for each in (*(pipeline for pipeline, _ in present), *kept) for stage in each.stages
+        )
+
     async def followed(self, work: Work, schema: Schema, record: Any) -> Pipeline:
         """Return the definition that a record follows.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -50,7 +51,9 @@ class Work:
         self.setup = setup
         self.actor = actor
         self.zone = zone_of(actor.zone)
-        self.guard = Guard(setup.catalog, setup.policy, actor, self.facts())
+        self.guard = Guard(
+            setup.catalog, setup.policy, actor, self.facts(), partial(setup.pipelines.stages, actor.tenant)
+        )
         self._unit: Unit | None = None
         self._entered = entered
         self._ended = False

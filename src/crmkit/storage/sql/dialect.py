@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import URL, ColumnElement, Connection
     from sqlalchemy.types import TypeEngine
 
     from crmkit.model.codec import Wires
@@ -74,6 +74,10 @@ class Dialect(Protocol):
         Raises:
             StoreError: it is too old, or set up so that values would be compared wrongly.
         """
+        ...
+
+    def lacks_file(self, url: URL) -> bool:
+        """Return whether the database is a file that is not there, and that connecting would create."""
         ...
 
     def lock_schema(self, connection: Connection) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, String, Text, func, literal_column, select
+from sqlalchemy import URL, BigInteger, ColumnElement, Connection, Select, String, Text, func, literal_column, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.expression import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
@@ -78,6 +79,12 @@ class SqliteDialect:
             )
         if own:
             _enter_wal(connection)
+
+    def lacks_file(self, url: URL) -> bool:
+        """Return whether the database is a file that is not there."""
+        path = url.database or ""
+        named = path not in {"", ":memory:"} and not path.startswith("file:")
+        return named and not Path(path).exists()
 
     def lock_schema(self, connection: Connection) -> None:
         """Take the write lock, unless a listener of the host's has begun a transaction already."""

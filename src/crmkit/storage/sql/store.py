@@ -74,6 +74,10 @@ class _Store(ABC):
                 that do not fit the models.
             Busy: other processes kept the database locked.
         """
+        if not create and self._own and self._dialect.lacks_file(self._engine.url):
+            raise StoreError(
+                f"there is no file {self._engine.url.database}.", hint="Check the path, or let it be created."
+            )
         metadata = metadata_of(catalog, self._dialect)
 
         def settle(connection: Connection) -> None:
@@ -90,7 +94,7 @@ class _Store(ABC):
     async def begin(self) -> SqlUnit:
         """Return a new unit. It takes a connection with its first statement."""
         if self._closed:
-            raise StoreError("the store was closed before.")
+            raise StoreError("the store was closed before.", hint="Connect again.")
         if self._database is None:
             raise StoreError("the store does not know its models yet.", hint="Call prepare() first.")
         return SqlUnit(self._database, self._channel(), self._errors)
