@@ -8,7 +8,7 @@ import socket
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pymongo
@@ -47,7 +47,7 @@ def find_mongod() -> str:
 
 
 @contextlib.contextmanager
-def running(folder: pathlib.Path) -> Iterator[str]:
+def running(folder: pathlib.Path) -> Generator[str]:
     """Run a server on a free port with its data under `folder`; yield its URL."""
     data, log = folder / "mongod", folder / "mongod.log"
     data.mkdir()

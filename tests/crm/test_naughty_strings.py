@@ -104,6 +104,7 @@ def test_every_text_field_keeps_every_string(crm: Crm, strings: list[str]) -> No
                 records.append(model(**(base | fields | missing | counted)))
             repository = s.repository(model)
             ids = repository.add_many(records)
+            s.commit()
             for record, id_ in zip(records, ids, strict=True):
                 held = {field.name: getattr(record, field.name) for field in texts(schema)}
                 alike = [f[name] == value for name, value in held.items() if value is not None]

@@ -130,3 +130,9 @@ def test_a_mapping_that_is_no_toml_or_is_not_there(tmp_path):
 def test_pipelines_of_a_mapping_are_checked():
     with pytest.raises(BadMapping, match=r"pipeline\[1\]: there is no key 'stage'\. Did you mean 'stages'\?"):
         pipelines_in({"pipeline": [{"name": "p", "entity": "lead", "stage": []}]})
+
+
+@pytest.mark.parametrize("path", ["../people.csv", "/etc/hostname", "a/../../b.csv"])
+def test_a_path_stays_within_the_folder(path):
+    mapping = {"source": "legacy", "file": [{"path": path, "into": "customer", "id": "No", "fields": {"name": "Name"}}]}
+    assert problems(mapping)["file[1].path"] == "leads out of the folder. Give the folder with plan(..., folder=...)."

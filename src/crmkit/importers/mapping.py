@@ -132,6 +132,9 @@ class _Reader:
         entered = self._table(table.get("entered", {}), f"{place}.entered")
         skip = self._table(table.get("skip", {}), f"{place}.skip")
         path = self._text(table, "path", f"{place}.path") or self._refuse(f"{place}.path", "is missing.")
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            # A mapping may come from somebody who must not read, or write rejects to, other places of this machine.
+            self._refuse(f"{place}.path", "leads out of the folder.", "Give the folder with plan(..., folder=...).")
         return FileRule(
             place=place,
             path=path,

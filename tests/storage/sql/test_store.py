@@ -1,6 +1,7 @@
 """Opening: files, memory, a host's engine; blocking and asyncio."""
 
 import asyncio
+import gc
 import sqlite3
 import subprocess
 import sys
@@ -192,3 +193,16 @@ open_sql("sqlite://")
 assert not {"greenlet", "aiosqlite", "sqlalchemy.ext.asyncio"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_store_that_is_forgotten_keeps_no_connection_open(tmp_path):
+    store = open_sql(f"sqlite:///{tmp_path / 'shop.db'}")
+    step(store.prepare(CATALOG, create=True))
+    unit = step(store.begin())
+    step(unit.fetch(ids()))
+    step(unit.commit())
+    idle = store._idle
+    assert idle._leases
+    del store, unit
+    gc.collect()
+    assert not idle._leases

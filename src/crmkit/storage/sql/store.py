@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import weakref
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -125,6 +126,9 @@ class SqlStore(_Store):
     def __init__(self, engine: Engine, *, own: bool) -> None:
         super().__init__(engine, own=own)
         self._idle = Idle(_IDLE_CONNECTIONS if own else 0)
+        if own:
+            # A program that ends without closing its CRM, as short ones do, is told of no open connection either.
+            weakref.finalize(self, _give_back, self._idle, engine)
 
     @property
     def io(self) -> Literal["blocking"]:
@@ -134,9 +138,8 @@ class SqlStore(_Store):
     async def close(self) -> None:
         """Close the connections, unless the engine is a host's."""
         self._closed = True
-        self._idle.close()
         if self._own:
-            self._engine.dispose()
+            _give_back(self._idle, self._engine)
 
     def _channel(self) -> Channel:
         return Sqlite3Channel(self._engine, self._idle)
@@ -144,6 +147,11 @@ class SqlStore(_Store):
     async def _with_connection(self, work: Callable[[Connection], None]) -> None:
         with self._engine.connect() as connection:
             work(connection)
+
+
+def _give_back(idle: Idle, engine: Engine) -> None:
+    idle.close()
+    engine.dispose()
 
 
 class AsyncSqlStore(_Store):
