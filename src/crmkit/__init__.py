@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     )
     from crmkit.expr.evaluate import evaluate
     from crmkit.expr.nodes import Expr
+    from crmkit.identifier import NEW
     from crmkit.importers import pipelines_in
     from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, reopen
     from crmkit.model.declare import (
@@ -114,7 +115,7 @@ if TYPE_CHECKING:
     )
     from crmkit.security.access import Action, Actor, Open, Policy, system
     from crmkit.segment import Segment
-    from crmkit.values import NEW, UTC, Money
+    from crmkit.values import UTC, Money
 
 __all__ = [
     "NEW",
@@ -259,7 +260,7 @@ _MODULE_OF = {
     "Money": "crmkit.values",
     "MoneyBag": "crmkit.repository.tally",
     "MoveRefused": "crmkit.errors",
-    "NEW": "crmkit.values",
+    "NEW": "crmkit.identifier",
     "NotAllowed": "crmkit.errors",
     "NotFound": "crmkit.errors",
     "Open": "crmkit.security.access",

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from crmkit import Ratio
 from crmkit.analytics.duration import DAY, Spread
-from crmkit.analytics.key import first_day
 from crmkit.analytics.period import Period
 from crmkit.storage.spi import Bucket
 from crmkit.values import UTC
@@ -109,4 +108,4 @@ def test_a_period_holds_its_start_and_not_its_end():
     ],
 )
 def test_spans_begin_with_their_first_day(span, first):
-    assert first_day(dt.date(2026, 5, 17), span) == first
+    assert span.first_day(dt.date(2026, 5, 17)) == first

@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from crmkit.errors import BadDefinition, BadRecord
+from crmkit.identifier import NEW
 from crmkit.model.catalog import Catalog
 from crmkit.model.declare import (
     Record,
@@ -27,7 +28,7 @@ from crmkit.model.declare import (
     text,
 )
 from crmkit.model.schema import schema_of
-from crmkit.values import NEW, NOT_YET, UTC, Money
+from crmkit.values import NOT_YET, UTC, Money
 
 
 @entity()

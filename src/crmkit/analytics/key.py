@@ -9,7 +9,6 @@ from crmkit.errors import BadExpression
 from crmkit.expr.core import And, In
 from crmkit.repository.tally import Span, group_key, keyed
 from crmkit.repository.work import zone_of
-from crmkit.storage.spi import Bucket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from crmkit.repository.tally import By
     from crmkit.storage.spi import Hop
 
-__all__ = ["MAX_GROUPS", "Keys", "first_day", "order_of", "text_of", "too_many"]
+__all__ = ["MAX_GROUPS", "Keys", "order_of", "text_of", "too_many"]
 
 MAX_GROUPS: Final = 10_000
 """How many groups a report may have, so that its memory stays bounded."""
@@ -84,26 +83,7 @@ class Keys:
         if key.bucket is None:
             return keyed(value, self._field)
         day = value.astimezone(zone_of(key.zone)).date() if isinstance(value, dt.datetime) else value
-        return first_day(day, key.bucket)
-
-
-def first_day(day: dt.date, span: Bucket) -> dt.date:
-    """Return the first day of the span that a day lies in.
-
-    >>> first_day(dt.date(2026, 5, 17), Bucket.QUARTER)
-    datetime.date(2026, 4, 1)
-    """
-    match span:
-        case Bucket.DAY:
-            return day
-        case Bucket.WEEK:
-            return day - dt.timedelta(days=day.weekday())
-        case Bucket.MONTH:
-            return day.replace(day=1)
-        case Bucket.QUARTER:
-            return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
-        case Bucket.YEAR:
-            return day.replace(month=1, day=1)
+        return key.bucket.first_day(day)
 
 
 def order_of(key: Any) -> tuple[bool, Any]:

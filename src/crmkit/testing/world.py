@@ -11,6 +11,7 @@ from uuid import UUID
 
 import attrs
 
+from crmkit.identifier import uuid7_source
 from crmkit.model.catalog import Catalog
 from crmkit.model.declare import (
     Record,
@@ -29,7 +30,7 @@ from crmkit.model.declare import (
     tags,
     text,
 )
-from crmkit.values import UTC, Money, system_clock, uuid7_source
+from crmkit.values import UTC, Money, system_clock
 
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from crmkit.expr.core import And, Compare, Core
 from crmkit.expr.nodes import Op
+from crmkit.identifier import uuid7_source
 from crmkit.model.catalog import Catalog
 from crmkit.model.codec import Codec
 from crmkit.model.declare import Record, day, entity, instant, integer, link, tags, text
@@ -14,7 +15,7 @@ from crmkit.model.schema import Schema
 from crmkit.storage.mongo.store import MongoStore
 from crmkit.storage.spi import Query, SortKey, Unit
 from crmkit.testing.drive import step
-from crmkit.values import UTC, uuid7_source
+from crmkit.values import UTC
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=UTC)
 new_id = uuid7_source(lambda: NOW, random.Random(7))

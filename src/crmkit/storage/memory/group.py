@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from crmkit.model.kind import Kind
 from crmkit.storage.memory.reader import Reader
-from crmkit.storage.spi.plan import Bucket, Key, Measure, Op, Tally
+from crmkit.storage.spi.plan import Key, Measure, Op, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,9 +73,9 @@ def _bucket_reader(key: Key, table: Table) -> Callable[[Any], Any]:
     if span is None:
         return lambda value: value
     if table.schema.by_column[key.column].kind is not Kind.INSTANT:
-        return lambda value: _first_day(value, span)
+        return span.first_day
     zone = ZoneInfo(key.zone)
-    return lambda value: _first_day(_day_of(value, zone), span)
+    return lambda value: span.first_day(_day_of(value, zone))
 
 
 def _day_of(moment: dt.datetime, zone: ZoneInfo) -> dt.date:
@@ -83,17 +83,3 @@ def _day_of(moment: dt.datetime, zone: ZoneInfo) -> dt.date:
         return moment.astimezone(zone).date()
     except OverflowError:  # within a day of the calendar's ends there may be no such date
         return moment.date()
-
-
-def _first_day(day: dt.date, span: Bucket) -> dt.date:
-    match span:
-        case Bucket.DAY:
-            return day
-        case Bucket.WEEK:
-            return day - dt.timedelta(days=day.weekday())
-        case Bucket.MONTH:
-            return day.replace(day=1)
-        case Bucket.QUARTER:
-            return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
-        case Bucket.YEAR:
-            return day.replace(month=1, day=1)

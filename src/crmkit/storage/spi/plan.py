@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from enum import Enum, unique
 from typing import Any
@@ -68,6 +69,24 @@ class Bucket(Enum):
     MONTH = "month"
     QUARTER = "quarter"
     YEAR = "year"
+
+    def first_day(self, day: dt.date) -> dt.date:
+        """Return the first day of the span that a day lies in.
+
+        >>> Bucket.QUARTER.first_day(dt.date(2026, 5, 17))
+        datetime.date(2026, 4, 1)
+        """
+        match self:
+            case Bucket.DAY:
+                return day
+            case Bucket.WEEK:
+                return day - dt.timedelta(days=day.weekday())
+            case Bucket.MONTH:
+                return day.replace(day=1)
+            case Bucket.QUARTER:
+                return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+            case Bucket.YEAR:
+                return day.replace(month=1, day=1)
 
 
 @attrs.frozen
