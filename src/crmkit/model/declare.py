@@ -327,14 +327,16 @@ class Record:
     def __attrs_post_init__(self) -> None:
         schema = schema_of(type(self))
         problems: list[Problem] = []
-        for name, field in schema.fields.items():
+        for name, default, clean in schema.checks:
             given = getattr(self, name)
+            if given is default:
+                continue
             try:
-                clean = field.clean(given)
+                made = schema.fields[name].clean(None) if given is None else clean(given)
             except Problem as problem:
-                problems.append(problem)
+                problems.append(problem.at(name))
             else:
-                if clean is not given:
-                    object.__setattr__(self, name, clean)
+                if made is not given:
+                    object.__setattr__(self, name, made)
         if problems:
             raise BadRecord(schema.name, problems)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import Enum, unique
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
@@ -147,6 +148,10 @@ class Field:
             return _CLEAN[self.kind](self, value)
         except Problem as problem:
             raise problem.at(self.name) from None
+
+    def cleaner(self) -> Callable[[Any], object]:
+        """Return what `clean` does to a value that is present, found once: its problems carry no name yet."""
+        return partial(_CLEAN[self.kind], self)
 
     @classmethod
     def named(cls, declared: Any, name: str) -> Field:

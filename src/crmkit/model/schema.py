@@ -12,7 +12,7 @@ from crmkit.model.field import Column, Field, FieldKind
 from crmkit.model.kind import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = ["TENANT", "Relation", "Schema", "schema_of"]
 
@@ -88,6 +88,14 @@ class Schema:
         return {column.name: column for column in self.columns}
 
     @cached_property
+    def checks(self) -> tuple[tuple[str, object, Callable[[Any], object]], ...]:
+        """For each field its name, the default that needs no check, and what checks any other value."""
+        return tuple(
+            (name, _clean_default(field, getattr(attrs.fields(self.cls), name).default), field.cleaner())
+            for name, field in self.fields.items()
+        )
+
+    @cached_property
     def links(self) -> tuple[Field, ...]:
         """The fields that hold another record's id."""
         return tuple(field for field in self.fields.values() if field.kind in {FieldKind.LINK, FieldKind.ATTACHED})
@@ -155,6 +163,16 @@ class Schema:
                     hint="Extend the model for anything else: @entity(extends=...).",
                 )
         return attrs.evolve(self, extra=fields)
+
+
+_NO_DEFAULT: Final = object()
+
+
+def _clean_default(field: Field, default: object) -> object:
+    try:
+        return default if default is not attrs.NOTHING and field.clean(default) is default else _NO_DEFAULT
+    except Problem:
+        return _NO_DEFAULT
 
 
 def schema_of(model: type[Any]) -> Schema:
