@@ -19,6 +19,7 @@ from crmkit import (
     NotFound,
     Opportunity,
     Session,
+    Team,
     User,
     connect,
     count,
@@ -143,3 +144,26 @@ def test_what_is_put_back_after_a_refusal_is_what_the_store_held(crm: Crm, world
         s.contacts.update(forged, customer_id=None)
     with crm.session(job) as s:
         assert s.contacts.get(near.id) == near
+
+
+class OwnOrTeam:
+    """People touch customers that they or their team own."""
+
+    def rows(self, actor: Actor, action: Action, schema: Schema) -> Expr:
+        if actor.id is None or schema.name != "customer":
+            return everything
+        return (f.owner_id == me.id) | f.team_id.one_of(me.team_ids)
+
+
+def test_the_policy_judges_what_the_store_holds_and_not_the_caller_s_copy(store_url: str) -> None:
+    with connect(store_url, policy=OwnOrTeam()) as crm:
+        with crm.session(job) as s:
+            ann, bo = s.users.add(User(name="Ann")), s.users.add(User(name="Bo"))
+            team = s.teams.add(Team(name="Anns"))
+            mine = s.customers.add(Customer(name="Mine", owner_id=ann.id))
+        with crm.session(Actor(id=ann.id, team_ids=(team.id,))) as s:
+            forged = attrs.evolve(mine, team_id=team.id)
+            with pytest.raises(NotAllowed, match="update this customer"):
+                s.customers.update(forged, owner_id=bo.id)
+            assert s.customers.get(mine.id) == mine
+            assert s.customers.update(mine, owner_id=bo.id, team_id=team.id).version == 2

@@ -84,21 +84,26 @@ class Writer:
         links = [link for link in schema.links if link.name in clean]
         if links:
             await check_links(work, schema, [changed], links)
-        rule = work.guard.rule(schema, action)
-        if is_local(rule, self._schema) and not evaluate(rule, changed):
-            await self._diagnose(record, action, deleted=deleted)
         where: list[Core] = [*work.guard.scope(schema, action, deleted=deleted), work.same_id(record.id)]
         where.append(Compare("version", Op.EQ, record.version))
         if deleted:
             where.append(Missing("deleted_at", negated=True))
+        rule = work.guard.rule(schema, action)
+        held = record
+        if rule != Always(True):
+            # The policy judges what the store holds with the changes made, not what the caller's record says it holds.
+            rows = await work.rows(schema, where, self._codec.read)
+            if not rows:
+                await self._diagnose(record, action, deleted=deleted)
+            held = self._codec.load(rows)[0]
+            if is_local(rule, schema) and not evaluate(rule, self._codec.replace(held, **changes)):
+                raise self._refusal(action)
         unit = await work.unit()
-        patch = Patch(schema, And(tuple(where)), self._encoded(changes))
-        # Put back is what the store held, not what the caller's record says that it held.
-        before = [] if is_local(rule, self._schema) else await work.rows(schema, where, tuple(patch.changes))
-        if not await unit.patch(patch):
+        if not await unit.patch(Patch(schema, And(tuple(where)), self._encoded(changes))):
             await self._diagnose(record, action, deleted=deleted)
-        if not is_local(rule, self._schema) and not await self._all_within([record.id], action):
-            await self._put_back(record.id, tuple(patch.changes), before[0])
+        if not is_local(rule, schema) and not await self._all_within([record.id], action):
+            before = self._encoded({name: getattr(held, name) for name in changes})
+            await unit.patch(Patch(schema, And((self._tenant(), work.same_id(record.id))), before))
             raise self._refusal(action)
         return changed
 
@@ -131,13 +136,6 @@ class Writer:
             for name, value in values.items()
             for column, part in zip(columns[name], fields[name].to_columns(value), strict=True)
         }
-
-    async def _put_back(self, id: UUID, names: Sequence[str], row: Row) -> None:
-        codec, columns = self._codec, self._schema.by_column
-        held = zip((columns[name] for name in names), row, strict=True)
-        changes = {column.name: codec.encode(column, codec.decode(column, value)) for column, value in held}
-        unit = await self._work.unit()
-        await unit.patch(Patch(self._schema, And((self._tenant(), self._work.same_id(id))), changes))
 
     async def _all_within(self, ids: Sequence[UUID], action: Action) -> bool:
         """Tell whether rows just written satisfy a rule that follows relations."""
