@@ -95,11 +95,11 @@ class Expr:
             return NotImplemented
         return Or((*_parts(Or, self), *_parts(Or, _expr(other))))
 
-    def __rand__(self, other: object) -> NoReturn:
-        _expr(other)
-        raise AssertionError  # pragma: no cover - _expr raises for whatever is no Expr
+    def __rand__(self, other: object) -> Expr:
+        return _expr(other) & self
 
-    __ror__ = __rand__
+    def __ror__(self, other: object) -> Expr:
+        return _expr(other) | self
 
     def __invert__(self) -> Expr:
         return self.item if isinstance(self, Not) else Not(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -313,30 +314,23 @@ class Section:
         return step
 
     def _extra_step(self, name: str, rule: FieldRule) -> Step:
-        read_text = self._text(rule)
-        convert = converter(rule, self.schema.extra[name], None)
-        column = _column(rule)
-
-        def step(cells: Sequence[str], parsed: Parsed) -> None:
-            text = read_text(cells)
-            if text:
-                try:
-                    parsed.extra[name] = convert(text)
-                except Problem as problem:
-                    parsed.refuse(column, problem, text)
-
-        return step
+        return self._kept(name, rule, converter(rule, self.schema.extra[name], None), attrgetter("extra"))
 
     def _entered_step(self, stage: str, rule: FieldRule) -> Step:
+        return self._kept(stage, rule, instant_reader(rule.formats, self._zone), attrgetter("entered"))
+
+    def _kept(
+        self, name: str, rule: FieldRule, convert: Callable[[str], Any], among: Callable[[Parsed], dict[str, Any]]
+    ) -> Step:
+        """Return the step that keeps a value under a name, among others of its sort; a blank cell says nothing."""
         read_text = self._text(rule)
-        convert = instant_reader(rule.formats, self._zone)
         column = _column(rule)
 
         def step(cells: Sequence[str], parsed: Parsed) -> None:
             text = read_text(cells)
             if text:
                 try:
-                    parsed.entered[stage] = convert(text)
+                    among(parsed)[name] = convert(text)
                 except Problem as problem:
                     parsed.refuse(column, problem, text)
 
