@@ -177,7 +177,7 @@ def inherited(schema: Schema) -> dict[str, Field]:
 
 def in_organisation(schema: Schema) -> bool:
     """Tell whether a model belongs to the organisation that uses the CRM."""
-    return bool(schema.cls.__module__ == "crmkit.entities.user")
+    return bool(schema.cls.__module__ == "crmkit.entities.organisation")
 
 
 def nature(schema: Schema) -> str:

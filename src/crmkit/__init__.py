@@ -77,7 +77,6 @@ if TYPE_CHECKING:
     )
     from crmkit.expr.evaluate import evaluate
     from crmkit.expr.nodes import Expr
-    from crmkit.identifier import NEW
     from crmkit.importers import pipelines_in
     from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, reopen
     from crmkit.model.declare import (
@@ -116,6 +115,7 @@ if TYPE_CHECKING:
     from crmkit.security.access import Action, Actor, Open, Policy, system
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
+    from crmkit.values.identifier import NEW
 
 __all__ = [
     "NEW",
@@ -260,7 +260,7 @@ _MODULE_OF = {
     "Money": "crmkit.values",
     "MoneyBag": "crmkit.repository.tally",
     "MoveRefused": "crmkit.errors",
-    "NEW": "crmkit.identifier",
+    "NEW": "crmkit.values.identifier",
     "NotAllowed": "crmkit.errors",
     "NotFound": "crmkit.errors",
     "Open": "crmkit.security.access",

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from crmkit.currency import MINOR_DIGITS
 from crmkit.expr.build import ME, Name, everything, f, nothing
 from crmkit.expr.nodes import Expr, Me, Moment
 from crmkit.values import INT64_MAX, INT64_MIN, UTC, money_of
+from crmkit.values.currency import MINOR_DIGITS
 
 INT64 = st.integers(INT64_MIN, INT64_MAX)
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)

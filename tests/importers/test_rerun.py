@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from crmkit import UTC, Busy, Crm, Money, connect, f, system
-from crmkit.identifier import uuid7_source
+from crmkit.values.identifier import uuid7_source
 from tests.importers.conftest import customers
 
 job = system("migration")

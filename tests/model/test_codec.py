@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.identifier import uuid_of_hex
 from crmkit.model.codec import CANONICAL, Codec, Wire, pause_collector
 from crmkit.model.declare import Record, day, decimal, entity, flag, instant, integer, link, money, tags, text
 from crmkit.model.field import Extra
 from crmkit.model.kind import Kind
 from crmkit.model.schema import schema_of
 from crmkit.values import INT64_MAX, INT64_MIN, UTC, Money, decimal_of, fold, money_of
+from crmkit.values.identifier import uuid_of_hex
 
 
 @entity()

@@ -11,7 +11,6 @@ import attrs
 import pytest
 
 from crmkit.errors import BadDefinition, BadRecord
-from crmkit.identifier import NEW
 from crmkit.model.catalog import Catalog
 from crmkit.model.declare import (
     Record,
@@ -29,6 +28,7 @@ from crmkit.model.declare import (
 )
 from crmkit.model.schema import schema_of
 from crmkit.values import NOT_YET, UTC, Money
+from crmkit.values.identifier import NEW
 
 
 @entity()

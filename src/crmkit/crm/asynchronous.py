@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from crmkit.analytics import AsyncAnalytics
-    from crmkit.identifier import IdSource
     from crmkit.importers import AsyncImports
     from crmkit.lifecycle import Pipeline
     from crmkit.repository import Setup
     from crmkit.security.access import Policy
     from crmkit.values import Clock
+    from crmkit.values.identifier import IdSource
 
 __all__ = ["AsyncCrm", "AsyncSession", "aconnect"]
 

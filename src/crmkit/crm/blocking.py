@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from crmkit.crm.imports import Imports
     from crmkit.expr.build import Sort
     from crmkit.expr.nodes import Expr, Ref
-    from crmkit.identifier import IdSource
     from crmkit.lifecycle import Pipeline
     from crmkit.repository import AsyncRepository, Group, Page, Setup
     from crmkit.repository.tally import By, Measured
     from crmkit.security.access import Actor, Policy
     from crmkit.segment import Segment
     from crmkit.values import Clock
+    from crmkit.values.identifier import IdSource
 
 __all__ = ["Crm", "Repository", "Session", "connect"]
 

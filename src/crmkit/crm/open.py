@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crmkit.entities import BUILT_IN
 from crmkit.errors import BadDefinition, StoreError, Unsupported
-from crmkit.identifier import uuid7_source
 from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
@@ -16,14 +15,15 @@ from crmkit.model.catalog import Catalog
 from crmkit.repository import Pipelines, Setup
 from crmkit.security.access import Open
 from crmkit.values import clean_instant, system_clock
+from crmkit.values.identifier import uuid7_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from crmkit.identifier import IdSource
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
+    from crmkit.values.identifier import IdSource
 
 __all__ = ["make_setup", "open_store", "prepared"]
 

@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from crmkit.entities.activity import Activity, Task
-from crmkit.entities.campaign import Campaign, CampaignMember
-from crmkit.entities.definition import PipelineDefinition, SegmentDefinition
-from crmkit.entities.event import BehaviourEvent
-from crmkit.entities.external_id import ExternalId
-from crmkit.entities.history import StageMove
-from crmkit.entities.lead import Lead
-from crmkit.entities.opportunity import Opportunity, OpportunityLine
-from crmkit.entities.outbox import OutboxMessage
+from crmkit.entities.marketing import BehaviourEvent, Campaign, CampaignMember
+from crmkit.entities.organisation import Role, Team, User, UserRole
 from crmkit.entities.party import Address, Affiliation, Contact, Customer
-from crmkit.entities.product import Product
+from crmkit.entities.sales import Lead, Opportunity, OpportunityLine, Product
+from crmkit.entities.service import Ticket, TicketMessage
 from crmkit.entities.staged import Staged
-from crmkit.entities.ticket import Ticket, TicketMessage
-from crmkit.entities.user import Role, Team, User, UserRole
+from crmkit.entities.system import ExternalId, OutboxMessage, PipelineDefinition, SegmentDefinition, StageMove
 
 __all__ = [
     "BUILT_IN",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from crmkit.currency import MINOR_DIGITS
 from crmkit.errors import BadDefinition, BadMapping, Problem, near
 from crmkit.importers.rule import FieldRule, FileKind, FileRule, MappingRule, key_of
 from crmkit.importers.section import Section
 from crmkit.importers.table import Table
 from crmkit.model.field import FieldKind
+from crmkit.values.currency import MINOR_DIGITS
 
 if TYPE_CHECKING:
     from crmkit.lifecycle import Pipeline

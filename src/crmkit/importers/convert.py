@@ -9,11 +9,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from crmkit.currency import MINOR_DIGITS
 from crmkit.errors import Problem, near
 from crmkit.importers.rule import key_of
 from crmkit.model.field import FieldKind
 from crmkit.values import UTC, Money, clean_instant
+from crmkit.values.currency import MINOR_DIGITS
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

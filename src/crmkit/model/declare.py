@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, dataclass_transform
 import attrs
 
 from crmkit.errors import BadDefinition, BadRecord, Problem
-from crmkit.identifier import NEW
 from crmkit.model.field import NO_EXTRA, Field, FieldKind
 from crmkit.model.schema import Schema, schema_of
 from crmkit.values import NOT_YET
+from crmkit.values.identifier import NEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

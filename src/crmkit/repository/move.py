@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from crmkit.errors import BadDefinition, MoveRefused
 from crmkit.expr.core import And, Compare
 from crmkit.expr.nodes import Op
-from crmkit.storage.spi import Measure, Tally
-from crmkit.storage.spi import Op as MeasureOp
+from crmkit.storage.spi import Aggregate, Measure, Tally
 from crmkit.values import NOT_YET
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ class Moves:
             Compare("record_id", Op.EQ, record.id),
         )
         unit = await self._work.unit()
-        rows = await unit.tally(Tally(moves, And(where), (), (Measure(MeasureOp.MAX, "number"),)))
+        rows = await unit.tally(Tally(moves, And(where), (), (Measure(Aggregate.MAX, "number"),)))
         return self._row(record, step, (rows[0][0] or 0) + 1, note)
 
     async def record(self, moves: Iterable[Any]) -> None:

@@ -14,8 +14,7 @@ from crmkit.model.field import FieldKind
 from crmkit.repository.page import Page, read_cursor, segments, write_cursor
 from crmkit.repository.tally import Group, tally
 from crmkit.security.access import Action
-from crmkit.storage.spi import Measure, Query, SortKey, Tally
-from crmkit.storage.spi import Op as MeasureOp
+from crmkit.storage.spi import Aggregate, Measure, Query, SortKey, Tally
 from crmkit.values import INT64_MAX
 
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ class AsyncReader(Generic[T]):
         """Return how many records satisfy an expression; counted inside the store."""
         core = self._work.guard.where(self._schema, where, self._work.facts(), deleted=deleted)
         unit = await self._work.unit()
-        rows = await unit.tally(Tally(self._schema, core, (), (Measure(MeasureOp.COUNT),)))
+        rows = await unit.tally(Tally(self._schema, core, (), (Measure(Aggregate.COUNT),)))
         return int(rows[0][0])
 
     async def ids(self, where: Expr | Segment = everything) -> list[UUID]:

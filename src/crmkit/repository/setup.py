@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from crmkit.model.codec import Codec
 
 if TYPE_CHECKING:
-    from crmkit.identifier import IdSource
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Schema
     from crmkit.repository.pipeline import Pipelines
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
+    from crmkit.values.identifier import IdSource
 
 __all__ = ["Setup"]
 

@@ -12,7 +12,7 @@ from crmkit.errors import BadExpression, near
 from crmkit.expr.nodes import Ref
 from crmkit.model.field import Field, FieldKind
 from crmkit.repository.work import Work, zone_of
-from crmkit.storage.spi import Bucket, Hop, Key, Measure, Op, Tally
+from crmkit.storage.spi import Aggregate, Bucket, Hop, Key, Measure, Tally
 from crmkit.values import Money, decimal_of, money_of
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class _Plan:
         if not isinstance(measured, Measured):
             raise BadExpression(f"{name} is no measure.", hint="Write count(), total(f.amount) or another of them.")
         if measured.ref is None:
-            return cls(measured.word, None, (Measure(Op.COUNT),), "")
+            return cls(measured.word, None, (Measure(Aggregate.COUNT),), "")
         hops, field, column = _field(work, schema, measured.ref)
         text = measured.ref.text
         if hops:
@@ -276,8 +276,10 @@ class _Plan:
                 f"{text} may be in several currencies, so it has no {measured.word}.", hint="Take total() and count()."
             )
         if measured.word == "avg":
-            return cls("avg", field, (Measure(Op.SUM, column), Measure(Op.COUNT, column)), "")
-        return cls(measured.word, field, (Measure(Op(measured.word), column),), field.currency_column if money else "")
+            return cls("avg", field, (Measure(Aggregate.SUM, column), Measure(Aggregate.COUNT, column)), "")
+        return cls(
+            measured.word, field, (Measure(Aggregate(measured.word), column),), field.currency_column if money else ""
+        )
 
     def gather(self, group: dict[str, Any], name: str, currency: str | None, values: list[Any]) -> None:
         """Take one row of the store's answer."""

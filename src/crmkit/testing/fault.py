@@ -13,9 +13,9 @@ import attrs
 
 from crmkit.errors import Duplicate
 from crmkit.expr import core
-from crmkit.expr.nodes import Op as Is
+from crmkit.expr.nodes import Op
 from crmkit.model.kind import Kind
-from crmkit.storage.spi.plan import Bucket, Op, Patch, Tally
+from crmkit.storage.spi.plan import Aggregate, Bucket, Patch, Tally
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.liar import Fault
 from crmkit.testing.suite import StoreSuite
@@ -69,20 +69,20 @@ def _empty_list_true(node: core.Core) -> core.Core:
 
 
 def _missing_unequal(node: core.Core) -> core.Core:
-    if isinstance(node, core.Compare) and node.op is Is.NE:
+    if isinstance(node, core.Compare) and node.op is Op.NE:
         return core.Or((node, core.Missing(node.column, key=node.key)))
     return node
 
 
 def _case_ignored(node: core.Core) -> core.Core:
-    if isinstance(node, core.Compare) and node.op is Is.EQ and isinstance(node.value, str):
+    if isinstance(node, core.Compare) and node.op is Op.EQ and isinstance(node.value, str):
         text = node.value
         return core.In(node.column, tuple({text, text.lower(), text.upper(), text.swapcase()}), key=node.key)
     return node
 
 
 def _edge_lost(node: core.Core) -> core.Core:
-    return attrs.evolve(node, op=Is.GT) if isinstance(node, core.Compare) and node.op is Is.GE else node
+    return attrs.evolve(node, op=Op.GT) if isinstance(node, core.Compare) and node.op is Op.GE else node
 
 
 def _wildcards(node: core.Core) -> core.Core:
@@ -149,9 +149,10 @@ def _hops_open(tally: Tally) -> Tally:
 
 def _sums(change: Callable[[int], Any]) -> Callable[[Tally, list[Row]], list[Row]]:
     def changed(tally: Tally, rows: list[Row]) -> list[Row]:
-        ops = [None] * len(tally.by) + [measure.op for measure in tally.measures]
+        ops = [None] * len(tally.by) + [measure.aggregate for measure in tally.measures]
         return [
-            tuple(change(value) if op is Op.SUM else value for op, value in zip(ops, row, strict=True)) for row in rows
+            tuple(change(value) if op is Aggregate.SUM else value for op, value in zip(ops, row, strict=True))
+            for row in rows
         ]
 
     return changed

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from crmkit.errors import BadRecord, StoreError, Unsupported
 from crmkit.expr import core
 from crmkit.expr.nodes import Op
-from crmkit.storage.spi.plan import Bucket, Hop, Key, Measure, SortKey
-from crmkit.storage.spi.plan import Op as Take
+from crmkit.storage.spi.plan import Aggregate, Bucket, Hop, Key, Measure, SortKey
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import Maker, driven, on_ground
 from crmkit.testing.ground import Ground
@@ -22,7 +21,7 @@ __all__ = ["BULK", "Bulk", "Features", "Life", "Tenants"]
 
 BULK: Final = 20_000
 _ALL: Final = core.And(())
-_COUNT: Final = (Measure(Take.COUNT),)
+_COUNT: Final = (Measure(Aggregate.COUNT),)
 
 
 def _account(**values: Any) -> Account:
@@ -150,7 +149,7 @@ class Bulk:
         accounts = [_account(score=number, grade=("gold", None)[number % 2]) for number in range(BULK)]
         await ground.plant(accounts)
         gold = core.Compare("grade", Op.EQ, "gold")
-        assert await ground.tally(Account, gold, (), (*_COUNT, Measure(Take.SUM, "score"))) == [
+        assert await ground.tally(Account, gold, (), (*_COUNT, Measure(Aggregate.SUM, "score"))) == [
             (BULK // 2, sum(range(0, BULK, 2)))
         ]
         assert await ground.ids(Account, _ALL) == [account.id for account in accounts]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from crmkit.expr import core
-from crmkit.expr.nodes import Op as Is
-from crmkit.storage.spi.plan import Bucket, Hop, Key, Measure, Op
+from crmkit.expr.nodes import Op
+from crmkit.storage.spi.plan import Aggregate, Bucket, Hop, Key, Measure
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import driven
 from crmkit.testing.strategy import TEXTS
@@ -70,8 +70,8 @@ def _grouped(records: list[Any], key: Callable[[Any], Any], value: Callable[[Any
 
 
 def _measures(column: str) -> tuple[Measure, ...]:
-    ops = (Op.COUNT_DISTINCT, Op.SUM, Op.MIN, Op.MAX)
-    return (Measure(Op.COUNT), *(Measure(op, column) for op in ops))
+    ops = (Aggregate.COUNT_DISTINCT, Aggregate.SUM, Aggregate.MIN, Aggregate.MAX)
+    return (Measure(Aggregate.COUNT), *(Measure(op, column) for op in ops))
 
 
 def _accounts(regions: list[Region]) -> list[Account]:
@@ -126,7 +126,11 @@ class Summary:
         accounts = _accounts([])
         await ground.plant(accounts)
         for column in ("name", "founded", "seen", "id", "grade", "created_at"):
-            measures = (Measure(Op.MIN, column), Measure(Op.MAX, column), Measure(Op.COUNT_DISTINCT, column))
+            measures = (
+                Measure(Aggregate.MIN, column),
+                Measure(Aggregate.MAX, column),
+                Measure(Aggregate.COUNT_DISTINCT, column),
+            )
             present = [value for account in accounts if (value := getattr(account, column)) is not None]
             found = await ground.tally(Account, core.And(()), (), measures)
             assert found == [(min(present), max(present), len(set(present)))], column
@@ -137,9 +141,9 @@ class Summary:
         accounts = _accounts([])
         await ground.plant(accounts)
         some = [account for account in accounts if account.score is not None and account.score > 0]
-        where = core.Compare("score", Is.GT, 0)
+        where = core.Compare("score", Op.GT, 0)
         found = await ground.tally(
-            Account, where, [Key("grade"), Key("active")], (Measure(Op.COUNT), Measure(Op.SUM, "score"))
+            Account, where, [Key("grade"), Key("active")], (Measure(Aggregate.COUNT), Measure(Aggregate.SUM, "score"))
         )
         groups: dict[Any, list[Any]] = {}
         for account in some:
@@ -199,7 +203,7 @@ class Summary:
         expected = _grouped(accounts, lambda a: (region := region_of[a.region_id]) and region.name, lambda a: a.score)
         self._same(found, expected, "region.name")
 
-        seen = ground.mine(core.Compare("name", Is.EQ, "Leaf"))
+        seen = ground.mine(core.Compare("name", Op.EQ, "Leaf"))
         found = await ground.tally(Account, core.And(()), [Key("rank", (Hop(_REGION, seen),))], _measures("score"))
         expected = _grouped(accounts, lambda a: _rank(region_of[a.region_id]), lambda a: a.score)
         self._same(found, expected, "region.rank within Leaf")

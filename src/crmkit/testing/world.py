@@ -11,7 +11,6 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.identifier import uuid7_source
 from crmkit.model.catalog import Catalog
 from crmkit.model.declare import (
     Record,
@@ -31,6 +30,7 @@ from crmkit.model.declare import (
     text,
 )
 from crmkit.values import UTC, Money, system_clock
+from crmkit.values.identifier import uuid7_source
 
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from crmkit.expr.core import And, Compare, Core
 from crmkit.expr.nodes import Op
-from crmkit.identifier import uuid7_source
 from crmkit.model.catalog import Catalog
 from crmkit.model.codec import Codec
 from crmkit.model.declare import Record, day, entity, instant, integer, link, tags, text
@@ -16,6 +15,7 @@ from crmkit.storage.mongo.store import MongoStore
 from crmkit.storage.spi import Query, SortKey, Unit
 from crmkit.testing.drive import step
 from crmkit.values import UTC
+from crmkit.values.identifier import uuid7_source
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=UTC)
 new_id = uuid7_source(lambda: NOW, random.Random(7))

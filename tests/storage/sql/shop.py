@@ -5,7 +5,6 @@ from uuid import UUID
 
 from crmkit.expr.core import And, Compare, Core
 from crmkit.expr.nodes import Op
-from crmkit.identifier import uuid_of_int
 from crmkit.model.catalog import Catalog
 from crmkit.model.codec import Codec
 from crmkit.model.declare import (
@@ -26,6 +25,7 @@ from crmkit.model.declare import (
 from crmkit.storage.spi import Query, SortKey
 from crmkit.storage.sql.wire import TEXT_WIRES
 from crmkit.values import UTC
+from crmkit.values.identifier import uuid_of_int
 
 
 @entity(indexes=(("city", "score"),))

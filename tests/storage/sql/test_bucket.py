@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crmkit.expr.core import Constant
 from crmkit.storage.spi import Bucket, Key, Measure, Tally
-from crmkit.storage.spi.plan import Op
+from crmkit.storage.spi.plan import Aggregate
 from crmkit.storage.sql.bucket import ranges
 from crmkit.testing.drive import step
 from crmkit.values import UTC
@@ -65,7 +65,7 @@ def test_the_database_groups_extreme_instants(store):
 
     async def days(zone, bucket=Bucket.DAY):
         unit = await store.begin()
-        plan = Tally(FIRM, Constant(value=True), (Key("seen", bucket=bucket, zone=zone),), (Measure(Op.COUNT),))
+        plan = Tally(FIRM, Constant(value=True), (Key("seen", bucket=bucket, zone=zone),), (Measure(Aggregate.COUNT),))
         found = await unit.tally(plan)
         await unit.commit()
         return sorted(day for day, count in found for _ in range(count) if day)

@@ -4,9 +4,9 @@ import tracemalloc
 
 from crmkit.expr.core import Compare
 from crmkit.expr.nodes import Op
-from crmkit.identifier import uuid_of_hex, uuid_of_int
 from crmkit.storage.spi import Query, SortKey
 from crmkit.testing.drive import step
+from crmkit.values.identifier import uuid_of_hex, uuid_of_int
 from tests.storage.sql.shop import FIRM, Firm, mine, row
 
 ROWS, BATCH = 200_000, 5_000

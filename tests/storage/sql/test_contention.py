@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from crmkit.expr.core import Compare
 from crmkit.expr.nodes import Op
-from crmkit.identifier import uuid_of_int
 from crmkit.storage.spi import Patch, Query
 from crmkit.storage.sql.store import open_sql
 from crmkit.testing.drive import step
+from crmkit.values.identifier import uuid_of_int
 from tests.storage.sql.shop import CATALOG, FIRM, Firm, add, ids, mine, numbers, row
 
 ONE = mine(Compare("id", Op.EQ, uuid_of_int(1)))

@@ -5,9 +5,9 @@ import pytest
 from crmkit import ago, connect, days, f, system
 from crmkit.expr.core import And, Compare, Constant, Exists, In, Missing, Or, Prefix
 from crmkit.expr.nodes import Op
-from crmkit.identifier import uuid_of_int
 from crmkit.storage.spi import Patch, Query, SortKey
 from crmkit.testing.drive import step
+from crmkit.values.identifier import uuid_of_int
 from tests.storage.sql.shop import CATALOG, FIRM, NOW, PERSON, ids, mine
 
 LIVE = Missing("deleted_at")

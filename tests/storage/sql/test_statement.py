@@ -5,10 +5,10 @@ import pytest
 from crmkit.errors import Unsupported
 from crmkit.expr.core import And, Compare, Constant, Exists, Has, In, Not, Or, Prefix, Substring
 from crmkit.expr.nodes import Op
-from crmkit.identifier import uuid_of_int
 from crmkit.storage.spi import Patch, Query
 from crmkit.storage.sql.statement import Statement, StatementCache
 from crmkit.testing.drive import step
+from crmkit.values.identifier import uuid_of_int
 from tests.storage.sql.shop import CATALOG, FIRM, Firm, Person, add, ids, mine, numbers
 
 

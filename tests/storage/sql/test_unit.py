@@ -8,10 +8,10 @@ from sqlalchemy import create_engine
 from crmkit.errors import BadRecord, Busy, Duplicate, StoreError
 from crmkit.expr.core import Compare, Constant
 from crmkit.expr.nodes import Op
-from crmkit.identifier import uuid_of_int
 from crmkit.storage.spi import Patch, Removal
 from crmkit.storage.sql.store import open_sql
 from crmkit.testing.drive import step
+from crmkit.values.identifier import uuid_of_int
 from tests.storage.sql.shop import CATALOG, FIRM, PERSON, Firm, Person, add, ids, mine, numbers, row
 
 SECRET = "secret@example.org"

@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from crmkit.identifier import uuid_of_int
 from crmkit.model.codec import Codec
 from crmkit.model.kind import Kind
 from crmkit.storage.spi import Query
 from crmkit.storage.sql.wire import TEXT_WIRES, converters
 from crmkit.testing.drive import step
 from crmkit.values import UTC, Money
+from crmkit.values.identifier import uuid_of_int
 from tests.storage.sql.shop import FIRM, Firm, add, mine
 
 ENCODE, DECODE = converters(TEXT_WIRES)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from crmkit.model.kind import Kind
 from crmkit.storage.memory.reader import Reader
-from crmkit.storage.spi.plan import Key, Measure, Op, Tally
+from crmkit.storage.spi.plan import Aggregate, Key, Measure, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,16 +34,16 @@ def _measure(measure: Measure, rows: list[Row], table: Table) -> Any:
         return len(rows)
     place = table.places[measure.column]
     values = [value for row in rows if (value := row[place]) is not None]
-    match measure.op:
-        case Op.COUNT:
+    match measure.aggregate:
+        case Aggregate.COUNT:
             return len(values)
-        case Op.COUNT_DISTINCT:
+        case Aggregate.COUNT_DISTINCT:
             return len(set(values))
-        case Op.SUM:
+        case Aggregate.SUM:
             return sum(values)
-        case Op.MIN:
+        case Aggregate.MIN:
             return min(values, default=None)
-        case Op.MAX:
+        case Aggregate.MAX:
             return max(values, default=None)
 
 

@@ -16,7 +16,7 @@ from crmkit.storage.mongo.calendar import first_day
 from crmkit.storage.mongo.document import Document, key_of
 from crmkit.storage.mongo.select import CLASSIC, Selection, Selector, lookup
 from crmkit.storage.mongo.wire import decoded
-from crmkit.storage.spi.plan import Hop, Key, Measure, Op, Tally
+from crmkit.storage.spi.plan import Aggregate, Hop, Key, Measure, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["tally_rows"]
 
-_JOIN: Final[Mapping[Op, str]] = {Op.COUNT: "$sum", Op.SUM: "$sum", Op.MIN: "$min", Op.MAX: "$max"}
+_JOIN: Final[Mapping[Aggregate, str]] = {
+    Aggregate.COUNT: "$sum",
+    Aggregate.SUM: "$sum",
+    Aggregate.MIN: "$min",
+    Aggregate.MAX: "$max",
+}
 _DISTINCT: Final = "value"
 
 
@@ -49,14 +54,14 @@ async def tally_rows(tally: Tally, selector: Selector, catalog: Catalog, run: Ru
     distinct = {
         measure.column: await grouped(grouping.distinct(measure.column))
         for measure in tally.measures
-        if measure.op is Op.COUNT_DISTINCT
+        if measure.aggregate is Aggregate.COUNT_DISTINCT
     }
 
     def value(key: tuple[Any, ...], group: Document, number: int, measure: Measure) -> Any:
-        if measure.op is Op.COUNT_DISTINCT:
+        if measure.aggregate is Aggregate.COUNT_DISTINCT:
             return distinct[measure.column].get(key, {}).get("n", 0)
         found = group.get(f"m{number}")
-        if measure.op in {Op.COUNT, Op.SUM}:
+        if measure.aggregate in {Aggregate.COUNT, Aggregate.SUM}:
             return int(found.to_decimal()) if isinstance(found, Decimal128) else found or 0
         return decoded(tally.schema.by_column[measure.column].kind, found)
 
@@ -138,9 +143,11 @@ class _Grouping:
 
     def measured(self, measures: Sequence[Measure]) -> list[Document]:
         """Return the stages that give every measure but those of distinct values."""
-        taken = {f"m{n}": (measure, _taken(measure)) for n, measure in enumerate(measures) if measure.op in _JOIN}
+        taken = {
+            f"m{n}": (measure, _taken(measure)) for n, measure in enumerate(measures) if measure.aggregate in _JOIN
+        }
         first: Document = {name: taking for name, (_, taking) in taken.items()}
-        again: Document = {name: {_JOIN[measure.op]: f"${name}"} for name, (measure, _) in taken.items()}
+        again: Document = {name: {_JOIN[measure.aggregate]: f"${name}"} for name, (measure, _) in taken.items()}
         return self._stages(self.near, first, self.far, again)
 
     def distinct(self, column: str) -> list[Document]:
@@ -189,12 +196,12 @@ def _taken(measure: Measure) -> Document:
     if not measure.column:
         return {"$sum": 1}
     path = f"${key_of(measure.column)}"
-    match measure.op:
-        case Op.SUM:
+    match measure.aggregate:
+        case Aggregate.SUM:
             return {"$sum": {"$toDecimal": path}}
-        case Op.MIN:
+        case Aggregate.MIN:
             return {"$min": path}
-        case Op.MAX:
+        case Aggregate.MAX:
             return {"$max": path}
         case _:
             return {"$sum": {"$cond": [{"$ne": [_present(path), None]}, 1, 0]}}

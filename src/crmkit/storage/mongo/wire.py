@@ -19,11 +19,11 @@ from bson.binary import UUID_SUBTYPE, Binary, UuidRepresentation
 from bson.codec_options import CodecOptions
 from bson.int64 import Int64
 
-from crmkit.identifier import uuid_of_int
 from crmkit.model.codec import Wire
 from crmkit.model.field import NO_EXTRA, Extra
 from crmkit.model.kind import Kind
 from crmkit.values import UTC
+from crmkit.values.identifier import uuid_of_int
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,15 +1,15 @@
 """What a backend implements: the store protocol, and the plans it is asked to carry out."""
 
-from crmkit.storage.spi.plan import Bucket, Hop, Key, Measure, Op, Patch, Query, Removal, SortKey, Tally
+from crmkit.storage.spi.plan import Aggregate, Bucket, Hop, Key, Measure, Patch, Query, Removal, SortKey, Tally
 from crmkit.storage.spi.store import Feature, Store, Unit
 
 __all__ = [
+    "Aggregate",
     "Bucket",
     "Feature",
     "Hop",
     "Key",
     "Measure",
-    "Op",
     "Patch",
     "Query",
     "Removal",

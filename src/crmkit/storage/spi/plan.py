@@ -12,7 +12,7 @@ import attrs
 from crmkit.expr.core import Core
 from crmkit.model.schema import Relation, Schema
 
-__all__ = ["Bucket", "Hop", "Key", "Measure", "Op", "Patch", "Query", "Removal", "SortKey", "Tally"]
+__all__ = ["Aggregate", "Bucket", "Hop", "Key", "Measure", "Patch", "Query", "Removal", "SortKey", "Tally"]
 
 
 @attrs.frozen
@@ -50,7 +50,7 @@ class Query:
 
 
 @unique
-class Op(Enum):
+class Aggregate(Enum):
     """The measures that stores take."""
 
     COUNT = "count"
@@ -123,7 +123,7 @@ class Measure:
     where there is no value. A sum is exact, also past 64 bits.
     """
 
-    op: Op
+    aggregate: Aggregate
     column: str = ""
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from crmkit.model.kind import Kind
-from crmkit.storage.spi.plan import Key, Measure, Op, Patch, Query, Removal, Tally
+from crmkit.storage.spi.plan import Aggregate, Key, Measure, Patch, Query, Removal, Tally
 from crmkit.storage.sql.shape import Shape
 from crmkit.storage.sql.statement import Compiler, StatementCache
 from crmkit.storage.sql.wire import converters
@@ -118,7 +118,12 @@ class Database:
             if place in zones:
                 self._zone(shape, zones[place])
         shape.visit(tally.schema, tally.where)
-        marks = (Tally, tally.schema, *((measure.op, measure.column) for measure in tally.measures), *shape.marks)
+        marks = (
+            Tally,
+            tally.schema,
+            *((measure.aggregate, measure.column) for measure in tally.measures),
+            *shape.marks,
+        )
         statement = self.cache.get(marks, partial(self._compiler.tally, tally, zones))
         return statement.text, statement.arrange(shape.values)
 
@@ -139,9 +144,9 @@ class Database:
         return groups
 
     def _measured(self, schema: Schema, measure: Measure) -> tuple[int, Callable[[Sequence[Any]], Any]]:
-        if measure.op is Op.SUM:
+        if measure.aggregate is Aggregate.SUM:
             return self.dialect.sum_width, self.dialect.whole_sum
-        if measure.op in {Op.COUNT, Op.COUNT_DISTINCT}:
+        if measure.aggregate in {Aggregate.COUNT, Aggregate.COUNT_DISTINCT}:
             return 1, self._reader(Kind.INT)
         return 1, self._reader(schema.by_column[measure.column].kind)
 

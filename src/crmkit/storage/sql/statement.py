@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from crmkit.model.field import Column, Field
 from crmkit.model.kind import Kind
-from crmkit.storage.spi.plan import Key, Measure, Op, Patch, Query, Removal, Tally
+from crmkit.storage.spi.plan import Aggregate, Key, Measure, Patch, Query, Removal, Tally
 from crmkit.storage.sql.predicate import Predicates
 
 if TYPE_CHECKING:
@@ -210,16 +210,16 @@ class Compiler:
         if not measure.column:
             return (func.count(),)
         column = table.c[measure.column]
-        match measure.op:
-            case Op.COUNT:
+        match measure.aggregate:
+            case Aggregate.COUNT:
                 return (func.count(column),)
-            case Op.COUNT_DISTINCT:
+            case Aggregate.COUNT_DISTINCT:
                 return (func.count(column.distinct()),)
-            case Op.SUM:
+            case Aggregate.SUM:
                 return self._dialect.sum_parts(column)
-            case Op.MIN:
+            case Aggregate.MIN:
                 return (func.min(column),)
-            case Op.MAX:
+            case Aggregate.MAX:
                 return (func.max(column),)
 
     # -- text ----------------------------------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from crmkit.identifier import uuid_of_hex
 from crmkit.model.codec import Wire, Wires
 from crmkit.model.field import NO_EXTRA, Extra
 from crmkit.model.kind import Kind
+from crmkit.values.identifier import uuid_of_hex
 
 __all__ = ["TEXT_WIRES", "converters", "json_text"]
 

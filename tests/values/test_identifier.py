@@ -9,8 +9,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.identifier import uuid7_source, uuid_of_hex, uuid_of_int
 from crmkit.values import UTC
+from crmkit.values.identifier import uuid7_source, uuid_of_hex, uuid_of_int
 
 
 @given(st.uuids())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID, SafeUUID
 
-from crmkit.values import NOT_YET, UTC, Clock
+from crmkit.values.instant import NOT_YET, UTC, Clock
 
 if TYPE_CHECKING:
     import random

@@ -1,0 +1,89 @@
+"""What crmkit itself keeps beside a product's records: definitions, external ids, history, outbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from crmkit.entities.staged import OUTCOMES
+from crmkit.model.declare import Record, attached, choice, document, entity, instant, integer, key, text
+
+__all__ = ["ExternalId", "OutboxMessage", "PipelineDefinition", "SegmentDefinition", "StageMove"]
+
+
+@entity(uniques=(("entity", "name", "number"),))
+class PipelineDefinition(Record):
+    """One version of a pipeline; records in flight keep the version they entered until they are moved to another."""
+
+    name: str = text(min=1, max=80, doc="The pipeline's name, as the staged records hold it.")
+    entity: str = text(min=1, max=60, index=True, doc="The model whose records move through it.")
+    number: int = integer(min=1, doc="Which version of the pipeline it is, counted from 1.")
+    fingerprint: str = text(min=1, max=128, doc="A digest of the definition, equal when the rules are equal.")
+    definition: str = document(doc="Stages, moves and rules.")
+
+
+@entity()
+class SegmentDefinition(Record):
+    """A named expression that picks records of one model."""
+
+    name: str = text(min=1, max=80, unique=True, doc="What the segment is called.")
+    entity: str = text(min=1, max=60, index=True, doc="The model whose records it picks.")
+    expression: str = document(doc="The condition, in the JSON form of the expression language.")
+    description: str | None = text(default=None, max=2_000, doc="Whom the segment is meant to find, and what for.")
+
+
+@entity(uniques=(("source", "entity", "external_id"),))
+class ExternalId(Record):
+    """The key that another system has for a record; a record may have several, also in one system."""
+
+    source: str = text(min=1, max=80, doc="The other system, such as salesforce or legacy.")
+    entity: str = text(min=1, max=60, doc="The model of the record.")
+    external_id: str = text(min=1, max=200, doc="What the other system calls it.")
+    record_id: UUID = attached(to="*", back="external_ids", doc="The record here.")
+    row_digest: str | None = text(
+        default=None,
+        max=128,
+        doc="A digest of the row last imported for it, which tells whether a rerun has anything new.",
+    )
+
+
+@entity(
+    append_only=True,
+    uniques=(("entity", "record_id", "number"),),
+    indexes=(("entity", "pipeline", "at"),),
+)
+class StageMove(Record):
+    """One move of one record from a stage to another, written in the same transaction as the move; never changed."""
+
+    entity: str = text(min=1, max=60, doc="The model of the record that moved.")
+    record_id: UUID = attached(to="staged", back="moves", doc="The record that moved.")
+    number: int = integer(min=1, doc="Its place among the moves of the record: 1, 2, 3 and so on.")
+    pipeline: str = text(max=80, doc="The pipeline that the record is in after the move.")
+    pipeline_version: int = integer(doc="The version of that pipeline.")
+    from_stage: str = text(default="", max=80, doc="The stage it left; blank when it entered the pipeline.")
+    to_stage: str = text(min=1, max=80, doc="The stage it entered.")
+    kind: str = choice(
+        "enter", "forward", "back", "close", "reopen", "transfer",
+        doc="Which way it went; a transfer leads into another pipeline or version.",
+    )  # fmt: skip
+    position: int = integer(min=1, doc="The place of the stage it entered among the pipeline's stages, from 1.")
+    outcome: str = choice(*OUTCOMES, doc="What the stage it entered means: open, or how the record ended.")
+    at: datetime = instant(doc="When it moved.")
+    spent: int | None = integer(
+        default=None, min=0, doc="How long it had been in the stage it left, in milliseconds; missing on entering."
+    )
+    actor: str = text(default="", max=120, doc="The key of the actor who moved it; blank if history does not tell.")
+    note: str | None = text(default=None, max=4_000, doc="What the actor said about it.")
+
+
+@entity(plural="outbox", append_only=True, indexes=(("entity", "record_id"),))
+class OutboxMessage(Record):
+    """One thing that happened to one record, for the host to pass on after the transaction; never changed."""
+
+    topic: str = text(min=1, max=120, doc='What happened, such as "customer.updated".')
+    entity: str = text(min=1, max=60, doc="The model of the record.")
+    record_id: UUID = key(doc="The record's id, which may be that of a record deleted since.")
+    record_version: int = integer(min=0, doc="The record's version after it happened.")
+    at: datetime = instant(index=True, doc="When it happened.")
+    actor: str = text(max=120, doc="The key of the actor who did it.")
+    payload: str = document(doc="What changed.")

@@ -1,0 +1,28 @@
+"""The few kinds of value that every store holds without loss.
+
+Text, 64-bit integers, fixed-scale decimals, money, dates, UTC instants in milliseconds, UUIDs, booleans and tuples of
+text. Everything else is refused when a record is made, not when it is written.
+"""
+
+from crmkit.values.instant import NOT_YET, UTC, Clock, clean_instant, system_clock
+from crmkit.values.money import MONEY_SCALE, Money, money_of
+from crmkit.values.number import INT64_MAX, INT64_MIN, clean_integer, decimal_of, scaled
+from crmkit.values.text import clean_text, fold
+
+__all__ = [
+    "INT64_MAX",
+    "INT64_MIN",
+    "MONEY_SCALE",
+    "NOT_YET",
+    "UTC",
+    "Clock",
+    "Money",
+    "clean_instant",
+    "clean_integer",
+    "clean_text",
+    "decimal_of",
+    "fold",
+    "money_of",
+    "scaled",
+    "system_clock",
+]

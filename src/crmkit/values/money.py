@@ -1,0 +1,145 @@
+"""Money: an exact amount in a currency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+from crmkit.errors import Problem, near
+from crmkit.values.currency import MINOR_DIGITS
+from crmkit.values.number import INT64_MAX, INT64_MIN, decimal_of, scaled
+
+__all__ = ["MONEY_SCALE", "Money", "money_of"]
+
+MONEY_SCALE: Final = 4
+"""The decimal places of an amount."""
+
+
+class Money:
+    """An amount in a currency: immutable, exact to four decimal places, never converted silently.
+
+    Args:
+        amount: a Decimal, an int, or text such as `"12000.50"`; never a float. At most 922 337 203 685 477.5807.
+        currency: an ISO 4217 code such as `"EUR"`.
+
+    Raises:
+        Problem: the amount or the currency is not acceptable.
+
+    >>> Money("12000", "EUR") + Money("0.5", "EUR")
+    Money('12000.50', 'EUR')
+    """
+
+    __slots__ = ("_currency", "_units")
+    __match_args__ = ("amount", "currency")
+
+    _units: int
+    _currency: str
+
+    def __new__(cls, amount: Decimal | int | str, currency: str) -> Money:  # noqa: PYI034 - there are no subclasses
+        """Check and make the value."""
+        if not isinstance(currency, str) or currency not in MINOR_DIGITS:
+            code = currency if isinstance(currency, str) and len(currency) <= 8 else type(currency).__name__  # noqa: PLR2004 - long text is not echoed
+            raise Problem(
+                "unknown_currency", f"{code!r} is no ISO 4217 currency code.", hint=near(str(code), MINOR_DIGITS)
+            )
+        return money_of(scaled(amount, MONEY_SCALE), currency)
+
+    @property
+    def amount(self) -> Decimal:
+        """The amount, with the currency's minor digits, or more if it needs them."""
+        digits = MINOR_DIGITS[self._currency]
+        units = self._units
+        scale = MONEY_SCALE
+        while scale > digits and units % 10 == 0:
+            units //= 10
+            scale -= 1
+        return decimal_of(units, scale)
+
+    @property
+    def currency(self) -> str:
+        """The ISO 4217 code."""
+        return self._currency
+
+    @property
+    def units(self) -> int:
+        """The amount in units of 0.0001: what the stores hold."""
+        return self._units
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Money is immutable; {name!r} cannot be set.")
+
+    def __repr__(self) -> str:
+        return f"Money({str(self.amount)!r}, {self._currency!r})"
+
+    def __str__(self) -> str:
+        return f"{self.amount:,} {self._currency}"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Money):
+            return NotImplemented
+        return self._units == other._units and self._currency == other._currency
+
+    def __hash__(self) -> int:
+        return hash((self._units, self._currency))
+
+    def __reduce__(self) -> tuple[Callable[[int, str], Money], tuple[int, str]]:
+        return money_of, (self._units, self._currency)
+
+    def _same(self, other: Money) -> int:
+        if not isinstance(other, Money):
+            raise TypeError(f"Money and {type(other).__name__} do not mix.")
+        if self._currency != other._currency:
+            raise ValueError(f"{self._currency} and {other._currency} do not mix; convert one of them first.")
+        return other._units
+
+    def __add__(self, other: Money) -> Money:
+        return _checked(self._units + self._same(other), self._currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return _checked(self._units - self._same(other), self._currency)
+
+    def __neg__(self) -> Money:
+        return _checked(-self._units, self._currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self._units < self._same(other) if isinstance(other, Money) else NotImplemented
+
+    def __le__(self, other: Money) -> bool:
+        return self._units <= self._same(other) if isinstance(other, Money) else NotImplemented
+
+    def __gt__(self, other: Money) -> bool:
+        return self._units > self._same(other) if isinstance(other, Money) else NotImplemented
+
+    def __ge__(self, other: Money) -> bool:
+        return self._units >= self._same(other) if isinstance(other, Money) else NotImplemented
+
+
+class _OpenMoney(Money):
+    """Money before it is closed; of the same layout, so that one can become the other."""
+
+    __slots__ = ()
+    __setattr__ = object.__setattr__  # type: ignore[assignment]  # open to assignment is the point
+
+
+_new = object.__new__
+
+
+def money_of(units: int, currency: str) -> Money:
+    """Return the money that a store holds as `units` of 0.0001 and a currency; nothing is checked.
+
+    >>> money_of(125_000, "EUR")
+    Money('12.50', 'EUR')
+    """
+    made: Any = _new(_OpenMoney)
+    made._units = units  # noqa: SLF001 - the unchecked door is for stores, not part of the class's face
+    made._currency = currency  # noqa: SLF001 - as above
+    made.__class__ = Money
+    money: Money = made
+    return money
+
+
+def _checked(units: int, currency: str) -> Money:
+    if not INT64_MIN <= units <= INT64_MAX:
+        raise OverflowError("the amount does not fit 64 bits at 4 decimal places.")
+    return money_of(units, currency)
