@@ -38,11 +38,16 @@ def measure(item: Item, participants: Sequence[AnyParticipant], rounds: int) -> 
     taken: dict[str, list[float]] = {participant.title: [] for participant in participants}
     for number in range(rounds):
         for participant in participants if number % 2 == 0 else reversed(participants):
-            call = item.prepare(participant, number)
-            seconds, result = _timed(call)
-            taken[participant.title].append(seconds)
-            item.check(participant, result, number)
+            taken[participant.title].append(once(item, participant, number))
     return [Timing(title, item.operations, tuple(seconds)) for title, seconds in taken.items()]
+
+
+def once(item: Item, participant: AnyParticipant, number: int) -> float:
+    """Return the seconds that one round of an item took on one participant, its answer checked."""
+    call = item.prepare(participant, number)
+    seconds, result = _timed(call)
+    item.check(participant, result, number)
+    return seconds
 
 
 def _timed(call: Callable[[], object]) -> tuple[float, object]:

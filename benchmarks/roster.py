@@ -61,6 +61,12 @@ def assemble(store: str, workload: Workload, keys: Collection[str]) -> tuple[lis
     return [_load(RAW[store])(workload, stored), *others], missing
 
 
+def subject(store: str, workload: Workload) -> AnyParticipant:
+    """Return crmkit as a participant."""
+    participant: AnyParticipant = _load(SUBJECTS[store].path)(workload)
+    return participant
+
+
 def _load(path: str) -> Callable[..., Any]:
     module, _, name = path.partition(":")
     loaded: Callable[..., Any] = getattr(importlib.import_module(module), name)

@@ -58,3 +58,23 @@ def test_a_participant_that_answers_wrongly_is_refused(tmp_path):
 
     with pytest.raises(WrongAnswerError, match="the right customers in the right order"):
         page.check(raw, list(reversed(right)), 0)
+
+
+def test_two_versions_take_turns_and_the_ratio_has_an_interval(capsys):
+    from benchmarks import compare
+
+    code = compare.main([str(PROJECT / "src"), "sqlite", "--rows", str(ROWS), "--rounds", "3", "--items", "get"])
+
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.startswith("sqlite: this version over")
+    assert line.split()[0] == "get"
+    assert (code == 1) == line.endswith("WORSE")
+
+
+def test_an_interval_holds_the_mean_and_narrows_with_agreement():
+    from benchmarks.compare import interval
+
+    low, high = interval([1.0, 1.1, 1.05, 0.95, 1.0, 1.02, 1.03])
+    assert (round(low, 2), round(high, 2)) == (0.98, 1.06)
+    narrow = interval([1.02, 1.021, 1.019, 1.02, 1.021, 1.02, 1.02])
+    assert 1.01 < narrow[0] < narrow[1] < 1.03
