@@ -20,7 +20,7 @@ import attrs
 from crmkit.entities import BUILT_IN, Staged
 from crmkit.model.catalog import Catalog
 from crmkit.model.declare import Record
-from crmkit.model.field import MAX_TAG, MAX_TAGS, Field, FieldKind
+from crmkit.model.field import Field
 from crmkit.model.schema import Relation, Schema
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -28,21 +28,6 @@ ENTITIES: Final = Path("docs/reference/entities")
 OWNED: Final = (ENTITIES,)
 """Folders in which every Markdown file is generated."""
 NOTE: Final = "<!-- Written by tools/generate.py from the model; change that instead. -->"
-
-TYPES: Final[Mapping[FieldKind, str]] = {
-    FieldKind.TEXT: "text",
-    FieldKind.CHOICE: "choice",
-    FieldKind.INTEGER: "integer",
-    FieldKind.DECIMAL: "decimal",
-    FieldKind.MONEY: "money",
-    FieldKind.FLAG: "true or false",
-    FieldKind.DAY: "date",
-    FieldKind.INSTANT: "instant",
-    FieldKind.KEY: "UUID",
-    FieldKind.TAGS: "tags",
-    FieldKind.EXTRA: "mapping",
-    FieldKind.DOCUMENT: "JSON document",
-}
 
 
 def main(arguments: list[str]) -> int:
@@ -146,8 +131,9 @@ def diagram(catalog: Catalog, *, organisation: bool) -> str:
     edges: dict[tuple[str, str], list[Field]] = {}
     for schema in catalog:
         for field in schema.links:
-            if field.kind is FieldKind.LINK and in_organisation(catalog[field.to]) is organisation:
-                edges.setdefault((field.to, schema.name), []).append(field)
+            to = field.link_target
+            if to and in_organisation(catalog[to]) is organisation:
+                edges.setdefault((to, schema.name), []).append(field)
     lines = [f'    {to} {line(links)} {source} : "{called(links)}"' for (to, source), links in edges.items()]
     return "\n".join(["```mermaid", "erDiagram", *lines, "```"])
 
@@ -203,7 +189,7 @@ def field_table(catalog: Catalog, cls: type[Any], fields: Iterable[Field]) -> st
     """Return the table of some of a class's fields."""
     defaults = {attribute.name: attribute.default for attribute in attrs.fields(cls)}
     rows = [
-        (f"`{field.name}`", type_of(catalog, field), need(field, defaults[field.name]), bounds(field), field.doc)
+        (f"`{field.name}`", type_of(catalog, field), need(field, defaults[field.name]), field.bounds, field.doc)
         for field in fields
     ]
     return table(("Field", "Type", "Required", "Accepts", "Meaning"), rows)
@@ -211,11 +197,7 @@ def field_table(catalog: Catalog, cls: type[Any], fields: Iterable[Field]) -> st
 
 def type_of(catalog: Catalog, field: Field) -> str:
     """Return what a field holds, in words."""
-    if field.kind is FieldKind.LINK:
-        return f"link to {page_link(catalog, field.to)}"
-    if field.kind is FieldKind.ATTACHED:
-        return "link to any record" if field.to == "*" else "link to any record with a pipeline"
-    return TYPES[field.kind]
+    return f"link to {page_link(catalog, field.link_target)}" if field.link_target else field.described
 
 
 def need(field: Field, default: Any) -> str:
@@ -227,31 +209,6 @@ def need(field: Field, default: Any) -> str:
     if isinstance(default, str | bool | int | Decimal) and default != "":
         return f"no; `{json.dumps(default, default=str) if not isinstance(default, Decimal) else default}`"
     return "no"
-
-
-def bounds(field: Field) -> str:
-    """Return the values a field accepts, in words; blank if the type says it all."""
-    if field.kind is FieldKind.CHOICE:
-        return ", ".join(f"`{word}`" for word in field.choices)
-    if field.kind is FieldKind.TAGS:
-        return f"up to {MAX_TAGS} of up to {MAX_TAG} characters"
-    parts = [span(field)] if span(field) else []
-    if field.kind is FieldKind.DECIMAL:
-        parts.append(f"{field.scale} decimal places")
-    if field.search:
-        parts.append("can be searched")
-    return "; ".join(parts)
-
-
-def span(field: Field) -> str:
-    """Return a field's least and greatest value, or its shortest and longest, in words."""
-    unit = " characters" if field.kind in {FieldKind.TEXT, FieldKind.DOCUMENT} else ""
-    least = None if unit and not field.min else field.min
-    if field.max is None:
-        return "" if least is None else f"{least} or more"
-    if least is None:
-        return f"up to {field.max:,}{unit}"
-    return f"{least}{unit}" if least == field.max else f"{least} to {field.max}{unit}"
 
 
 def relation_row(catalog: Catalog, relation: Relation) -> tuple[str, str, str, str]:

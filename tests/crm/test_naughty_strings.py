@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from functools import reduce
 from operator import and_
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from crmkit import BadRecord, Contact, Crm, Money, connect, f, system
+from crmkit import BadRecord, Contact, Crm, connect, f, system
 from crmkit.entities import BUILT_IN
-from crmkit.model.field import Field, FieldKind
+from crmkit.model.field import Field, ReferenceField, TextField
 from crmkit.model.schema import Schema, schema_of
-from crmkit.values import NOT_YET
 
 job = system("test")
 
@@ -41,7 +41,7 @@ def texts(schema: Schema) -> list[Field]:
     return [
         field
         for field in schema.fields.values()
-        if field.kind is FieldKind.TEXT and not field.managed and field.name not in ruled
+        if isinstance(field, TextField) and not field.managed and field.name not in ruled
     ]
 
 
@@ -51,26 +51,16 @@ def needed(schema: Schema, anchors: dict[str, UUID]) -> dict[str, Any]:
     for field in schema.fields.values():
         if field.name == "entity":
             values["entity"] = "opportunity"
-        elif field.required and not field.managed:
-            made = {
-                FieldKind.CHOICE: lambda field=field: field.choices[0],
-                FieldKind.INTEGER: lambda field=field: field.min or 1,
-                FieldKind.INSTANT: lambda: NOT_YET.replace(year=2026),
-                FieldKind.LINK: lambda field=field: anchors[field.to],
-                FieldKind.ATTACHED: lambda: anchors["opportunity"],
-                FieldKind.KEY: lambda: anchors["opportunity"],
-                FieldKind.MONEY: lambda: Money(1, "EUR"),
-                FieldKind.DECIMAL: lambda: 1,
-                FieldKind.DOCUMENT: lambda: "{}",
-            }.get(field.kind)
-            if made is not None and field.name not in {"id", "created_at"}:
-                values[field.name] = made()
+        elif isinstance(field, ReferenceField) and field.required:
+            values[field.name] = anchors[field.link_target or "opportunity"]
+        elif field.required and not field.managed and not isinstance(field, TextField):
+            values[field.name] = field.example(Random(7))
     return values
 
 
 def ordered() -> list[type[Any]]:
     models = list(BUILT_IN)
-    models.sort(key=lambda model: any(field.kind is FieldKind.ATTACHED for field in schema_of(model).fields.values()))
+    models.sort(key=lambda model: any(not field.link_target for field in schema_of(model).links))
     return models
 
 

@@ -1,6 +1,7 @@
 """What is peculiar to the store in memory; that it behaves as a database does is the suite's to show."""
 
 from threading import Thread
+from uuid import UUID
 
 import pytest
 
@@ -24,7 +25,7 @@ class Shelf(Record):
 
 @entity(name="book")
 class Book(Record):
-    shelf_id = link("shelf", back="books", default=None)
+    shelf_id: UUID | None = link("shelf", back="books", default=None)
 
 
 CATALOG = Catalog([Shelf, Book])

@@ -18,7 +18,6 @@ from crmkit.analytics.report import ALL, Report, label_of
 from crmkit.analytics.win import read_amounts
 from crmkit.errors import BadExpression, near
 from crmkit.expr.build import Name, everything, f
-from crmkit.model.field import FieldKind
 from crmkit.repository.work import zone_of
 from crmkit.values import Money, money_of
 
@@ -101,8 +100,8 @@ async def _spans(
         )
     schema, work = scope.schema, scope.work
     begin = schema.fields.get(start.path[0]) if len(start.path) == 1 else None
-    if begin is None or begin.kind not in {FieldKind.DAY, FieldKind.INSTANT}:
-        days = [name for name, field in schema.fields.items() if field.kind in {FieldKind.DAY, FieldKind.INSTANT}]
+    if begin is None or not begin.temporal:
+        days = [name for name, field in schema.fields.items() if field.temporal]
         raise BadExpression(f"{start.text} is no day and no instant of {schema.name}.", hint=near(start.text[2:], days))
     keys, parts = Keys(work, schema, by), Keys(work, schema, currency)
     columns = tuple(dict.fromkeys(("id", begin.name, "closed_at", *keys.columns, *parts.columns)))

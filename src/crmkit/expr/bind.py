@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr import core
-from crmkit.expr.literal import canonical, folded, money_value, tag_of
 from crmkit.expr.nodes import (
     Always,
     And,
@@ -30,8 +29,7 @@ from crmkit.expr.nodes import (
     Ref,
     StartsWith,
 )
-from crmkit.model.field import Field, FieldKind
-from crmkit.values import Money
+from crmkit.model.field import Field
 
 if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
@@ -200,33 +198,36 @@ class Binder:
             raise BadExpression(f"{schema.name} has no field {name!r}.", hint=near(name, [*schema.fields, *relations]))
         return field
 
-    def _present(self, schema: Schema, ref: Ref) -> core.Core:
+    def _end(self, schema: Schema, ref: Ref) -> Field:
         field = self._field(schema, ref)
-        if field.kind is FieldKind.EXTRA:
-            return core.Missing(field.name, negated=True, key=_extra_field(schema, ref).name)
-        if field.kind is FieldKind.TAGS:
-            raise BadExpression(f"f.{field.name} is never missing.", hint=f"Ask f.{field.name}.has(...).")
-        return core.Missing(field.name, negated=True)
+        return field.part(ref.path[1]) if len(ref.path) > 1 else field
+
+    def _present(self, schema: Schema, ref: Ref) -> core.Core:
+        try:
+            column, key = self._end(schema, ref).missing()
+        except Problem as problem:
+            raise BadExpression(f"{ref.text}: {problem.message}", hint=problem.hint) from None
+        return core.Missing(column, negated=True, key=key)
 
     def _leaf(self, schema: Schema, ref: Ref, expr: Compare | OneOf | StartsWith | Contains | Has) -> core.Core:
-        field = self._field(schema, ref)
         try:
+            field = self._end(schema, ref)
             if field.name == "stage" and schema.staged:
                 self._check_stages(schema, expr)
             match expr:
                 case Compare():
-                    return _compare(schema, field, ref, expr)
+                    return _compare(field, expr.op, expr.value)
                 case OneOf():
                     values = expr.values
                     if not isinstance(values, tuple):
                         raise BadExpression(f"{expr.ref.text}.one_of(me.{values.name}) was not resolved.")
-                    return _one_of(schema, field, ref, values)
+                    return _one_of(field, values)
                 case StartsWith():
-                    return core.Prefix(*folded(field, expr.text))
+                    return core.Prefix(*field.searched(expr.text))
                 case Contains():
-                    return core.Substring(*folded(field, expr.text))
+                    return core.Substring(*field.searched(expr.text))
                 case Has():
-                    return core.Has(*tag_of(field, expr.tag))
+                    return core.Has(*field.tagged(expr.tag))
         except Problem as problem:
             raise BadExpression(f"{expr.ref.text}: {problem.message}", hint=problem.hint) from None
 
@@ -243,9 +244,7 @@ class Binder:
 def _within(schema: Schema, path: tuple[str, ...]) -> bool:
     """Tell whether two names stay within one record: an entry of `extra`, or the currency of an amount."""
     field = schema.fields.get(path[0])
-    if field is None or len(path[1:]) != 1:
-        return False
-    return field.kind is FieldKind.EXTRA or (field.kind is FieldKind.MONEY and path[1] == "currency")
+    return field is not None and len(path[1:]) == 1 and field.has_part(path[1])
 
 
 def _holds(count: int, op: Op, number: int) -> bool:
@@ -255,54 +254,23 @@ def _holds(count: int, op: Op, number: int) -> bool:
     }[op]  # fmt: skip
 
 
-def _extra_field(schema: Schema, ref: Ref) -> Field:
-    if len(ref.path) == 1:
-        raise BadExpression("f.extra is a mapping.", hint='Name one of its entries, as in f.extra["shoe_size"].')
-    key = ref.path[1]
-    field = schema.extra.get(key)
-    if field is None:
-        hint = near(key, schema.extra) or "Declare it in connect(..., extra={...})."
-        raise BadExpression(f"{schema.name} declares no extra field {key!r}.", hint=hint)
-    return field
+def _compare(field: Field, op: Op, value: Any) -> core.Core:
+    """Compare a field, column by column: what takes several compares only where all but the first are equal."""
+    (column, key), *more = field.places
+    first, *others = field.compared(value, ordered=op not in {Op.EQ, Op.NE})
+    beside = Op.NE if op is Op.NE else Op.EQ
+    leaf = core.Compare(column, op, first, key)
+    if not more:
+        return leaf
+    leaves = [core.Compare(place, beside, other, key) for (place, key), other in zip(more, others, strict=True)]
+    return core.Or((leaf, *leaves)) if op is Op.NE else core.And((*leaves, leaf))
 
 
-def _compare(schema: Schema, field: Field, ref: Ref, expr: Compare) -> core.Core:
-    op, value = expr.op, expr.value
-    if field.kind is FieldKind.EXTRA:
-        inner = _extra_field(schema, ref)
-        if op not in {Op.EQ, Op.NE}:
-            raise Problem("not_ordered", "an extra field is only compared with == and !=.")
-        return core.Compare(field.name, op, canonical(inner, value), key=inner.name)
-    if field.kind is FieldKind.MONEY:
-        if len(ref.path) > 1:
-            return core.Compare(field.currency_column, op, money_value(field, value, part=True))
-        return _compare_money(field, op, money_value(field, value))
-    if op not in {Op.EQ, Op.NE} and field.kind in {FieldKind.CHOICE, FieldKind.FLAG, FieldKind.TAGS}:
-        raise Problem("not_ordered", "has no order.", hint="Name the values meant with .one_of(...).")
-    return core.Compare(field.name, op, canonical(field, value))
-
-
-def _compare_money(field: Field, op: Op, money: Any) -> core.Core:
-    """Two amounts compare only within one currency; in another one they are just not equal."""
-    assert isinstance(money, Money)  # noqa: S101 - money_value has seen to it
-    if op is Op.NE:
-        return core.Or(
-            (core.Compare(field.name, op, money.units), core.Compare(field.currency_column, op, money.currency))
-        )
-    return core.And(
-        (core.Compare(field.currency_column, Op.EQ, money.currency), core.Compare(field.name, op, money.units))
-    )
-
-
-def _one_of(schema: Schema, field: Field, ref: Ref, values: tuple[Any, ...]) -> core.Core:
-    if field.kind is FieldKind.EXTRA:
-        inner = _extra_field(schema, ref)
-        return core.In(field.name, _distinct(canonical(inner, value) for value in values), key=inner.name)
-    if field.kind is FieldKind.MONEY:
-        if len(ref.path) > 1:
-            return core.In(field.currency_column, _distinct(money_value(field, value, part=True) for value in values))
-        return core.Or(tuple(_compare_money(field, Op.EQ, money_value(field, value)) for value in values))
-    return core.In(field.name, _distinct(canonical(field, value) for value in values))
+def _one_of(field: Field, values: tuple[Any, ...]) -> core.Core:
+    if len(field.places) > 1:
+        return core.Or(tuple(_compare(field, Op.EQ, value) for value in values))
+    ((column, key),) = field.places
+    return core.In(column, _distinct(field.compared(value)[0] for value in values), key=key)
 
 
 def _distinct(values: Any) -> tuple[Any, ...]:

@@ -50,9 +50,9 @@ __all__ = [
     "today",
 ]
 
-everything: Final = Always(True)
+everything: Final[Expr] = Always(True)
 """True of every record."""
-nothing: Final = Always(False)
+nothing: Final[Expr] = Always(False)
 """True of no record."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,8 +14,7 @@ from crmkit.errors import BadDefinition, BadMapping, Problem, near
 from crmkit.importers.rule import FieldRule, FileKind, FileRule, MappingRule, key_of
 from crmkit.importers.section import Section
 from crmkit.importers.table import Table
-from crmkit.model.field import FieldKind
-from crmkit.values.currency import MINOR_DIGITS
+from crmkit.model.kind import Kind
 
 if TYPE_CHECKING:
     from crmkit.lifecycle import Pipeline
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["bind"]
 
 _HISTORY: Final = ("stage", "at", "by", "note")
-_CLOSED: Final = frozenset({FieldKind.KEY, FieldKind.ATTACHED, FieldKind.EXTRA})
 _OWN_MODELS: Final = frozenset({"external_id", "stage_move", "outbox_message", "pipeline_definition"})
 _SAMPLES: Final = (dt.datetime(2001, 2, 3, 4, 5), dt.datetime(2010, 11, 12, 10, 9))  # noqa: DTZ001 - only spelt, never kept
 
@@ -141,45 +139,38 @@ class _Check:
         if field is None:
             self._refuse(each.place, f"{schema.name} has no field {name!r}.", near(name, schema.fields))
             return
-        if field.managed or field.kind in _CLOSED:
+        if field.managed or field.closed:
             self._refuse(each.place, f"{name} is set by crmkit only.")
             return
         if rule.kind is FileKind.JOIN and name in {"pipeline", "created_at"}:
             self._refuse(each.place, f"{name} must come from the file that makes the {schema.name}.")
-        if (each.link != "") != (field.kind is FieldKind.LINK):
-            message = f"{name} links to a {field.to}." if field.kind is FieldKind.LINK else f"{name} is no link."
-            self._refuse(each.place, message, f'Write link = "{field.to}".' if field.to else "Leave link out.")
-        elif each.link:
-            if each.link != field.to:
-                self._refuse(f"{each.place}.link", f"{name} links to a {field.to}, not to a {each.link}.")
-            else:
-                self._link(each, self._setup.catalog[field.to])
-        if (each.currency is not None) != (field.kind is FieldKind.MONEY):
-            if field.kind is FieldKind.MONEY:
+        to = field.link_target
+        if bool(each.link) != bool(to):
+            message = f"{name} links to a {to}." if to else f"{name} is no link."
+            self._refuse(each.place, message, f'Write link = "{to}".' if to else "Leave link out.")
+        elif each.link != to:
+            self._refuse(f"{each.place}.link", f"{name} links to a {to}, not to a {each.link}.")
+        elif to:
+            self._link(each, self._setup.catalog[to])
+        if (each.currency is not None) != ("currency" in field.parts):
+            if "currency" in field.parts:
                 self._refuse(
                     each.place, f"{name} is money.", 'Write { money = "Amount", currency = { const = "EUR" } }.'
                 )
             else:
                 self._refuse(each.place, f"{name} is no money.", "Write column instead of money.")
-        if field.kind is FieldKind.INSTANT:
+        if field.zoned:
             self._zoned(each)
         self._words(each, field)
 
     def _words(self, each: FieldRule, field: Field) -> None:
         """Check that a map and a constant give words that the field accepts."""
-        if field.kind is FieldKind.MONEY:
-            spellings = {**(each.spellings or {}), **((each.currency.spellings or {}) if each.currency else {})}
-            given = [*spellings.values(), *([each.currency.const] if each.currency and each.currency.const else [])]
-            given += [code for code in each.numbers if code]
-            known: Iterable[str] = MINOR_DIGITS
-        elif field.kind is FieldKind.CHOICE:
-            given, known = [*(each.spellings or {}).values()], field.choices
-            given += [each.const] if each.const is not None else []
-        elif field.kind is FieldKind.FLAG:
-            given, known = [*(each.spellings or {}).values()], ("true", "false")
-        else:
+        known = field.words
+        if not known:
             return
-        for word in dict.fromkeys(given):
+        given = [*(each.spellings or {}).values(), *each.numbers, *([each.const] if field.columns[0].words else [])]
+        given += [*(each.currency.spellings or {}).values(), each.currency.const] if each.currency else []
+        for word in dict.fromkeys(word for word in given if word):
             if key_of(word) not in {key_of(one) for one in known}:
                 self._refuse(each.place, f"{word!r} is no value of {field.name}.", near(word, known))
 
@@ -189,7 +180,7 @@ class _Check:
         field = target.fields.get(each.by)
         if field is None:
             self._refuse(f"{each.place}.by", f"{target.name} has no field {each.by!r}.", near(each.by, target.fields))
-        elif field.kind is not FieldKind.TEXT:
+        elif field.kind is not Kind.TEXT:
             self._refuse(f"{each.place}.by", f"{each.by} is no text.", "Link by a text field, or leave by out.")
 
     def _complete(self, rule: FileRule, schema: Schema) -> None:

@@ -137,7 +137,9 @@ class Keys:
         self, schema: Schema, by: str, texts: Sequence[str], cache: dict[str, tuple[UUID, ...]]
     ) -> None:
         field = schema.fields[by]
-        column, values = (field.folded_column, [fold(text) for text in texts]) if field.search else (by, list(texts))
+        column, values = (
+            (field.search_column, [fold(text) for text in texts]) if field.search_column else (by, list(texts))
+        )
         rows = await self._rows(schema, column, values, ("id", by))
         found: dict[str, list[UUID]] = {key_of(text): [] for text in texts}
         for id, value in rows:

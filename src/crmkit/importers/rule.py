@@ -9,19 +9,12 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from crmkit.values import key_of
+
 __all__ = ["ENCODING", "FieldRule", "FileKind", "FileRule", "MappingRule", "OnUpdate", "key_of"]
 
 ENCODING: Final = ""
 """The encoding of a file whose mapping names none: what its byte order mark says, or else UTF-8."""
-
-
-def key_of(text: str) -> str:
-    r"""Return the form in which spellings and names are compared: without blanks around it, and without case.
-
-    >>> key_of("\u00a0WEISS ") == key_of("Weiß")
-    True
-    """
-    return text.strip().casefold()
 
 
 @unique

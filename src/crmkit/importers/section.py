@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from crmkit.errors import Problem
-from crmkit.importers.convert import converter, instant_reader, money_reader, translator
+from crmkit.importers.convert import converter, instant_reader, money_reader
 from crmkit.importers.rule import FileKind, key_of
-from crmkit.model.field import FieldKind
+from crmkit.model.field.spelling import translator
 from crmkit.values import clean_text
 
 if TYPE_CHECKING:
@@ -202,15 +202,15 @@ class Section:
         field = self.schema.fields[name]
         if self.schema.staged and name in _STAGED:
             return self._staged_step(name, rule)
-        if field.kind in {FieldKind.LINK, FieldKind.ATTACHED}:
+        if field.link_target:
             return self._link_step(name, rule, required=_is_needed(self.schema, name))
-        if field.kind is FieldKind.MONEY:
+        if "currency" in field.parts:
             return self._money_step(name, field, rule)
         return self._value_step(name, field, rule)
 
     def _value_step(self, name: str, field: Field, rule: FieldRule) -> Step:
         read_text = self._text(rule)
-        convert = converter(rule, field, self._zone if field.kind is FieldKind.INSTANT else None)
+        convert = converter(rule, field, self._zone)
         column = _column(rule)
         needed = _is_needed(self.schema, name)
 

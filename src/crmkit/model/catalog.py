@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadDefinition, near
-from crmkit.model.field import Field, FieldKind
+from crmkit.model.field import Field, ReferenceField
 from crmkit.model.schema import Relation, Schema, schema_of
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class Catalog:
                 )
         self._schemas[schema.name] = schema
 
-    def _connect(self, schema: Schema, field: Field) -> None:
-        if field.kind is FieldKind.ATTACHED:
+    def _connect(self, schema: Schema, field: ReferenceField) -> None:
+        if not field.link_target:
             for target in self:
                 if field.back and (field.to == "*" or target.staged) and target.name != schema.name:
                     fixed = ("entity", target.name)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 import attrs
 
-from crmkit.model.field import Column, Extra, Field, FieldKind
+from crmkit.model.field import Column, Field
 from crmkit.model.kind import Kind
-from crmkit.values import NOT_YET, decimal_of, fold, money_of, scaled
+from crmkit.values import NOT_YET
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -69,7 +69,7 @@ class Codec(Generic[T]):
         cls = schema.cls
         self._open: Any = type(f"Open{cls.__name__}", (cls,), _OPEN)
         self.columns = tuple(column.name for column in schema.columns)
-        self.read = tuple(column.name for field in schema.fields.values() for column in _read_columns(field))
+        self.read = tuple(column.name for field in schema.fields.values() for column in field.read_columns)
         self.dump: Callable[[T, str], Row] = self._compile(*self._dump_source("record, tenant", {}), "dump")
         self.dump_new: Callable[[T, str, Any, Any, str], Row] = self._compile(
             *self._dump_source("record, tenant, id, now, actor", _STAMPS), "dump"
@@ -101,11 +101,12 @@ class Codec(Generic[T]):
     # -- generated code ------------------------------------------------------------------------------------------------
 
     def _dump_source(self, arguments: str, stamps: Mapping[str, str]) -> tuple[list[str], dict[str, Any]]:
-        names: dict[str, Any] = {"NOT_YET": NOT_YET, "fold": fold, "scaled": scaled}
+        names: dict[str, Any] = {"NOT_YET": NOT_YET}
         parts = [self._dumped(self._schema.columns[0], "{v}", "tenant", names)]
         for field in self._schema.fields.values():
             source = stamps.get(field.name, f"record.{field.name}")
-            for column, canonical in zip(field.columns, _canonical(field), strict=True):
+            names.update({**field.names, f"split_{field.name}": field.split})
+            for column, canonical in zip(field.columns, field.split_source, strict=True):
                 parts.append(self._dumped(column, canonical, source, names))
         return [f"def dump({arguments}):", f"    return ({', '.join(parts)},)"], names
 
@@ -125,17 +126,13 @@ class Codec(Generic[T]):
         return [*lines, "    return made"], {"new": object.__new__, "open_cls": self._open}
 
     def _load_source(self) -> tuple[list[str], dict[str, Any]]:
-        names: dict[str, Any] = {
-            "cls": self._schema.cls, "open_cls": self._open, "new": object.__new__,
-            "decimal_of": decimal_of, "money_of": money_of, "Extra": Extra,
-        }  # fmt: skip
+        names: dict[str, Any] = {"cls": self._schema.cls, "open_cls": self._open, "new": object.__new__}
         variables = [f"c{number}" for number in range(len(self.read))]
         caches: list[str] = []
         body: list[str] = []
         remaining = iter(variables)
         for field in self._schema.fields.values():
-            columns = _read_columns(field)
-            body += self._loaded(field, columns[0], [next(remaining) for _ in columns], names, caches)
+            body += self._loaded(field, [next(remaining) for _ in field.read_columns], names, caches)
         lines = ["def load(rows):", "    made = []", "    append = made.append"]
         lines += [f"    {cache} = {{}}" for cache in caches]
         lines += [f"    for ({', '.join(variables)},) in rows:", "        record = new(open_cls)"]
@@ -145,29 +142,26 @@ class Codec(Generic[T]):
         lines += ["        record.__class__ = cls", "        append(record)", "    return made"]
         return lines, names
 
-    def _loaded(
-        self, field: Field, column: Column, variables: list[str], names: dict[str, Any], caches: list[str]
-    ) -> list[str]:
-        wire = self._wires.get(column.kind, _PLAIN)
-        names.update(wire.names)
+    def _loaded(self, field: Field, variables: list[str], names: dict[str, Any], caches: list[str]) -> list[str]:
+        wires = [self._wires.get(column.kind, _PLAIN) for column in field.read_columns]
+        for wire in wires:
+            names.update(wire.names)
+        names.update({**field.names, f"join_{field.name}": field.join})
         raw = variables[0]
-        value = wire.decode.replace("{v}", raw)
-        if field.kind is FieldKind.MONEY:
-            value = f"money_of({value}, {variables[1]})"
-        elif field.kind is FieldKind.DECIMAL:
-            value = f"decimal_of({value}, {field.scale})"
-        elif field.kind is FieldKind.EXTRA and wire is _PLAIN:
-            value = f"Extra({value})"
+        value = field.join_source(
+            *(wire.decode.replace("{v}", name) for wire, name in zip(wires, variables, strict=True))
+        )
         if value == raw:
             return [f"record.{field.name} = {raw}"]
+        nullable = field.columns[0].nullable
         # Many records link to few others, such as their owners.
-        if not (wire.repeats or field.kind is FieldKind.LINK):
-            guard = f"None if {raw} is None else " if column.nullable else ""
+        if len(wires) > 1 or not (wires[0].repeats or field.repeats):
+            guard = f"None if {raw} is None else " if nullable else ""
             return [f"record.{field.name} = {guard}{value}"]
         cache = f"seen_{field.name}"
         caches.append(cache)
         return [
-            f"if (v := {cache}.get({raw})) is None{f' and {raw} is not None' if column.nullable else ''}:",
+            f"if (v := {cache}.get({raw})) is None{f' and {raw} is not None' if nullable else ''}:",
             f"    v = {cache}[{raw}] = {value}",
             f"record.{field.name} = v",
         ]
@@ -196,21 +190,6 @@ _STAMPS: Final[Mapping[str, str]] = {
     "updated_by": "actor",
     "deleted_at": "None",
 }
-
-
-def _canonical(field: Field) -> tuple[str, ...]:
-    """Return, for each column of a field, the expression that makes its canonical value of the field's value `{v}`."""
-    if field.kind is FieldKind.MONEY:
-        return "{v}.units", "{v}.currency"
-    if field.kind is FieldKind.DECIMAL:
-        return (f"scaled({{v}}, {field.scale})",)
-    if field.search:
-        return "{v}", "fold({v})"
-    return ("{v}",)
-
-
-def _read_columns(field: Field) -> tuple[Column, ...]:
-    return field.columns[:1] if field.search else field.columns
 
 
 @contextmanager

@@ -1,22 +1,38 @@
-"""The declaration functions: a model is one class, and each of its fields is one call."""
+"""Declaring models: a model is one class, and each of its fields is one call."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeVar, dataclass_transform
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar, dataclass_transform
+from uuid import UUID
 
 import attrs
 
 from crmkit.errors import BadDefinition, BadRecord, Problem
-from crmkit.model.field import NO_EXTRA, Field, FieldKind
+from crmkit.model.annotation import resolve
+from crmkit.model.field import NO_EXTRA, Field, declare
+from crmkit.model.field.attached import attached
+from crmkit.model.field.choice import choice
+from crmkit.model.field.day import day
+from crmkit.model.field.decimal import decimal
+from crmkit.model.field.document import document
+from crmkit.model.field.extra import extra
+from crmkit.model.field.field import declared_field
+from crmkit.model.field.flag import flag
+from crmkit.model.field.instant import instant
+from crmkit.model.field.integer import integer
+from crmkit.model.field.key import key
+from crmkit.model.field.link import link
+from crmkit.model.field.money import money
+from crmkit.model.field.tags import tags
+from crmkit.model.field.text import text
+from crmkit.model.mistake import mistakes_of
 from crmkit.model.schema import Schema, schema_of
 from crmkit.values import NOT_YET
 from crmkit.values.identifier import NEW
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
-    from uuid import UUID
 
 __all__ = [
     "Record",
@@ -24,6 +40,7 @@ __all__ = [
     "choice",
     "day",
     "decimal",
+    "declare",
     "document",
     "entity",
     "extra",
@@ -38,138 +55,7 @@ __all__ = [
     "text",
 ]
 
-_REQUIRED: Final[Any] = attrs.NOTHING
-_KEY: Final = "crmkit"
 _T = TypeVar("_T")
-
-
-def _declare(field: Field, default: Any) -> Any:
-    hashed = False if field.kind is FieldKind.EXTRA else None  # its mapping has no hash; equality still compares it
-    return attrs.field(default=default, hash=hashed, metadata={_KEY: attrs.evolve(field, required=default is not None)})
-
-
-def text(
-    *,
-    default: Any = _REQUIRED,
-    max: int = 200,
-    min: int = 0,
-    search: bool = False,
-    unique: bool = False,
-    index: bool = False,
-    managed: bool = False,
-    doc: str = "",
-) -> Any:
-    """Declare a text field.
-
-    Args:
-        default: the value when none is given; `None` makes the field optional.
-        max: the longest text accepted, in code points.
-        min: the shortest text accepted; 1 refuses blanks.
-        search: whether `contains` and `starts_with` may be asked of it; costs a second, folded column.
-        unique: whether two records of a tenant may not share a value.
-        index: whether stores index it.
-        managed: whether only crmkit sets it.
-        doc: one sentence for the reference.
-    """
-    field = Field(FieldKind.TEXT, min=min, max=max, search=search, unique=unique, index=index, managed=managed, doc=doc)
-    return _declare(field, default)
-
-
-def choice(*words: str, default: Any = _REQUIRED, index: bool = False, managed: bool = False, doc: str = "") -> Any:
-    """Declare a field that holds one of a few words."""
-    return _declare(Field(FieldKind.CHOICE, choices=words, index=index, managed=managed, doc=doc), default)
-
-
-def integer(
-    *,
-    default: Any = _REQUIRED,
-    min: int | None = None,
-    max: int | None = None,
-    index: bool = False,
-    managed: bool = False,
-    doc: str = "",
-) -> Any:
-    """Declare a whole number of at most 64 bits."""
-    return _declare(Field(FieldKind.INTEGER, min=min, max=max, index=index, managed=managed, doc=doc), default)
-
-
-def decimal(
-    *,
-    scale: int,
-    default: Any = _REQUIRED,
-    min: int | None = None,
-    max: int | None = None,
-    index: bool = False,
-    doc: str = "",
-) -> Any:
-    """Declare an exact decimal number with `scale` digits after the point; units of 10**-scale must fit 64 bits."""
-    return _declare(Field(FieldKind.DECIMAL, scale=scale, min=min, max=max, index=index, doc=doc), default)
-
-
-def money(*, default: Any = _REQUIRED, min: int | None = None, index: bool = False, doc: str = "") -> Any:
-    """Declare an amount in a currency."""
-    return _declare(Field(FieldKind.MONEY, min=min, index=index, doc=doc), default)
-
-
-def flag(*, default: Any = _REQUIRED, index: bool = False, doc: str = "") -> Any:
-    """Declare a field that is true or false."""
-    return _declare(Field(FieldKind.FLAG, index=index, doc=doc), default)
-
-
-def day(*, default: Any = _REQUIRED, index: bool = False, doc: str = "") -> Any:
-    """Declare a calendar date, which has no time and no zone."""
-    return _declare(Field(FieldKind.DAY, index=index, doc=doc), default)
-
-
-def instant(*, default: Any = _REQUIRED, index: bool = False, managed: bool = False, doc: str = "") -> Any:
-    """Declare a point in time: an aware datetime, kept in UTC to the millisecond."""
-    return _declare(Field(FieldKind.INSTANT, index=index, managed=managed, doc=doc), default)
-
-
-def key(*, default: Any = _REQUIRED, unique: bool = False, managed: bool = False, doc: str = "") -> Any:
-    """Declare a UUID that is no link."""
-    return _declare(Field(FieldKind.KEY, unique=unique, managed=managed, doc=doc), default)
-
-
-def link(to: str, *, back: str = "", default: Any = _REQUIRED, doc: str = "") -> Any:
-    """Declare a link to another record of the same tenant.
-
-    The attribute's name must end in `_id`; without that ending it names the relation in expressions, so that
-    `customer_id` can be read as `f.customer.country`.
-
-    Args:
-        to: the target model's name.
-        back: what the relation from there to here is called, such as `"contacts"`; blank for none.
-        default: `None` makes the link optional.
-        doc: one sentence for the reference.
-    """
-    return _declare(Field(FieldKind.LINK, to=to, back=back, doc=doc), default)
-
-
-def attached(*, to: str = "*", back: str = "", doc: str = "") -> Any:
-    """Declare the id of a record of any model; the model's name stands in a text field called `entity` beside it.
-
-    Args:
-        to: `"*"` for any model, `"staged"` for those with a pipeline.
-        back: what the relation from each such model to here is called.
-        doc: one sentence for the reference.
-    """
-    return _declare(Field(FieldKind.ATTACHED, to=to, back=back, doc=doc), _REQUIRED)
-
-
-def tags(*, default: tuple[str, ...] = (), doc: str = "") -> Any:
-    """Declare a set of short texts, kept in the order given."""
-    return _declare(Field(FieldKind.TAGS, doc=doc), default)
-
-
-def extra(*, default: Mapping[str, Any] = NO_EXTRA, doc: str = "") -> Any:
-    """Declare the mapping for fields that a product's end users add."""
-    return _declare(Field(FieldKind.EXTRA, doc=doc), default)
-
-
-def document(*, default: Any = _REQUIRED, max: int = 1_000_000, doc: str = "") -> Any:
-    """Declare a JSON document kept as text, into which no expression looks."""
-    return _declare(Field(FieldKind.DOCUMENT, max=max, doc=doc), default)
 
 
 @dataclass_transform(
@@ -178,6 +64,7 @@ def document(*, default: Any = _REQUIRED, max: int = 1_000_000, doc: str = "") -
     # Spelt out, as type checkers cannot follow a name here and would take every field for optional.
     field_specifiers=(
         text, choice, integer, decimal, money, flag, day, instant, key, link, attached, tags, extra, document,
+        declare,
     ),
 )  # fmt: skip
 def entity(
@@ -200,7 +87,7 @@ def entity(
         append_only: whether records are written once and never changed.
 
     Raises:
-        BadDefinition: a field, a name or a group is not acceptable.
+        BadDefinition: a field, an annotation, a name or a group is not acceptable; it lists all that is wrong.
 
     >>> @entity()
     ... class Vehicle(Record):
@@ -212,14 +99,12 @@ def entity(
 
     def decorate(cls: type[_T]) -> type[_T]:
         made: type[_T] = attrs.define(cls, frozen=True, kw_only=True, slots=True, eq=True, weakref_slot=True)
-        parent = schema_of(extends) if extends is not None else None
+        unknown = resolve(made, sys._getframe(1))  # noqa: SLF001 - names that are local to the caller count, too
         if extends is not None and not issubclass(made, extends):
             raise BadDefinition(f"{cls.__name__} extends {extends.__name__} but does not inherit from it.")
+        parent = schema_of(extends) if extends is not None else None
         own_name = parent.name if parent else name or _snake(cls.__name__)
-        fields = {
-            attribute.name: attrs.evolve(attribute.metadata[_KEY], name=attribute.name)
-            for attribute in _attributes(made)
-        }
+        fields = {each.name: Field.named(each, each.name) for each in made.__attrs_attrs__ if declared_field(each)}  # type: ignore[attr-defined]  # made by attrs
         schema = Schema(
             name=own_name,
             plural=parent.plural if parent else plural or f"{own_name}s",
@@ -230,59 +115,19 @@ def entity(
             staged="stage" in fields and "pipeline_version" in fields,
             append_only=parent.append_only if parent else append_only,
         )
-        _check(schema)
-        _check_defaults(schema)
+        mistakes = list(mistakes_of(schema, unknown))
+        if len(mistakes) == 1:
+            raise BadDefinition(mistakes[0].message, hint=mistakes[0].hint)
+        if mistakes:
+            raise BadDefinition(f"{cls.__name__} is declared wrongly: {'; '.join(map(str, mistakes))}")
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only
         return made
 
     return decorate
 
 
-def _attributes(cls: type[Any]) -> tuple[attrs.Attribute[Any], ...]:
-    attributes = attrs.fields(cls)
-    for attribute in attributes:
-        if _KEY not in attribute.metadata:
-            raise BadDefinition(
-                f"{cls.__name__}.{attribute.name} is not declared.",
-                hint="Use text(), integer(), link() or another of them.",
-            )
-    return tuple(attributes)
-
-
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _check(schema: Schema) -> None:
-    for word in (schema.name, schema.plural):
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", word):
-            raise BadDefinition(f"{word!r} cannot name a model.", hint="Use lower case, in ASCII, at most 41 long.")
-    for field in schema.fields.values():
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", field.name):
-            raise BadDefinition(f"{schema.name}.{field.name}: a field's name is lower case, in ASCII, at most 41 long.")
-        if field.kind is FieldKind.LINK and not field.name.endswith("_id"):
-            raise BadDefinition(f"{schema.name}.{field.name}: a link's name must end in _id.")
-        if field.kind is FieldKind.CHOICE and not field.choices:
-            raise BadDefinition(f"{schema.name}.{field.name}: a choice needs words to choose from.")
-    names = [column.name for column in schema.columns]
-    for twice in sorted({name for name in names if names.count(name) > 1}):
-        raise BadDefinition(f"{schema.name}: two columns would be called {twice!r}.", hint="Rename a field.")
-    for group in (*schema.uniques, *schema.indexes):
-        if isinstance(group, str):
-            raise BadDefinition(f"{schema.name}: the group {group!r} is one text.", hint=f"Write (({group!r},),).")
-        for name in group:
-            schema.field(name)
-
-
-def _check_defaults(schema: Schema) -> None:
-    for attribute in attrs.fields(schema.cls):
-        if attribute.default is _REQUIRED or isinstance(attribute.default, attrs.Factory):  # type: ignore[arg-type]  # a class at run time
-            continue
-        try:
-            schema.fields[attribute.name].clean(attribute.default)
-        except Problem as problem:
-            where = f"the default of {schema.name}.{attribute.name}"
-            raise BadDefinition(f"{where} {problem.message}", hint=problem.hint) from None
 
 
 @dataclass_transform(
@@ -291,11 +136,13 @@ def _check_defaults(schema: Schema) -> None:
     # As above.
     field_specifiers=(
         text, choice, integer, decimal, money, flag, day, instant, key, link, attached, tags, extra, document,
+        declare,
     ),
 )  # fmt: skip
 def fieldset(cls: type[_T]) -> type[_T]:
     """Declare a class of fields that several models inherit, and which is no model itself."""
     made: type[_T] = attrs.define(cls, frozen=True, kw_only=True, slots=True)
+    resolve(made, sys._getframe(1))  # noqa: SLF001 - as above; a name that stays unknown is refused with the model
     return made
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from crmkit.errors import BadDefinition, BadRecord, Problem, near
-from crmkit.model.field import Column, Field, FieldKind
+from crmkit.model.field import Column, ExtraField, Field, ReferenceField
 from crmkit.model.kind import Kind
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ __all__ = ["TENANT", "Relation", "Schema", "schema_of"]
 
 TENANT: Final = Column("tenant", Kind.TEXT, max=64)
 """The column that leads every row and every index."""
-
-_EXTRA_KINDS: Final = frozenset({FieldKind.TEXT, FieldKind.CHOICE, FieldKind.INTEGER, FieldKind.FLAG})
 
 
 @attrs.frozen
@@ -56,7 +54,6 @@ class Schema:
         indexes: the groups of fields that stores keep an index on, besides links, uniques and single indexed fields.
         staged: whether its records move through a pipeline.
         append_only: whether its records are written once and never changed.
-        extra: the declared fields inside the `extra` mapping, by name.
     """
 
     name: str
@@ -67,7 +64,6 @@ class Schema:
     indexes: tuple[tuple[str, ...], ...] = ()
     staged: bool = False
     append_only: bool = False
-    extra: Mapping[str, Field] = attrs.field(factory=dict[str, Field])
 
     if not TYPE_CHECKING:
         __hash__ = object.__hash__
@@ -96,9 +92,19 @@ class Schema:
         )
 
     @cached_property
-    def links(self) -> tuple[Field, ...]:
+    def links(self) -> tuple[ReferenceField, ...]:
         """The fields that hold another record's id."""
-        return tuple(field for field in self.fields.values() if field.kind in {FieldKind.LINK, FieldKind.ATTACHED})
+        return tuple(field for field in self.fields.values() if isinstance(field, ReferenceField))
+
+    @cached_property
+    def extra(self) -> Mapping[str, Field]:
+        """The declared fields inside the `extra` mapping, by name."""
+        return {
+            name: entry
+            for field in self.fields.values()
+            if isinstance(field, ExtraField)
+            for name, entry in field.entries.items()
+        }
 
     def field(self, name: str) -> Field:
         """Return a field by name.
@@ -118,10 +124,8 @@ class Schema:
 
     def index_columns(self) -> tuple[tuple[str, ...], ...]:
         """Return each group of columns to be indexed, the tenant left out; a longer group serves a shorter one, too."""
-        wanted = [(link.name,) for link in self.links]
-        wanted += [(field.name,) for field in self.fields.values() if field.index]
-        wanted += [(field.folded_column,) for field in self.fields.values() if field.search]
         uniques = self.unique_columns()
+        wanted = [group for field in self.fields.values() for group in field.indexes]
         groups = dict.fromkeys([*wanted, *self.indexes])
         longer = [*uniques, *groups]
         return tuple(g for g in groups if not any(other != g and other[: len(g)] == g for other in longer))
@@ -155,14 +159,18 @@ class Schema:
         Raises:
             BadDefinition: a field is of a kind that cannot stand there.
         """
-        fields = {field.name: field for field in extra}
-        for field in fields.values():
-            if field.kind not in _EXTRA_KINDS or field.search or field.unique or field.index:
+        entries = {field.name: attrs.evolve(field, within="extra") for field in extra}
+        for field in entries.values():
+            if not field.addable or field.unique or field.index or len(field.columns) > 1:
                 raise BadDefinition(
                     f"{self.name}.extra.{field.name}: an added field is a plain text, choice, integer or flag.",
                     hint="Extend the model for anything else: @entity(extends=...).",
                 )
-        return attrs.evolve(self, extra=fields)
+        changed = {
+            name: attrs.evolve(field, entries=entries) if isinstance(field, ExtraField) else field
+            for name, field in self.fields.items()
+        }
+        return attrs.evolve(self, fields=changed)
 
 
 _NO_DEFAULT: Final = object()

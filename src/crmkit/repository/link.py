@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadRecord, Problem
 from crmkit.expr.core import In
-from crmkit.model.field import FieldKind
 from crmkit.security.access import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from uuid import UUID
 
-    from crmkit.model.field import Field
+    from crmkit.model.field import ReferenceField
     from crmkit.model.schema import Schema
     from crmkit.repository.work import Work
 
@@ -21,7 +20,11 @@ __all__ = ["check_links"]
 
 
 async def check_links(
-    work: Work, schema: Schema, records: Sequence[Any], fields: Iterable[Field], own: frozenset[UUID] = frozenset()
+    work: Work,
+    schema: Schema,
+    records: Sequence[Any],
+    fields: Iterable[ReferenceField],
+    own: frozenset[UUID] = frozenset(),
 ) -> None:
     """Check that what records link to exists, in the same tenant, live, and visible to the actor.
 
@@ -37,9 +40,9 @@ async def check_links(
     """
     wanted: dict[str, set[UUID]] = {}
     for field in fields:
-        if field.kind is FieldKind.ATTACHED:
+        if not field.link_target:
             for record in records:
-                wanted.setdefault(record.entity, set()).add(getattr(record, field.name))
+                wanted.setdefault(field.leads_to(record), set()).add(getattr(record, field.name))
             continue
         ids = {getattr(record, field.name) for record in records}
         ids.discard(None)
@@ -60,11 +63,11 @@ async def check_links(
         raise BadRecord(schema.name, _problems(records, fields, lost))
 
 
-def _problems(records: Sequence[Any], fields: Iterable[Field], lost: dict[str, set[UUID]]) -> list[Problem]:
+def _problems(records: Sequence[Any], fields: Iterable[ReferenceField], lost: dict[str, set[UUID]]) -> list[Problem]:
     problems: dict[Problem, None] = {}
     for record in records:
         for field in fields:
-            name = record.entity if field.kind is FieldKind.ATTACHED else field.to
+            name = field.leads_to(record)
             linked = getattr(record, field.name)
             if linked in lost.get(name, ()):
                 message = f"links to {name} {linked}, which does not exist."

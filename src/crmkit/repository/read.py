@@ -10,7 +10,6 @@ from crmkit.expr.build import Sort, everything
 from crmkit.expr.core import And
 from crmkit.expr.nodes import Expr, Ref
 from crmkit.model.codec import pause_collector
-from crmkit.model.field import FieldKind
 from crmkit.repository.page import Page, read_cursor, segments, write_cursor
 from crmkit.repository.tally import Group, tally
 from crmkit.security.access import Action
@@ -33,7 +32,6 @@ __all__ = ["BATCH", "AsyncReader"]
 T = TypeVar("T")
 BATCH: Final = 5_000
 """How many records a bulk call holds in memory at a time."""
-_OPAQUE: Final = frozenset({FieldKind.TAGS, FieldKind.EXTRA, FieldKind.DOCUMENT})
 
 
 class AsyncReader(Generic[T]):
@@ -185,7 +183,7 @@ class AsyncReader(Generic[T]):
             if schema is not self._schema or field is None or len(rest) > 1:
                 hint = "Order by a field of the model itself."
                 raise BadExpression(f"{sort.ref.text} is not a field to order {self._schema.name} by.", hint=hint)
-            if field.kind in _OPAQUE:
+            if field.opaque:
                 raise BadExpression(f"{sort.ref.text} has no order.")
             keys.setdefault(field.name, SortKey(field.name, sort.descending, sort.missing == "first"))
             if field.name == "id":

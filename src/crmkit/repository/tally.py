@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
-from crmkit.errors import BadExpression, near
+from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr.nodes import Ref
-from crmkit.model.field import Field, FieldKind
+from crmkit.model.field import Field
 from crmkit.repository.work import Work, zone_of
 from crmkit.storage.spi import Aggregate, Bucket, Hop, Key, Measure, Tally
-from crmkit.values import Money, decimal_of, money_of
+from crmkit.values import Money
 
 if TYPE_CHECKING:
     from crmkit.expr.core import Core
@@ -203,12 +203,10 @@ def _rank(value: Any) -> tuple[bool, Any]:
 
 def keyed(value: Any, field: Field) -> Any:
     """Return a key, as the store gives it, as the caller gets it."""
-    if field.kind is FieldKind.DECIMAL and value is not None:
-        return decimal_of(value, field.scale)
-    return value
+    return field.from_columns(value)
 
 
-def _field(work: Work, schema: Schema, ref: Ref) -> tuple[tuple[Hop, ...], Field, str]:
+def _field(work: Work, schema: Schema, ref: Ref) -> tuple[tuple[Hop, ...], Field]:
     if not isinstance(ref, Ref):
         raise BadExpression(
             f"a {type(ref).__name__} is nothing to measure.", hint="Write total(f.amount), for example."
@@ -218,10 +216,13 @@ def _field(work: Work, schema: Schema, ref: Ref) -> tuple[tuple[Hop, ...], Field
     if field is None:
         names = [*end.fields, *work.setup.catalog.relations(end)]
         raise BadExpression(f"{ref.text}: {end.name} has no field {rest[0]!r}.", hint=near(rest[0], names))
-    if field.kind in {FieldKind.TAGS, FieldKind.EXTRA, FieldKind.DOCUMENT}:
-        raise BadExpression(f"{ref.text} is a {field.kind.value}, which cannot be grouped or measured.")
-    column = field.currency_column if field.kind is FieldKind.MONEY and len(rest) > 1 else field.name
-    return tuple(Hop(relation, where) for relation, where in steps), field, column
+    if len(rest) > 1 and not field.opaque:
+        field = field.part(rest[1])
+    return tuple(Hop(relation, where) for relation, where in steps), field
+
+
+def _refused(ref: Ref, problem: Problem) -> BadExpression:
+    return BadExpression(f"{ref.text} {problem.message}", hint=problem.hint)
 
 
 def group_key(work: Work, schema: Schema, by: By) -> tuple[Key, Field]:
@@ -234,16 +235,17 @@ def group_key(work: Work, schema: Schema, by: By) -> tuple[Key, Field]:
     ref, span = (by.ref, by) if isinstance(by, Span) else (by, None)
     if not isinstance(ref, Ref):
         raise BadExpression(f"a {type(ref).__name__} is nothing to group by.", hint="Write f.name, or by_month(f.at).")
-    hops, field, column = _field(work, schema, ref)
-    text = ref.text
-    if field.kind is FieldKind.MONEY and column == field.name:
-        raise BadExpression(f"{text} is an amount.", hint=f"Group by {text}.currency, or by another field.")
+    hops, field = _field(work, schema, ref)
+    try:
+        field.check_group()
+    except Problem as problem:
+        raise _refused(ref, problem) from None
     if span is None:
-        return Key(column, hops), field
-    if field.kind not in {FieldKind.DAY, FieldKind.INSTANT}:
-        raise BadExpression(f"{text} is no date and no instant, so it has no {span.bucket.value}.")
+        return Key(field.name, hops), field
+    if not field.temporal:
+        raise BadExpression(f"{ref.text} is no date and no instant, so it has no {span.bucket.value}.")
     zone_of(span.zone)
-    return Key(column, hops, span.bucket, span.zone), field
+    return Key(field.name, hops, span.bucket, span.zone), field
 
 
 @attrs.frozen
@@ -261,44 +263,37 @@ class _Plan:
             raise BadExpression(f"{name} is no measure.", hint="Write count(), total(f.amount) or another of them.")
         if measured.ref is None:
             return cls(measured.word, None, (Measure(Aggregate.COUNT),), "")
-        hops, field, column = _field(work, schema, measured.ref)
-        text = measured.ref.text
+        hops, field = _field(work, schema, measured.ref)
         if hops:
             raise BadExpression(
-                f"{text}: a measure reads a field of {schema.name} itself.", hint="Start from the other model."
+                f"{measured.ref.text}: a measure reads a field of {schema.name} itself.",
+                hint="Start from the other model.",
             )
-        numeric = field.kind in {FieldKind.INTEGER, FieldKind.DECIMAL, FieldKind.MONEY}
-        if measured.word in {"sum", "avg"} and not numeric:
-            raise BadExpression(f"{text} is no number, so it has no {measured.word}.")
-        money = field.kind is FieldKind.MONEY
-        if money and measured.word in {"avg", "count_distinct"}:
-            raise BadExpression(
-                f"{text} may be in several currencies, so it has no {measured.word}.", hint="Take total() and count()."
-            )
+        try:
+            field.check_measure(measured.word)
+        except Problem as problem:
+            raise _refused(measured.ref, problem) from None
+        (column, _), *more = field.places
         if measured.word == "avg":
             return cls("avg", field, (Measure(Aggregate.SUM, column), Measure(Aggregate.COUNT, column)), "")
-        return cls(
-            measured.word, field, (Measure(Aggregate(measured.word), column),), field.currency_column if money else ""
-        )
+        return cls(measured.word, field, (Measure(Aggregate(measured.word), column),), more[0][0] if more else "")
 
     def gather(self, group: dict[str, Any], name: str, currency: str | None, values: list[Any]) -> None:
         """Take one row of the store's answer."""
         if not self.currency:
             group[name] = values
-        elif currency is not None and values[0] is not None:
-            group.setdefault(name, []).append(money_of(values[0], currency))
+        elif currency is not None and values[0] is not None and self.field is not None:
+            group.setdefault(name, []).append(self.field.join(values[0], currency))
 
     def finish(self, gathered: Any) -> Any:
         """Return the measure as the caller gets it."""
         if self.currency:
             return MoneyBag(gathered or ())
-        scale = self.field.scale if self.field is not None and self.field.kind is FieldKind.DECIMAL else 0
         if gathered is None:
             return 0 if self.word in {"count", "count_distinct", "sum"} else None
-        value = gathered[0]
+        if self.field is None or self.word == "count_distinct":
+            return gathered[0]
+        value = self.field.from_columns(gathered[0])
         if self.word == "avg":
-            present = gathered[1]
-            return _PRECISION.divide(decimal_of(value, scale), Decimal(present)) if present else None
-        if scale and value is not None and self.word != "count_distinct":
-            return decimal_of(value, scale)
+            return _PRECISION.divide(Decimal(value), Decimal(gathered[1])) if gathered[1] else None
         return value

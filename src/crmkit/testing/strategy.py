@@ -32,7 +32,9 @@ from crmkit.expr.nodes import (
     StartsWith,
 )
 from crmkit.expr.resolve import Facts
-from crmkit.model.field import Field, FieldKind
+from crmkit.model import field as kinds
+from crmkit.model.field import Field
+from crmkit.model.kind import Kind
 from crmkit.testing.world import CATALOG, NOW, Account, Deal, Region, Remark, World, made
 from crmkit.values import INT64_MAX, INT64_MIN, UTC, Money
 
@@ -102,22 +104,34 @@ _keys = st.sampled_from([UUID(int=0), UUID(int=1), UUID(int=2**127), UUID(int=2*
 _tags = st.sampled_from(("vip", "VIP", "a", "A", "a,b", '"', "é", "$x", "", " ", "😀"))
 _zones = st.sampled_from((UTC, dt.timezone(dt.timedelta(hours=5, minutes=45)), dt.timezone(-dt.timedelta(hours=11))))
 
-_BY_KIND: Final[Mapping[FieldKind, st.SearchStrategy[Any]]] = {
-    FieldKind.TEXT: _texts,
-    FieldKind.INTEGER: _integers,
-    FieldKind.DECIMAL: _ratios,
-    FieldKind.MONEY: _moneys,
-    FieldKind.FLAG: st.booleans(),
-    FieldKind.DAY: _days,
-    FieldKind.INSTANT: _instants,
-    FieldKind.KEY: _keys,
-    FieldKind.TAGS: st.lists(_tags.filter(bool), max_size=3, unique=True).map(tuple),
-    FieldKind.DOCUMENT: st.sampled_from(("{}", "[1]", '"a"')),
+_AWKWARD: Final[Mapping[type[Field], st.SearchStrategy[Any]]] = {
+    kinds.TextField: _texts,
+    kinds.IntegerField: _integers,
+    kinds.DecimalField: _ratios,
+    kinds.MoneyField: _moneys,
+    kinds.FlagField: st.booleans(),
+    kinds.DayField: _days,
+    kinds.InstantField: _instants,
+    kinds.KeyField: _keys,
+    kinds.TagsField: st.lists(_tags.filter(bool), max_size=3, unique=True).map(tuple),
+    kinds.DocumentField: st.sampled_from(("{}", "[1]", '"a"')),
 }
 
 
+def values(field: Field) -> st.SearchStrategy[Any]:
+    """Return what draws values that a field accepts; the field's kind says how."""
+    return st.randoms(use_true_random=False).map(field.example)
+
+
+def _pool(field: Field) -> st.SearchStrategy[Any]:
+    words = field.columns[0].words
+    if words:
+        return st.sampled_from(words)
+    return _AWKWARD[type(field)] if type(field) in _AWKWARD else values(field)
+
+
 def _extras(fields: Mapping[str, Field]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries({}, optional={name: _BY_KIND[field.kind] for name, field in fields.items()})
+    return st.fixed_dictionaries({}, optional={name: _pool(field) for name, field in fields.items()})
 
 
 # -- worlds ------------------------------------------------------------------------------------------------------------
@@ -125,17 +139,15 @@ def _extras(fields: Mapping[str, Field]) -> st.SearchStrategy[dict[str, Any]]:
 
 def _values(field: Field, schema: Schema, held: list[Record]) -> st.SearchStrategy[Any]:
     """Return what a field of a new record may hold, beside the records that are there."""
-    if field.kind is FieldKind.CHOICE:
-        values: st.SearchStrategy[Any] = st.sampled_from(field.choices)
-    elif field.kind is FieldKind.EXTRA:
+    if field.kind is Kind.EXTRA:
         few = dict(list(schema.extra.items())[:: max(1, len(schema.extra) // 6)])
         return _extras(few)
-    elif field.kind is FieldKind.LINK:
-        ids = [record.id for record in held if CATALOG.of(type(record)).name == field.to]
-        values = st.sampled_from(ids) if ids else st.none()
+    if field.link_target:
+        ids = [record.id for record in held if CATALOG.of(type(record)).name == field.link_target]
+        drawn = st.sampled_from(ids) if ids else st.none()
     else:
-        values = _BY_KIND[field.kind]
-    return values if field.required or field.kind is FieldKind.TAGS else st.one_of(st.none(), values, values)
+        drawn = _pool(field)
+    return st.one_of(st.none(), drawn, drawn) if field.nullable else drawn
 
 
 _STAMPS: Final = frozenset({"id", "version", "created_at", "updated_at", "created_by", "updated_by", "deleted_at"})
@@ -189,21 +201,19 @@ class Asker:
 def _literals(field: Field, world: World) -> st.SearchStrategy[Any]:
     ids = [record.id for record in world.records] or [UUID(int=1)]
     match field.kind:
-        case FieldKind.CHOICE:
-            return st.sampled_from(field.choices)
-        case FieldKind.LINK | FieldKind.ATTACHED:
+        case Kind.UUID if isinstance(field, kinds.ReferenceField):
             return st.one_of(st.sampled_from(ids), st.sampled_from([me.id, me.team_id]))
-        case FieldKind.KEY:
+        case Kind.UUID:
             return st.one_of(st.sampled_from(ids), _keys, st.just(me.id))
-        case FieldKind.DAY:
+        case Kind.DATE:
             return st.one_of(_days, _TODAYS)
-        case FieldKind.INSTANT:
+        case Kind.INSTANT:
             zoned = st.builds(_in_zone, _instants, _zones)
             return st.one_of(_instants, zoned, _MOMENTS)
-        case FieldKind.TEXT if field.name in {"created_by", "updated_by"}:
+        case Kind.TEXT if field.name in {"created_by", "updated_by"}:
             return st.one_of(st.just("kit"), st.just(me.key), _texts)
         case _:
-            return _BY_KIND[field.kind]
+            return _pool(field)
 
 
 def _in_zone(moment: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
@@ -218,30 +228,29 @@ def _leaf(draw: st.DrawFn, schema: Schema, world: World, path: tuple[str, ...]) 
     field = schema.fields[draw(st.sampled_from(list(schema.fields)))]
     ref = Ref((*path, field.name))
     match field.kind:
-        case FieldKind.TAGS:
+        case Kind.TAGS:
             return Has(ref, draw(_tags.filter(bool)))
-        case FieldKind.DOCUMENT:
+        case Kind.JSON:
             return Missing(ref)
-        case FieldKind.EXTRA:
+        case Kind.EXTRA:
             return _extra_leaf(draw, schema, ref)
-        case FieldKind.MONEY if draw(st.booleans()):
+        case Kind.DECIMAL if "currency" in field.parts and draw(st.booleans()):
             return _scalar_leaf(draw, Ref((*ref.path, "currency")), _currencies, ordered=False)
-        case FieldKind.TEXT if field.search and draw(st.booleans()):
+        case Kind.TEXT if field.search_column and draw(st.booleans()):
             part = draw(_texts)
             return Contains(ref, part) if draw(st.booleans()) else StartsWith(ref, part)
         case _:
             pass
-    ordered = field.kind not in {FieldKind.CHOICE, FieldKind.FLAG}
-    if field.kind in {FieldKind.LINK, FieldKind.KEY} and draw(st.integers(0, 5)) == 0:
+    if field.kind is Kind.UUID and draw(st.integers(0, 5)) == 0:
         return OneOf(ref, Me("team_ids"))
-    return _scalar_leaf(draw, ref, _literals(field, world), ordered=ordered)
+    return _scalar_leaf(draw, ref, _literals(field, world), ordered=field.ordered)
 
 
 def _extra_leaf(draw: st.DrawFn, schema: Schema, ref: Ref) -> Expr:
     if not schema.extra:
         return draw(st.sampled_from([everything, nothing]))
     inner = schema.extra[draw(st.sampled_from(list(schema.extra)))]
-    return _scalar_leaf(draw, Ref((*ref.path, inner.name)), _BY_KIND[inner.kind], ordered=False)
+    return _scalar_leaf(draw, Ref((*ref.path, inner.name)), _pool(inner), ordered=False)
 
 
 def _scalar_leaf(draw: st.DrawFn, ref: Ref, values: st.SearchStrategy[Any], *, ordered: bool) -> Expr:

@@ -6,7 +6,7 @@ import unicodedata
 
 from crmkit.errors import Problem
 
-__all__ = ["clean_text", "fold"]
+__all__ = ["clean_text", "fold", "key_of"]
 
 
 def clean_text(value: object, *, at_most: int, at_least: int = 0) -> str:
@@ -59,3 +59,12 @@ def fold(text: str) -> str:
         return text.lower()
     folded = unicodedata.normalize("NFKC", text).casefold()
     return unicodedata.normalize("NFKC", folded)
+
+
+def key_of(text: str) -> str:
+    r"""Return the form in which spellings and names are compared: without blanks around it, and without case.
+
+    >>> key_of("\u00a0WEISS ") == key_of("Weiß")
+    True
+    """
+    return text.strip().casefold()

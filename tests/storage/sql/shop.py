@@ -1,6 +1,7 @@
 """Two small models, and short words for what the tests of the SQL store do with them."""
 
 import datetime as dt
+from decimal import Decimal
 from uuid import UUID
 
 from crmkit.expr.core import And, Compare, Core
@@ -24,7 +25,7 @@ from crmkit.model.declare import (
 )
 from crmkit.storage.spi import Query, SortKey
 from crmkit.storage.sql.wire import TEXT_WIRES
-from crmkit.values import UTC
+from crmkit.values import UTC, Money
 from crmkit.values.identifier import uuid_of_int
 
 
@@ -35,8 +36,8 @@ class Firm(Record):
     city: str | None = text(default=None)
     rank: str | None = choice("gold", "it's", default=None, index=True)
     score: int | None = integer(default=None)
-    ratio: object = decimal(scale=2, default=None)
-    worth: object = money(default=None)
+    ratio: Decimal | None = decimal(scale=2, default=None)
+    worth: Money | None = money(default=None)
     vip: bool = flag(default=False)
     founded: dt.date | None = day(default=None)
     seen: dt.datetime | None = instant(default=None)

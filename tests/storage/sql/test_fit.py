@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sqlite3
+from uuid import UUID
 
 import pytest
 
@@ -126,11 +127,11 @@ def test_a_choice_added_later_needs_a_migration(sqlite_url):
 def test_models_that_link_to_each_other(sqlite_url):
     @entity()
     class Chicken(Record):
-        egg_id: object = link("egg")
+        egg_id: UUID = link("egg")
 
     @entity()
     class Egg(Record):
-        chicken_id: object = link("chicken")
+        chicken_id: UUID = link("chicken")
         weight: int = integer(default=1)
         colour: str = text(default="")
 

@@ -111,7 +111,7 @@ class Compiler:
     def orphans(self, schema: Schema, link: Field) -> Statement:
         """Return the statement that finds whether a link of any row leads nowhere."""
         table = self._tables[schema.name]
-        target = self._tables[link.to].alias("t1")
+        target = self._tables[link.link_target].alias("t1")
         one: Select[Any] = select(literal_column("1"))
         met = one.where(target.c.tenant == table.c.tenant, target.c.id == table.c[link.name]).exists()
         lost = one.select_from(table).where(table.c[link.name].is_not(None), ~met)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, MetaData, PrimaryKeyConstraint, Table
 from sqlalchemy.types import Boolean
 
-from crmkit.model.field import FieldKind
 from crmkit.model.kind import Kind
 from crmkit.storage.sql.name import constraint_name
 from crmkit.storage.sql.sqlite import SqliteDialect
@@ -57,10 +56,10 @@ def _add_table(metadata: MetaData, catalog: Catalog, schema: Schema, dialect: Di
         PrimaryKeyConstraint(*KEY, name=constraint_name("pk", name)),
     )
     for field in schema.fields.values():
-        if field.kind is FieldKind.LINK:
+        if field.link_target:
             # Deferred, so that one transaction may write records that link to each other in any order.
             columns = ("tenant", field.name)
-            target = catalog[field.to].plural
+            target = catalog[field.link_target].plural
             table.append_constraint(
                 ForeignKeyConstraint(
                     columns,
@@ -70,9 +69,10 @@ def _add_table(metadata: MetaData, catalog: Catalog, schema: Schema, dialect: Di
                     initially="DEFERRED",
                 )
             )
-        elif field.kind is FieldKind.CHOICE:
-            check = table.c[field.name].in_(field.choices)
-            table.append_constraint(CheckConstraint(check, name=constraint_name("ck", name, [field.name])))
+        for column in field.columns:
+            if column.words:
+                check = table.c[column.name].in_(column.words)
+                table.append_constraint(CheckConstraint(check, name=constraint_name("ck", name, [column.name])))
     for group in schema.unique_columns():
         Index(constraint_name("uq", name, group), *(table.c[column] for column in ("tenant", *group)), unique=True)
     for group in schema.index_columns():

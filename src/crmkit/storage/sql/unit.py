@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crmkit.errors import BadRecord, Busy, CrmError, Duplicate, Problem, StoreError
-from crmkit.model.field import FieldKind
 from crmkit.storage.sql.bucket import ranges
 from crmkit.storage.sql.dialect import Fault
 
@@ -224,7 +223,7 @@ class SqlUnit:
     async def _orphan(self) -> CrmError | None:
         for schema in self._database.catalog:
             for link in schema.links:
-                if link.kind is not FieldKind.LINK or not self._written.keys() & {schema.name, link.to}:
+                if not link.link_target or not self._written.keys() & {schema.name, link.to}:
                     continue
                 with suppress(*self._errors):
                     if await self._channel.rows(*self._database.orphans(schema, link)):

@@ -1,0 +1,86 @@
+"""Annotations: resolved when a model is declared, so that every tool can read them, and compared with its fields."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from types import FrameType, NoneType, SimpleNamespace, UnionType
+from typing import TYPE_CHECKING, Any, NewType, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+if TYPE_CHECKING:
+    from crmkit.model.field import Field
+
+__all__ = ["expected", "fits", "resolve", "shown"]
+
+
+def resolve(cls: type[Any], frame: FrameType) -> dict[str, str]:
+    """Put types in place of the names in a class's own annotations.
+
+    Args:
+        cls: the class, made by attrs.
+        frame: where it is declared; what is local there counts, too.
+
+    Returns:
+        The names that could not be resolved, by the attribute they stand at.
+    """
+    own = inspect.get_annotations(cls)
+    scope = _scope(frame)
+    unknown: dict[str, str] = {}
+    for name, annotation in own.items():
+        try:
+            own[name] = get_type_hints(SimpleNamespace(__annotations__={name: annotation}), frame.f_globals, scope)[
+                name
+            ]
+        except NameError as error:
+            unknown[name] = str(error.name)
+    cls.__annotations__ = own
+    if not unknown:
+        attrs.resolve_types(cls)
+    return unknown
+
+
+def _scope(frame: FrameType) -> dict[str, Any]:
+    """Return what the code at a frame can name: its locals, and those of the functions of its module around it."""
+    names: dict[str, Any] = {}
+    here: FrameType | None = frame
+    while here is not None and here.f_globals is frame.f_globals:
+        names = {**here.f_locals, **names}
+        here = here.f_back
+    return names
+
+
+def fits(field: Field, annotation: Any) -> bool:
+    """Tell whether an annotation says what a field holds, and whether that may be missing."""
+    kinds = {_plain(each) for each in _members(_plain(annotation))}
+    return (NoneType in kinds) is field.nullable and [field.annotated(kind) for kind in kinds - {NoneType}] == [True]
+
+
+def expected(field: Field) -> str:
+    """Return the annotation that fits a field, as one writes it."""
+    return f"{shown(field.holds)}{' | None' if field.nullable else ''}"
+
+
+def shown(annotation: Any) -> str:
+    """Return an annotation as one writes it.
+
+    >>> shown(tuple[str, ...] | None)
+    'tuple[str, ...] | None'
+    """
+    return re.sub(r"\b(\w+\.)+", "", inspect.formatannotation(annotation))
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
+
+
+def _plain(annotation: Any) -> Any:
+    """Return what an alias or a new type stands for."""
+    while True:
+        if isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        elif hasattr(annotation, "__value__"):
+            annotation = annotation.__value__
+        else:
+            return annotation

@@ -1,0 +1,98 @@
+"""One of a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, Literal, TypeVar, get_args, get_origin, overload
+
+import attrs
+
+from crmkit.errors import Problem, near
+from crmkit.model.field.column import Column
+from crmkit.model.field.field import REQUIRED, Field, declare
+from crmkit.model.field.spelling import Spelling, translator
+from crmkit.model.kind import Kind
+from crmkit.values import clean_text, key_of
+
+__all__ = ["ChoiceField", "choice"]
+
+_LONGEST = 200
+_Word = TypeVar("_Word", bound=str)
+
+
+@attrs.frozen(kw_only=True)
+class ChoiceField(Field):
+    """One of a few words.
+
+    Attributes:
+        words: the words it accepts.
+    """
+
+    holds = str
+    kind = Kind.TEXT
+    word = "choice"
+    ordered = False
+    addable = True
+
+    words: tuple[str, ...] = ()
+
+    def accept(self, value: Any) -> str:
+        """Return one of the words."""
+        text = clean_text(value, at_most=_LONGEST)
+        if text not in self.words:
+            raise Problem("unknown_choice", f"{text!r} is not one of its choices.", hint=near(text, self.words))
+        return text
+
+    def annotated(self, annotation: Any) -> bool:
+        """Tell whether a model may annotate it so: as `str`, or as a `Literal` of its words."""
+        if get_origin(annotation) is Literal:
+            return set(get_args(annotation)) == set(self.words)
+        return super().annotated(annotation)
+
+    def example(self, rng: Random) -> str:
+        """Return one of the words."""
+        return rng.choice(self.words)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The word."""
+        longest = max(map(len, self.words), default=0)
+        return (Column(self.name, self.kind, self.nullable, max=longest, words=self.words),)
+
+    def reader(self, spelling: Spelling) -> Callable[[str], Any]:
+        """Return what finds a word, whatever its case."""
+        return translator({key_of(word): word for word in self.words}, "unknown_choice")
+
+    def schema(self) -> dict[str, Any]:
+        """Return the schema of the words."""
+        return {"type": "string", "enum": list(self.words)}
+
+    @property
+    def bounds(self) -> str:
+        """The words."""
+        return ", ".join(f"`{word}`" for word in self.words)
+
+    def mistakes(self) -> list[str]:
+        """Return that there are no words, or that one of them is not a text that can be held."""
+        if not self.words:
+            return ["a choice needs words to choose from."]
+        found: list[str] = []
+        for word in self.words:
+            try:
+                clean_text(word, at_most=_LONGEST, at_least=1)
+            except Problem as problem:
+                found.append(f"the choice {word!r} {problem.message}")
+        return found
+
+
+@overload
+def choice(*words: _Word, default: _Word = ..., index: bool = False, managed: bool = False, doc: str = "") -> _Word: ...
+@overload
+def choice(*words: _Word, default: None, index: bool = False, managed: bool = False, doc: str = "") -> _Word | None: ...
+def choice(*words: Any, default: Any = REQUIRED, index: bool = False, managed: bool = False, doc: str = "") -> Any:
+    """Declare a field that holds one of a few words.
+
+    Annotate it as `str`, or as a `Literal` of just these words where code depends on them.
+    """
+    return declare(ChoiceField(words=words, index=index, managed=managed, doc=doc), default=default)

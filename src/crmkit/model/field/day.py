@@ -1,0 +1,66 @@
+"""Calendar dates."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+import attrs
+
+from crmkit.errors import Problem
+from crmkit.model.field.field import REQUIRED, Field, Missing, declare, typed
+from crmkit.model.field.spelling import Spelling
+from crmkit.model.kind import Kind
+
+__all__ = ["DayField", "day"]
+
+
+@attrs.frozen(kw_only=True)
+class DayField(Field):
+    """A calendar date, which has no time and no zone."""
+
+    holds = dt.date
+    kind = Kind.DATE
+    word = "date"
+    temporal = True
+
+    def accept(self, value: Any) -> dt.date:
+        """Return a date that is not a datetime."""
+        if type(value) is dt.date:
+            return value
+        if isinstance(value, dt.datetime):
+            hint = "Take its date() in the zone that is meant."
+            raise Problem("wrong_type", "expects a date, not a datetime.", hint=hint)
+        typed(value, dt.date, "a date", "Write date.fromisoformat(text).")
+        return dt.date(value.year, value.month, value.day)
+
+    def example(self, rng: Random) -> dt.date:
+        """Return a date of our days, or the first or last there is."""
+        return rng.choice((dt.date(2026, 2, 28), dt.date(2024, 2, 29), dt.date.min, dt.date.max))
+
+    def reader(self, spelling: Spelling) -> Callable[[str], Any]:
+        """Return what reads a date, or the date of a time as it is written."""
+        return lru_cache(maxsize=20_000)(lambda text: spelling.moment(text)[0].date())
+
+    def encode(self, value: dt.date) -> str:
+        """Return the date in ISO 8601."""
+        return value.isoformat()
+
+    def decode(self, data: Any) -> dt.date:
+        """Return the date that ISO 8601 names."""
+        try:
+            return dt.date.fromisoformat(typed(data, str, "a date as text"))
+        except ValueError:
+            raise Problem("invalid_date", "is no ISO 8601 date.") from None
+
+    def schema(self) -> dict[str, Any]:
+        """Return the schema of a date."""
+        return {"type": "string", "format": "date"}
+
+
+def day(*, default: dt.date | Missing = REQUIRED, index: bool = False, doc: str = "") -> dt.date | Missing:
+    """Declare a calendar date, which has no time and no zone."""
+    return declare(DayField(index=index, doc=doc), default=default)

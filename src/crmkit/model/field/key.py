@@ -1,0 +1,62 @@
+"""UUIDs."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmkit.errors import Problem
+from crmkit.model.field.field import REQUIRED, Field, Missing, declare, typed
+from crmkit.model.kind import Kind
+
+__all__ = ["KeyField", "key"]
+
+
+@attrs.frozen(kw_only=True)
+class KeyField(Field):
+    """A UUID."""
+
+    holds = UUID
+    kind = Kind.UUID
+    word = "UUID"
+    closed = True
+
+    def accept(self, value: Any) -> Any:
+        """Return a UUID."""
+        if isinstance(value, UUID):
+            return value
+        hint = "Give the record's id." if isinstance(getattr(value, "id", None), UUID) else "Write UUID(text)."
+        return typed(value, UUID, self._expected, hint)
+
+    @property
+    def _expected(self) -> str:
+        return "a UUID"
+
+    def example(self, rng: Random) -> UUID:
+        """Return any UUID."""
+        return UUID(int=rng.getrandbits(128))
+
+    def encode(self, value: UUID) -> str:
+        """Return the UUID as text."""
+        return str(value)
+
+    def decode(self, data: Any) -> UUID:
+        """Return the UUID that text spells."""
+        try:
+            return UUID(typed(data, str, f"{self._expected} as text"))
+        except ValueError:
+            raise Problem("not_a_uuid", "spells no UUID.") from None
+
+    def schema(self) -> dict[str, Any]:
+        """Return the schema of a UUID."""
+        return {"type": "string", "format": "uuid"}
+
+
+def key(
+    *, default: UUID | Missing = REQUIRED, unique: bool = False, managed: bool = False, doc: str = ""
+) -> UUID | Missing:
+    """Declare a UUID that is no link."""
+    return declare(KeyField(unique=unique, managed=managed, doc=doc), default=default)

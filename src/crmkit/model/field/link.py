@@ -1,0 +1,97 @@
+"""Links: the ids of other records."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmkit.errors import Problem
+from crmkit.model.field.field import REQUIRED, Missing, declare
+from crmkit.model.field.key import KeyField
+
+__all__ = ["LinkField", "ReferenceField", "link"]
+
+
+@attrs.frozen(kw_only=True)
+class ReferenceField(KeyField):
+    """The id of another record of the same tenant.
+
+    Attributes:
+        to: what it may lead to.
+        back: the name of the relation that leads back from there; blank for none.
+    """
+
+    repeats = True
+
+    to: str
+    back: str = ""
+
+    def accept(self, value: Any) -> Any:
+        """Return the id of a record that was added."""
+        id: UUID = value if type(value) is UUID else super().accept(value)
+        if id.int == 0:
+            raise Problem(
+                "link_not_added", f"links to a {self.to} that was not added yet.",
+                hint="Add that one first; it gets its id then.",
+            )  # fmt: skip
+        return id
+
+    def literal(self, value: Any) -> tuple[UUID]:
+        """Return any id."""
+        return (super().accept(value),)
+
+    @property
+    def indexes(self) -> tuple[tuple[str, ...], ...]:
+        """Its own index: relations are followed both ways."""
+        return ((self.name,),)
+
+    def leads_to(self, record: Any) -> str:
+        """Return the name of the model that the link of this record leads to."""
+        raise NotImplementedError
+
+
+@attrs.frozen(kw_only=True)
+class LinkField(ReferenceField):
+    """A link to a record of one model, `to`."""
+
+    closed = False
+    word = "link"
+
+    @property
+    def _expected(self) -> str:
+        return f"the id of a {self.to}"
+
+    @property
+    def link_target(self) -> str:
+        """The model that it links to."""
+        return self.to
+
+    def leads_to(self, record: Any) -> str:
+        """Return the model that it links to."""
+        return self.to
+
+    @property
+    def described(self) -> str:
+        """Where it leads."""
+        return f"link to {self.to}"
+
+    def mistakes(self) -> list[str]:
+        """Return that its name is not that of a link."""
+        return [] if self.name.endswith("_id") else ["a link's name must end in _id."]
+
+
+def link(to: str, *, back: str = "", default: UUID | Missing = REQUIRED, doc: str = "") -> UUID | Missing:
+    """Declare a link to another record of the same tenant.
+
+    The attribute's name must end in `_id`; without that ending it names the relation in expressions, so that
+    `customer_id` can be read as `f.customer.country`.
+
+    Args:
+        to: the target model's name.
+        back: what the relation from there to here is called, such as `"contacts"`; blank for none.
+        default: `None` makes the link optional.
+        doc: one sentence for the reference.
+    """
+    return declare(LinkField(to=to, back=back, doc=doc), default=default)

@@ -1,0 +1,74 @@
+"""Tags: several short texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any, Final, cast
+
+import attrs
+
+from crmkit.errors import Problem
+from crmkit.model.field.field import MAX_LITERAL, Field, declare
+from crmkit.model.field.spelling import Spelling
+from crmkit.model.kind import Kind
+from crmkit.values import clean_text
+
+__all__ = ["TagsField", "tags"]
+
+MAX_TAGS: Final = 100
+MAX_TAG: Final = 100
+
+
+@attrs.frozen(kw_only=True)
+class TagsField(Field):
+    """A set of short texts, kept in the order given."""
+
+    holds = tuple[str, ...]
+    kind = Kind.TAGS
+    word = "tags"
+    ask = "Ask .has(...)."
+    opaque = True
+    never_missing = True
+
+    def accept(self, value: Any) -> tuple[str, ...]:
+        """Return several texts, each once."""
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise Problem("wrong_type", f"expects several texts, not {type(value).__name__}.", hint='Write ("vip",).')
+        given = cast("Iterable[object]", value)
+        tags = tuple(dict.fromkeys(clean_text(tag, at_most=MAX_TAG, at_least=1) for tag in given))
+        if len(tags) > MAX_TAGS:
+            raise Problem("too_many", f"has {len(tags)} tags, {MAX_TAGS} at most.")
+        return tags
+
+    def example(self, rng: Random) -> tuple[str, ...]:
+        """Return a few tags."""
+        return tuple(rng.sample(("vip", "VIP", "a,b", "é", "$x"), rng.randint(0, 3)))
+
+    def tagged(self, tag: Any) -> tuple[str, str]:
+        """Return its column, and any text."""
+        return self.name, clean_text(tag, at_most=MAX_LITERAL)
+
+    def reader(self, spelling: Spelling) -> Callable[[str], Any]:
+        """Return what takes tags apart."""
+        mark = spelling.split
+        return lambda text: self.clean([tag.strip() for tag in text.split(mark) if tag.strip()] if mark else [text])
+
+    def encode(self, value: tuple[str, ...]) -> list[str]:
+        """Return the tags as a list."""
+        return list(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the schema of a list of strings."""
+        one = {"type": "string", "minLength": 1, "maxLength": MAX_TAG}
+        return {"type": "array", "items": one, "maxItems": MAX_TAGS, "uniqueItems": True}
+
+    @property
+    def bounds(self) -> str:
+        """How many, and how long."""
+        return f"up to {MAX_TAGS} of up to {MAX_TAG} characters"
+
+
+def tags(*, default: tuple[str, ...] = (), doc: str = "") -> tuple[str, ...]:
+    """Declare a set of short texts, kept in the order given."""
+    return declare(TagsField(doc=doc), default=default)

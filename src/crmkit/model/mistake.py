@@ -1,0 +1,90 @@
+"""Mistakes: everything that is wrong with the declaration of one model."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from crmkit.errors import BadDefinition, Problem
+from crmkit.model.annotation import expected, fits, shown
+from crmkit.model.field.field import Field, declared_field
+
+if TYPE_CHECKING:
+    from crmkit.model.schema import Schema
+
+__all__ = ["mistakes_of"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
+
+def mistakes_of(schema: Schema, unknown: Mapping[str, str]) -> Iterator[BadDefinition]:
+    """Yield what is wrong with a model.
+
+    Args:
+        schema: the model.
+        unknown: names that its annotations use and nobody knows, by attribute.
+    """
+    for word in dict.fromkeys((schema.name, schema.plural)):
+        if not _NAME.fullmatch(word):
+            yield BadDefinition(f"{word!r} cannot name a model.", hint="Use lower case, in ASCII, at most 41 long.")
+    reserved = {"tenant", *_reserved(schema.cls)}
+    for attribute in attrs.fields(schema.cls):
+        place = f"{schema.name}.{attribute.name}"
+        field = schema.fields.get(attribute.name)
+        if not attribute.inherited and attribute.name in reserved:
+            yield BadDefinition(f"{place}: crmkit keeps this name for a field of its own.", hint="Rename the field.")
+        elif field is None:
+            yield BadDefinition(f"{place} is not declared.", hint="Use text(), integer(), link() or another of them.")
+        else:
+            yield from _field(place, field, attribute, unknown.get(attribute.name, ""))
+    counted = Counter(column.name for column in schema.columns)
+    for name in sorted(name for name, times in counted.items() if times > 1 and name not in reserved):
+        yield BadDefinition(f"{schema.name}: two columns would be called {name!r}.", hint="Rename a field.")
+    yield from _groups(schema)
+
+
+def _reserved(cls: type[Any]) -> Iterator[str]:
+    """Yield the names that a model inherits and must not declare anew: what crmkit itself sets."""
+    for base in cls.__mro__[1:]:
+        for attribute in attrs.fields(base) if attrs.has(base) else ():
+            field = declared_field(attribute)
+            if field is not None and (field.managed or attribute.name in {"created_at", "extra"}):
+                yield attribute.name
+
+
+def _field(place: str, field: Field, attribute: attrs.Attribute[Any], unknown: str) -> Iterator[BadDefinition]:
+    if not _NAME.fullmatch(field.name):
+        yield BadDefinition(f"{place}: a field's name is lower case, in ASCII, at most 41 long.")
+    for mistake in field.mistakes():
+        yield BadDefinition(f"{place}: {mistake}")
+    if unknown:
+        yield BadDefinition(
+            f"{place}: its annotation names {unknown!r}, which is not known where the model is declared.",
+            hint="Import it when the program runs, not for type checkers alone.",
+        )
+    elif not fits(field, attribute.type):
+        yield BadDefinition(
+            f"{place} {'has no annotation' if attribute.type is None else f'is annotated as {shown(attribute.type)}'}.",
+            hint=f"It holds {field.word}: write {expected(field)}.",
+        )
+    if attribute.default is not attrs.NOTHING and not isinstance(attribute.default, attrs.Factory):  # type: ignore[arg-type]  # a class at run time
+        try:
+            field.clean(attribute.default)
+        except Problem as problem:
+            yield BadDefinition(f"the default of {place} {problem.message}", hint=problem.hint)
+
+
+def _groups(schema: Schema) -> Iterator[BadDefinition]:
+    for group in (*schema.uniques, *schema.indexes):
+        if isinstance(group, str):
+            yield BadDefinition(f"{schema.name}: the group {group!r} is one text.", hint=f"Write (({group!r},),).")
+            continue
+        for name in group:
+            try:
+                schema.field(name)
+            except BadDefinition as mistake:
+                yield mistake
