@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadDefinition, NotFound, near
 from crmkit.expr.build import f
-from crmkit.expr.form.document import from_json, to_json
 from crmkit.repository.repository import AsyncRepository
 from crmkit.segment import Segment
 
@@ -31,6 +30,8 @@ class AsyncSegments:
         Raises:
             BadExpression: the condition does not fit this CRM's models, or is too large to be kept.
         """
+        from crmkit.expr.form.document import to_json
+
         _picks(segment).check(self._work.setup.catalog)
         values = {
             "entity": segment.entity,
@@ -51,6 +52,8 @@ class AsyncSegments:
             NotFound: there is none.
             BadExpression: what is stored is malformed, or no longer fits the models.
         """
+        from crmkit.expr.form.document import from_json
+
         held = await self._definitions.first(f.name == name)
         if held is None:
             raise NotFound(f"there is no segment {name!r}.", hint=near(name, await self.names()))

@@ -227,6 +227,30 @@ def test_a_malformed_document_is_refused_at_its_place(text, message):
     assert str(caught.value) == message
 
 
+def test_every_mistake_is_listed_with_its_path():
+    where = {"node": "and", "items": [{"node": "missing"}, {"node": "has", "field": ["a", 1], "tag": None, "x": 1}]}
+    with pytest.raises(BadExpression) as caught:
+        from_dict({"version": 1, "where": where})
+    assert [(each.field, each.message) for each in caught.value.problems] == [
+        ("$.where.items[0]", "lacks the key 'field'."),
+        ("$.where.items[1]", "has the unknown key 'x'."),
+        ("$.where.items[1].field[1]", "is a whole number, where text belongs."),
+        ("$.where.items[1].tag", "is null, which is not a value here."),
+    ]
+    with pytest.raises(BadExpression) as caught:
+        to_json((f.a > 1.5) & ~f.b.one_of(1, 2**63))
+    assert [each.field for each in caught.value.problems] == [
+        "$.where.items[0].value",
+        "$.where.items[1].item.values[1]",
+    ]
+
+
+def test_a_message_shows_the_first_twenty_of_many_mistakes():
+    with pytest.raises(BadExpression, match=r"; and 80 more\.$") as caught:
+        from_dict({"version": 1, "where": {"node": "one_of", "field": ["a"], "values": [None] * 100}})
+    assert len(caught.value.problems) == 100
+
+
 def test_a_number_of_many_digits_is_refused_without_computing_it():
     with pytest.raises(BadExpression, match=r"^\$\.where\.value does not fit a 64-bit integer\.$"):
         from_json('{"version":1,"where":{"node":"compare","field":["a"],"op":"==","value":%s}}' % ("9" * 50_000))
