@@ -7,7 +7,18 @@ import sys
 
 import pytest
 
-HEAVY = {"sqlalchemy", "pymongo", "bson", "cryptography", "cyclopts", "rich", "hypothesis", "attrs", "asyncio"}
+HEAVY = {
+    "sqlalchemy",
+    "pymongo",
+    "bson",
+    "cryptography",
+    "cyclopts",
+    "rich",
+    "hypothesis",
+    "attrs",
+    "cattrs",
+    "asyncio",
+}
 
 
 def loaded_by(program: str) -> set[str]:
@@ -26,6 +37,10 @@ def test_import_loads_nothing_heavy() -> None:
 )
 def test_no_driver_is_loaded_before_a_store_needs_it(program: str) -> None:
     assert not loaded_by(program) & (HEAVY - {"attrs", "asyncio"})
+
+
+def test_cattrs_is_loaded_by_the_first_definition_that_is_read_or_written() -> None:
+    assert "cattrs" in loaded_by("from crmkit.lifecycle.built_in import LEAD; LEAD.to_json()")
 
 
 def test_a_store_loads_its_own_driver_only() -> None:

@@ -76,7 +76,7 @@ if TYPE_CHECKING:
         today,
     )
     from crmkit.expr.evaluate import evaluate
-    from crmkit.expr.nodes import Expr
+    from crmkit.expr.node import Expr
     from crmkit.importers import pipelines_in
     from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, reopen
     from crmkit.model.declare import (
@@ -252,7 +252,7 @@ _MODULE_OF = {
     "CrmError": "crmkit.errors",
     "Customer": "crmkit.entities",
     "Duplicate": "crmkit.errors",
-    "Expr": "crmkit.expr.nodes",
+    "Expr": "crmkit.expr.node",
     "ExternalId": "crmkit.entities",
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.tally",

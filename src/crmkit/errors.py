@@ -60,9 +60,12 @@ class CrmError(Exception):
         code: a stable word for programs; messages may be reworded, codes are not.
         message: the fact, and where.
         hint: the way out, or an empty string.
+        problems: everything that is wrong, where several things can be. Of a document the `field` of each is a path,
+            such as `$.stages[2].probability`.
     """
 
     code: str = "error"
+    problems: tuple[Problem, ...] = ()
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         self.message = message

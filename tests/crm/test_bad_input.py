@@ -29,7 +29,7 @@ from crmkit import (
     f,
     system,
 )
-from crmkit.expr.wire import from_json
+from crmkit.expr.form.document import from_json
 
 job = system("test")
 

@@ -97,7 +97,8 @@ def define(*, model=Deal, stages=(*OPEN, WON), moves=(forward(),), initial=None,
         ),
         (
             lambda: Stage("c", guard=f.active),
-            "stage 'c' has a guard that is no expression. Write one with f, as in f.amount > 1.",
+            "stage 'c' has a guard that does not fit: f.active alone is not a test. "
+            "Compare it, as in f.active == True.",
         ),
         (lambda: Stage("c", 101), "stage 'c' has the probability 101. Write a whole number from 0 to 100."),
         (lambda: Stage("c", -1), "stage 'c' has the probability -1. Write a whole number from 0 to 100."),

@@ -120,7 +120,7 @@ def test_winning_is_one_step_beyond_the_last_open_stage_whichever_closing_stage_
         (
             attrs.evolve(deal(), stage="old"),
             "needs",
-            ("The record is in 'old', which is no stage of 'standard'; transfer it first.",),
+            ("The record is in 'old', which is not a stage of 'standard'; transfer it first.",),
         ),
         (
             deal(since=START + HOUR),

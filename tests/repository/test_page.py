@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from crmkit import Customer, connect, f, system
 from crmkit.errors import BadExpression
 from crmkit.expr.build import Sort
-from crmkit.expr.nodes import Ref
+from crmkit.expr.node import Ref
 from crmkit.model.schema import schema_of
 from crmkit.repository.page import read_cursor, write_cursor
 from crmkit.storage.spi import SortKey

@@ -7,7 +7,7 @@ import pytest
 
 from crmkit.errors import Busy, Duplicate, StoreError, Unsupported
 from crmkit.expr import core
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.model.catalog import Catalog
 from crmkit.model.codec import Codec
 from crmkit.model.declare import Record, entity, integer, link, text

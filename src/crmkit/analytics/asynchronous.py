@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.report import Report
     from crmkit.analytics.stage import PipelineValue, StageTime
     from crmkit.analytics.win import WinRate
-    from crmkit.expr.nodes import Expr, Ref
+    from crmkit.expr.node import Expr, Ref
     from crmkit.model.schema import Schema
     from crmkit.repository import Work
     from crmkit.repository.tally import By

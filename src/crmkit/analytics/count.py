@@ -13,7 +13,7 @@ from crmkit.analytics.report import ALL, label_of
 from crmkit.analytics.scope import Scope, definition_of
 from crmkit.expr.build import f
 from crmkit.expr.core import And, Compare, In
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.security.access import Action
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from crmkit.analytics.definition import Funnel
     from crmkit.expr.core import Core
-    from crmkit.expr.nodes import Expr
+    from crmkit.expr.node import Expr
     from crmkit.model.codec import Row
     from crmkit.repository import Work
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.amount import Amounts
     from crmkit.analytics.period import Period
     from crmkit.analytics.scope import Scope
-    from crmkit.expr.nodes import Ref
+    from crmkit.expr.node import Ref
     from crmkit.repository.tally import By
 
 __all__ = ["Cycle", "Ending", "Velocity", "cycles", "velocities"]

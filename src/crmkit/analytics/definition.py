@@ -11,7 +11,7 @@ from crmkit.analytics.period import Bounds, Period, moment_of
 from crmkit.errors import BadDefinition, BadExpression, near
 from crmkit.expr.bind import Binder
 from crmkit.expr.build import everything
-from crmkit.expr.nodes import Expr, Ref
+from crmkit.expr.node import Expr, Ref
 from crmkit.expr.resolve import SAMPLE, resolve
 from crmkit.lifecycle import Pipeline
 from crmkit.repository.tally import By, Span

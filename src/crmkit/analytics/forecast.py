@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from crmkit.analytics.period import Period
     from crmkit.analytics.scope import Scope
-    from crmkit.expr.nodes import Expr, Ref
+    from crmkit.expr.node import Expr, Ref
     from crmkit.repository.tally import By
 
 __all__ = ["NO_DATE", "OVERDUE", "Forecast", "ForecastBucket", "forecasts"]

@@ -16,7 +16,7 @@ from crmkit.values import UTC, clean_instant
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from crmkit.expr.nodes import Expr, Ref
+    from crmkit.expr.node import Expr, Ref
 
 __all__ = ["Bound", "Bounds", "Period", "moment_of"]
 

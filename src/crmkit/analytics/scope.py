@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crmkit.expr.core import Core
-    from crmkit.expr.nodes import Expr
+    from crmkit.expr.node import Expr
     from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
     from crmkit.repository import Group, Work

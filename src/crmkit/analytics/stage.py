@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from crmkit.analytics.period import Period
     from crmkit.analytics.scope import Scope
-    from crmkit.expr.nodes import Ref
+    from crmkit.expr.node import Ref
     from crmkit.lifecycle import Pipeline
     from crmkit.repository.tally import By
 

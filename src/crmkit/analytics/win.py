@@ -18,7 +18,7 @@ from crmkit.values import Money
 if TYPE_CHECKING:
     from crmkit.analytics.period import Period
     from crmkit.analytics.scope import Scope
-    from crmkit.expr.nodes import Ref
+    from crmkit.expr.node import Ref
     from crmkit.repository.tally import By
 
 __all__ = ["WinRate", "read_amounts", "win_rates"]

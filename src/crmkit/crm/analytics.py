@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from crmkit.analytics.cycle import Ending
     from crmkit.analytics.period import Bounds
-    from crmkit.expr.nodes import Expr, Ref
+    from crmkit.expr.node import Expr, Ref
     from crmkit.lifecycle import Pipeline
     from crmkit.repository.tally import By
     from crmkit.segment import Segment

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crmkit.crm.analytics import Analytics
     from crmkit.crm.imports import Imports
     from crmkit.expr.build import Sort
-    from crmkit.expr.nodes import Expr, Ref
+    from crmkit.expr.node import Expr, Ref
     from crmkit.lifecycle import Pipeline
     from crmkit.repository import AsyncRepository, Group, Page, Setup
     from crmkit.repository.tally import By, Measured

@@ -7,11 +7,11 @@ expressions either.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr import core
-from crmkit.expr.nodes import (
+from crmkit.expr.node import (
     Always,
     And,
     Compare,
@@ -28,6 +28,7 @@ from crmkit.expr.nodes import (
     Reaches,
     Ref,
     StartsWith,
+    closed,
 )
 from crmkit.model.field import Field
 
@@ -73,28 +74,27 @@ class Binder:
         Raises:
             BadExpression: it names what the model does not have, or compares what cannot be compared.
         """
-        match expr:
+        node = closed(expr)
+        match node:
             case Always():
-                return core.Constant(expr.value)
+                return core.Constant(node.value)
             case And():
-                return core.And(tuple(self.bind(schema, item) for item in expr.items))
+                return core.And(tuple(self.bind(schema, item) for item in node.items))
             case Or():
-                return core.Or(tuple(self.bind(schema, item) for item in expr.items))
+                return core.Or(tuple(self.bind(schema, item) for item in node.items))
             case Not():
-                return core.Not(self.bind(schema, expr.item))
+                return core.Not(self.bind(schema, node.item))
             case Reaches():
-                return self._reach(schema, expr)
+                return self._reach(schema, node)
             case Counts():
-                return self._count(schema, expr)
+                return self._count(schema, node)
             case Missing():
                 # Missing beyond a missing link: the negation of "there is one, and it has a value".
-                return core.Not(self._along(schema, expr.ref, self._present))
+                return core.Not(self._along(schema, node.ref, self._present))
             case Compare() | OneOf() | StartsWith() | Contains() | Has():
-                return self._along(schema, expr.ref, lambda end, name: self._leaf(end, name, expr))
+                return self._along(schema, node.ref, lambda end, name: self._leaf(end, name, node))
             case _:
-                raise BadExpression(
-                    f"{type(expr).__name__} is no expression.", hint="Write one with f, as in f.name == 'Acme'."
-                )
+                assert_never(node)
 
     # -- the way to a field --------------------------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class Binder:
 
         bound = self._related(schema, expr.ref, count)
         if len(expr.ref.path) > 1 and _holds(0, expr.op, expr.number):
-            # Beyond a missing link there are no records, and so their number is 0.
+            # Beyond a missing link there are no records, so their number is 0.
             way = self._along(schema, Ref((*expr.ref.path[:-1], "id")), self._present)
             return core.Or((bound, core.Not(way)))
         return bound

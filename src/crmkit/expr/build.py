@@ -1,6 +1,6 @@
 """`f`, `me` and the relative moments: how expressions are written in Python.
 
->>> from crmkit.expr.show import show
+>>> from crmkit.expr.form.show import show
 >>> show((f.amount > 10) & ~f.owner_id.missing())
 '(f.amount > 10) & ~f.owner_id.missing()'
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
 import attrs
 
 from crmkit.errors import BadExpression
-from crmkit.expr.nodes import (
+from crmkit.expr.node import (
     Always,
     Compare,
     Contains,
@@ -140,7 +140,7 @@ class Name(Ref):
         return OneOf(Ref(self.path), values)
 
     def missing(self) -> Missing:
-        """Return whether there is no value, or no way to it."""
+        """Return whether there is not a value, or no way to it."""
         return Missing(Ref(self.path))
 
     def starts_with(self, text: str) -> StartsWith:
@@ -199,7 +199,7 @@ class Name(Ref):
 
     def __and__(self, other: object) -> NoReturn:
         raise BadExpression(
-            f"{self.text} alone is no test, so & and | cannot join it.",
+            f"{self.text} alone is not a test, so & and | cannot join it.",
             hint='Put each comparison in parentheses, as in (f.stage == "won") & (f.active == True).',
         )
 
@@ -248,7 +248,7 @@ class Counted:
     __hash__ = None  # type: ignore[assignment]  # comparing makes an expression, so it cannot be a key
 
     def __bool__(self) -> NoReturn:
-        raise BadExpression("a count is no test.", hint=f"Compare it, as in {self.ref.text}.count() > 0.")
+        raise BadExpression("a count is not a test.", hint=f"Compare it, as in {self.ref.text}.count() > 0.")
 
 
 class _Actor:

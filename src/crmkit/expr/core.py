@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.model.schema import Relation
 
 __all__ = [

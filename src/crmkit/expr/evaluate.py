@@ -6,10 +6,10 @@ It reads entities, not rows, and knows nothing of binding or normal form, so tha
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 from crmkit.errors import Unsupported
-from crmkit.expr.nodes import (
+from crmkit.expr.node import (
     Always,
     And,
     Compare,
@@ -18,6 +18,7 @@ from crmkit.expr.nodes import (
     Expr,
     Has,
     Missing,
+    Node,
     Not,
     OneOf,
     Op,
@@ -26,8 +27,10 @@ from crmkit.expr.nodes import (
     Reaches,
     Ref,
     StartsWith,
+    closed,
 )
 from crmkit.expr.resolve import Facts, resolve
+from crmkit.expr.table import ROW_OF, Part
 from crmkit.values import Money, clean_instant, fold
 
 if TYPE_CHECKING:
@@ -56,6 +59,7 @@ def evaluate(expr: Expr, record: Any, *, facts: Facts | None = None, world: Worl
         world: where relations lead; needed only if the expression follows one.
 
     Raises:
+        BadExpression: it is not one of the language's expressions.
         Unsupported: the expression follows a relation and no world was given.
 
     >>> from types import SimpleNamespace
@@ -63,9 +67,7 @@ def evaluate(expr: Expr, record: Any, *, facts: Facts | None = None, world: Worl
     >>> evaluate(~(f.seats > 4), SimpleNamespace(seats=None))
     True
     """
-    if facts is not None:
-        expr = resolve(expr, facts)
-    return _holds(expr, record, world)
+    return _holds(closed(expr) if facts is None else resolve(expr, facts), record, world)
 
 
 def is_local(expr: Expr, schema: Schema | None = None) -> bool:
@@ -75,54 +77,60 @@ def is_local(expr: Expr, schema: Schema | None = None) -> bool:
         expr: the expression.
         schema: the record's model. Without it, `f.x.currency` is taken for the currency of an amount.
     """
-    match expr:
-        case And() | Or():
-            return all(is_local(item, schema) for item in expr.items)
-        case Not():
-            return is_local(expr.item, schema)
-        case Reaches() | Counts():
-            return False
-        case Compare() | OneOf() | Missing() | StartsWith() | Contains() | Has():
-            first, *rest = expr.ref.path
+    node = closed(expr)
+    row = ROW_OF[type(node)]
+    return not row.relates and all(_stays(part, getattr(node, part.attribute), schema) for part in row.parts)
+
+
+def _stays(part: Part, held: Any, schema: Schema | None) -> bool:
+    match part.sort:
+        case "ref":
+            first, *rest = held.path
             return not rest or (first in schema.fields if schema else first == "extra" or rest == ["currency"])
-        case _:
+        case "node":
+            return is_local(held, schema)
+        case "nodes":
+            return all(is_local(item, schema) for item in held)
+        case "value" | "values" | "op" | "quantifier" | "number" | "flag":
             return True
-
-
-def _holds(expr: Expr, record: Any, world: World | None) -> bool:  # noqa: C901 - one line per node is the clearest form a specification can take
-    match expr:
-        case Always():
-            return expr.value
-        case And():
-            return all(_holds(item, record, world) for item in expr.items)
-        case Or():
-            return any(_holds(item, record, world) for item in expr.items)
-        case Not():
-            return not _holds(expr.item, record, world)
-        case Missing():
-            return _value(record, expr.ref, world) is None
-        case Compare():
-            return _compares(_value(record, expr.ref, world), expr.op, expr.value)
-        case OneOf():
-            value = _value(record, expr.ref, world)
-            return any(_compares(value, Op.EQ, wanted) for wanted in expr.values)  # type: ignore[union-attr]  # resolved
-        case StartsWith():
-            value = _value(record, expr.ref, world)
-            return value is not None and fold(value).startswith(fold(expr.text))
-        case Contains():
-            value = _value(record, expr.ref, world)
-            return value is not None and fold(expr.text) in fold(value)
-        case Has():
-            return expr.tag in (_value(record, expr.ref, world) or ())
-        case Reaches():
-            found = [_holds(expr.where, other, world) for other in _related(record, expr.ref, world)]
-            readings = {Quantifier.ANY: any(found), Quantifier.ALL: all(found), Quantifier.NONE: not any(found)}
-            return readings[expr.quantifier]
-        case Counts():
-            count = sum(_holds(expr.where, other, world) for other in _related(record, expr.ref, world))
-            return _compares(count, expr.op, expr.number)
         case _:
-            raise TypeError(f"{type(expr).__name__} is no expression")
+            assert_never(part.sort)
+
+
+def _holds(node: Node, record: Any, world: World | None) -> bool:  # noqa: C901 - one line per node is the clearest form a specification can take
+    match node:
+        case Always():
+            return node.value
+        case And():
+            return all(_holds(item, record, world) for item in node.items)
+        case Or():
+            return any(_holds(item, record, world) for item in node.items)
+        case Not():
+            return not _holds(node.item, record, world)
+        case Missing():
+            return _value(record, node.ref, world) is None
+        case Compare():
+            return _compares(_value(record, node.ref, world), node.op, node.value)
+        case OneOf():
+            value = _value(record, node.ref, world)
+            return any(_compares(value, Op.EQ, wanted) for wanted in node.values)  # type: ignore[union-attr]  # resolved
+        case StartsWith():
+            value = _value(record, node.ref, world)
+            return value is not None and fold(value).startswith(fold(node.text))
+        case Contains():
+            value = _value(record, node.ref, world)
+            return value is not None and fold(node.text) in fold(value)
+        case Has():
+            return node.tag in (_value(record, node.ref, world) or ())
+        case Reaches():
+            found = [_holds(node.where, other, world) for other in _related(record, node.ref, world)]
+            readings = {Quantifier.ANY: any(found), Quantifier.ALL: all(found), Quantifier.NONE: not any(found)}
+            return readings[node.quantifier]
+        case Counts():
+            count = sum(_holds(node.where, other, world) for other in _related(record, node.ref, world))
+            return _compares(count, node.op, node.number)
+        case _:
+            assert_never(node)
 
 
 def _value(record: Any, ref: Ref, world: World | None) -> Any:

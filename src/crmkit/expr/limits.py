@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from crmkit.errors import BadExpression
+from crmkit.errors import BadExpression, Problem
 
 __all__ = ["LIMITS", "Limits", "Meter", "clean_source"]
 
@@ -39,20 +39,19 @@ class Meter:
         self.limits = limits
         self._nodes = 0
 
-    def visit(self, place: str, depth: int) -> None:
+    def visit(self, depth: int) -> None:
         """Count one node.
 
         Raises:
-            BadExpression: it lies too deep, or is one too many.
+            Problem: it lies too deep, or is one too many.
         """
         self._nodes += 1
         if depth > self.limits.depth:
-            raise BadExpression(
-                f"{place} is nested more than {self.limits.depth} deep.", hint="Flatten the expression."
-            )
+            raise Problem("too_deep", f"is nested more than {self.limits.depth} deep.", hint="Flatten the expression.")
         if self._nodes > self.limits.nodes:
-            raise BadExpression(
-                f"{place} is node {self._nodes}, {self.limits.nodes} at most.",
+            raise Problem(
+                "too_many_nodes",
+                f"is node {self._nodes}, {self.limits.nodes} at most.",
                 hint="Join equal tests with one_of(...).",
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import attrs
 
@@ -21,7 +21,7 @@ from crmkit.expr.core import (
     Prefix,
     Substring,
 )
-from crmkit.expr.nodes import NEGATED, Op
+from crmkit.expr.node import NEGATED, Op
 
 if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
@@ -62,6 +62,8 @@ class _Normaliser:
                 return attrs.evolve(node, negated=node.negated is not negated)
             case Compare() | In() | Prefix() | Substring():
                 return self._leaf(schema, node, negated=negated)
+            case _:
+                assert_never(node)
 
     def _leaf(self, schema: Schema, node: Compare | In | Prefix | Substring, *, negated: bool) -> Core:
         """A test of a value is false where the value is missing, so its complement is true there."""

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, assert_never
 from uuid import UUID
 
 import attrs
 
 from crmkit.errors import BadExpression
-from crmkit.expr.document import is_list
-from crmkit.expr.nodes import (
-    Always,
-    And,
-    Compare,
-    Contains,
-    Counts,
-    Expr,
-    Has,
-    Me,
-    Moment,
-    Not,
-    OneOf,
-    Or,
-    Reaches,
-    StartsWith,
-)
+from crmkit.expr.node import Always, Expr, Me, Moment, Node, closed
+from crmkit.expr.table import ROW_OF
+from crmkit.form.document import is_list
 from crmkit.values import UTC
 
 __all__ = ["SAMPLE", "Asker", "Facts", "resolve"]
@@ -90,33 +76,33 @@ SAMPLE: Final = Facts(dt.datetime(2000, 1, 1, tzinfo=UTC), UTC, _Sample())
 """Facts by which an expression with placeholders can be checked before anybody asks."""
 
 
-def resolve(expr: Expr, facts: Facts) -> Expr:
+def resolve(expr: Expr, facts: Facts) -> Node:
     """Return the expression without placeholders; a fact that is missing makes its test false.
 
     Raises:
         BadExpression: a moment lies outside the years 1 to 9999, or `me` is named where nobody asks.
     """
-    match expr:
-        case Compare():
-            value = _value(expr.value, facts)
-            return Always(False) if value is None else attrs.evolve(expr, value=value)
-        case OneOf():
-            known = (_value(value, facts) for value in _several(expr.values, facts))
-            return attrs.evolve(expr, values=tuple(value for value in known if value is not None))
-        case StartsWith() | Contains():
-            text = _value(expr.text, facts)
-            return Always(False) if text is None else attrs.evolve(expr, text=text)
-        case Has():
-            tag = _value(expr.tag, facts)
-            return Always(False) if tag is None else attrs.evolve(expr, tag=tag)
-        case And() | Or():
-            return attrs.evolve(expr, items=tuple(resolve(item, facts) for item in expr.items))
-        case Not():
-            return Not(resolve(expr.item, facts))
-        case Reaches() | Counts():
-            return attrs.evolve(expr, where=resolve(expr.where, facts))
-        case _:
-            return expr
+    node = closed(expr)
+    changes: dict[str, Any] = {}
+    for part in ROW_OF[type(node)].parts:
+        held = getattr(node, part.attribute)
+        match part.sort:
+            case "value":
+                changes[part.attribute] = _value(held, facts)
+                if changes[part.attribute] is None:
+                    return Always(False)
+            case "values":
+                known = (_value(value, facts) for value in _several(held, facts))
+                changes[part.attribute] = tuple(value for value in known if value is not None)
+            case "node":
+                changes[part.attribute] = resolve(held, facts)
+            case "nodes":
+                changes[part.attribute] = tuple(resolve(item, facts) for item in held)
+            case "ref" | "op" | "quantifier" | "number" | "flag":
+                pass
+            case _:
+                assert_never(part.sort)
+    return attrs.evolve(node, **changes) if changes else node
 
 
 def _several(values: tuple[Any, ...] | Me, facts: Facts) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from crmkit.errors import Problem
 from crmkit.expr.core import Compare, In
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.importers.rule import key_of
 from crmkit.security.access import Action
 from crmkit.values import fold

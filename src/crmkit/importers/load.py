@@ -11,7 +11,7 @@ import attrs
 
 from crmkit.errors import BadRecord, Problem
 from crmkit.expr.core import Compare, In
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.importers.rule import FileKind, OnUpdate
 from crmkit.importers.section import defaults_of
 from crmkit.importers.staging import Staging

@@ -9,7 +9,7 @@ import attrs
 
 from crmkit.errors import BadDefinition, Problem
 from crmkit.expr.core import Compare
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.importers.history import Entry, State, entries_of, fields_of, move_of, stage_named, steps
 from crmkit.importers.rule import FileKind
 from crmkit.security.access import Action

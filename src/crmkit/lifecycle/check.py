@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from crmkit.errors import BadDefinition, BadExpression, near
 from crmkit.expr.bind import Binder
-from crmkit.expr.nodes import Expr
+from crmkit.expr.node import Expr
 from crmkit.expr.resolve import SAMPLE, resolve
 from crmkit.lifecycle.rule import Place, Rule
 from crmkit.lifecycle.stage import Stage
@@ -25,7 +25,7 @@ def each(what: str, kind: type[T], given: Iterable[T], example: str) -> tuple[T,
     """Return what was given as a tuple, once every part of it is of one kind.
 
     Raises:
-        BadDefinition: a part is not, or it is no collection at all.
+        BadDefinition: a part is of another kind, or it is not a collection at all.
     """
     if isinstance(given, kind) or not isinstance(given, Iterable):
         raise BadDefinition(f"{what} stands alone where a list is expected.", hint=f"Write [{example}].")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from crmkit.expr.show import show
+from crmkit.expr.form.show import show
 from crmkit.lifecycle.pipeline import Pipeline
 from crmkit.lifecycle.rule import Rule, RuleKind
 from crmkit.lifecycle.stage import Stage

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
@@ -17,16 +17,35 @@ from crmkit.lifecycle import check, reason
 from crmkit.lifecycle.rule import Place, Rule
 from crmkit.lifecycle.stage import Stage, checked_name
 from crmkit.lifecycle.step import StagedRecord, Step, StepKind
-from crmkit.model.schema import Schema, schema_of
+from crmkit.model.schema import Schema, entity_of, schema_of
 from crmkit.values import NOT_YET, UTC, clean_instant
 
 __all__ = ["Pipeline"]
 
+T = TypeVar("T")
 _MILLISECOND: Final = dt.timedelta(milliseconds=1)
 _NO_ROLES: Final[AbstractSet[str]] = frozenset()
 
 
-@attrs.frozen(init=False)
+def _stages(given: Iterable[Stage]) -> tuple[Stage, ...]:
+    return _tuple(given)
+
+
+def _rules(given: Iterable[Rule]) -> tuple[Rule, ...]:
+    return _tuple(given)
+
+
+def _tuple(given: Iterable[T]) -> tuple[T, ...]:
+    # What is not a list is refused later, where the name of the pipeline is known.
+    return tuple(given) if isinstance(given, Iterable) else cast("tuple[T, ...]", given)
+
+
+def _initial(given: str | None) -> str:
+    # The first stage, once the stages are known.
+    return cast("str", given)
+
+
+@attrs.frozen
 class Pipeline:
     """Stages and the moves between them, as data. Two pipelines are equal when they say the same.
 
@@ -56,33 +75,29 @@ class Pipeline:
     """
 
     name: str
-    entity: str
-    stages: tuple[Stage, ...]
-    moves: tuple[Rule, ...]
-    initial: str
+    model: type[Any] | str = attrs.field(eq=entity_of, repr=lambda model: repr(entity_of(model)))
+    stages: tuple[Stage, ...] = attrs.field(kw_only=True, converter=_stages)
+    moves: tuple[Rule, ...] = attrs.field(kw_only=True, converter=_rules)
+    initial: str = attrs.field(default=None, kw_only=True, converter=_initial)
 
-    def __init__(
-        self,
-        name: str,
-        model: type[Any] | str,
-        *,
-        stages: Iterable[Stage],
-        moves: Iterable[Rule],
-        initial: str | None = None,
-    ) -> None:
-        schema = None if isinstance(model, str) else schema_of(model)
-        listed = check.each(f"pipeline {name!r}: a stage", Stage, stages, 'Stage("new")')
-        rules = check.each(f"pipeline {name!r}: a rule", Rule, moves, "forward()")
-        first = next((stage.name for stage in listed if stage.is_open), "")
-        write = object.__setattr__
-        write(self, "name", checked_name("a pipeline", name))
-        write(self, "entity", schema.name if schema is not None else checked_name("a model", model))
-        write(self, "stages", listed)
-        write(self, "moves", rules)
-        write(self, "initial", first if initial is None else initial)
+    def __attrs_post_init__(self) -> None:
+        """Check that it is sound, and that it fits its model if that is at hand."""
+        checked_name("a pipeline", self.name)
+        if isinstance(self.model, str):
+            checked_name("a model", self.model)
+        check.each(f"pipeline {self.name!r}: a stage", Stage, self.stages, 'Stage("new")')
+        check.each(f"pipeline {self.name!r}: a rule", Rule, self.moves, "forward()")
+        if self.initial is None:
+            object.__setattr__(self, "initial", next((stage.name for stage in self.stages if stage.is_open), ""))
+        schema = None if isinstance(self.model, str) else schema_of(self.model)
         check.definition(self.name, self.stages, self.places, self.moves, self.initial)
         if schema is not None:
             self.check(schema)
+
+    @property
+    def entity(self) -> str:
+        """The name of the model."""
+        return entity_of(self.model)
 
     def check(self, schema: Schema) -> None:
         """Refuse a model that lacks what the pipeline needs.
@@ -206,7 +221,7 @@ class Pipeline:
     ) -> Step:
         """Return the step by which a new record enters: at a stage, or where the record says, or at the beginning.
 
-        No rule is asked, as there is no stage to come from; what the stage itself demands must be satisfied.
+        Rules do not apply, as there is no stage to come from; what the stage itself demands must be satisfied.
 
         Raises:
             MoveRefused: there is no such stage, or it demands what the record lacks.
@@ -246,7 +261,7 @@ class Pipeline:
         A record whose stage is blank enters.
 
         Raises:
-            MoveRefused: there is no such stage, the record is in none of this pipeline, or it entered its stage later.
+            MoveRefused: there is no such stage, it is in another pipeline, or entered its stage later.
         """
         now = self._instant(at)
         unknown = self._unknown(target) or (record.stage and self._misplaced(record))
@@ -259,21 +274,26 @@ class Pipeline:
     # -- as data -------------------------------------------------------------------------------------------------------
 
     def to_json(self) -> str:
-        """Return the definition as canonical JSON; equal pipelines have equal texts."""
-        from crmkit.lifecycle import wire
+        """Return the definition as canonical JSON; equal pipelines have equal texts.
 
-        return wire.to_json(self)
+        Raises:
+            BadDefinition: it is too large, or a guard holds a value that is not part of the language.
+        """
+        from crmkit.lifecycle import form
+
+        return form.to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Pipeline:
         """Return the pipeline that a JSON text defines.
 
         Raises:
-            BadDefinition: the text is malformed, of another version, or defines no sound pipeline.
+            BadDefinition: the text is malformed, of another version, or defines no sound pipeline; `problems` holds
+                every mistake and its path.
         """
-        from crmkit.lifecycle import wire
+        from crmkit.lifecycle import form
 
-        return wire.from_json(text)
+        return form.from_json(text)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 digest of the canonical JSON, in hexadecimal: equal for equal pipelines."""
@@ -308,7 +328,7 @@ class Pipeline:
         if record.pipeline not in {"", self.name}:
             return f"The record is in the pipeline {record.pipeline!r}, not in {self.name!r}; transfer it first."
         if record.stage not in self.places:
-            return f"The record is in {record.stage!r}, which is no stage of {self.name!r}; transfer it first."
+            return f"The record is in {record.stage!r}, which is not a stage of {self.name!r}; transfer it first."
         return ""
 
     def _instant(self, at: dt.datetime) -> dt.datetime:

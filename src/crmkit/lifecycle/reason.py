@@ -7,9 +7,9 @@ from collections.abc import Set as AbstractSet
 
 from crmkit.errors import BadExpression
 from crmkit.expr.evaluate import evaluate
-from crmkit.expr.nodes import Expr
+from crmkit.expr.form.show import show
+from crmkit.expr.node import Expr
 from crmkit.expr.resolve import Facts
-from crmkit.expr.show import show
 from crmkit.lifecycle.rule import Place, Rule
 from crmkit.lifecycle.step import StagedRecord
 

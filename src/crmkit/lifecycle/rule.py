@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, unique
-from typing import Any
+from typing import Final
 
 import attrs
 
 from crmkit.errors import BadDefinition
-from crmkit.expr.nodes import Expr
-from crmkit.expr.show import show, show_value
-from crmkit.lifecycle.stage import Stage, checked_guard, checked_name
+from crmkit.expr.form.show import show, show_value
+from crmkit.expr.node import Expr
+from crmkit.lifecycle.stage import Stage, check_guard, checked_name
 
-__all__ = ["Place", "Rule", "RuleKind", "back", "forward", "into", "move", "reopen"]
+__all__ = ["TAKES", "Place", "Rule", "RuleKind", "Takes", "back", "forward", "into", "move", "reopen"]
 
 
 @unique
@@ -41,6 +42,42 @@ class Place:
     last_open: int
 
 
+def _steps(given: int | None) -> int:
+    return 0 if given is None else given
+
+
+def _name(given: str | None) -> str:
+    return "" if given is None else given
+
+
+@attrs.frozen
+class Takes:
+    """What a kind of rules is given beside a role and a guard.
+
+    Attributes:
+        required: the attributes that it needs.
+        optional: those it may have.
+    """
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """The attributes that have no meaning for it."""
+        return tuple(name for name in ("steps", "source", "target") if name not in (*self.required, *self.optional))
+
+
+TAKES: Final[Mapping[RuleKind, Takes]] = {
+    RuleKind.FORWARD: Takes(optional=("steps",)),
+    RuleKind.BACK: Takes(required=("steps",)),
+    RuleKind.INTO: Takes(required=("target",)),
+    RuleKind.REOPEN: Takes(optional=("target",)),
+    RuleKind.MOVE: Takes(required=("source", "target")),
+}
+"""What each kind of rules is given."""
+
+
 @attrs.frozen
 class Rule:
     """A rule that allows moves; made by `forward`, `back`, `into`, `reopen` or `move`.
@@ -52,14 +89,36 @@ class Rule:
         target: the stage that is entered, if the rule names one.
         role: the role the actor must have; blank for none.
         guard: what must hold of the record.
+
+    Raises:
+        BadDefinition: one of these is not acceptable, or has no meaning for this kind of rules.
     """
 
     kind: RuleKind
-    steps: int = 0
-    source: str = ""
-    target: str = ""
-    role: str = ""
+    steps: int = attrs.field(default=0, converter=_steps)
+    source: str = attrs.field(default="", converter=_name)
+    target: str = attrs.field(default="", converter=_name)
+    role: str = attrs.field(default="", converter=_name)
     guard: Expr | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what the kind does not take, or lacks."""
+        where = f"{self.kind.value}()"
+        takes = TAKES[self.kind]
+        for name in takes.without:
+            if getattr(self, name):
+                raise BadDefinition(f"{where} takes no {name}.", hint="Leave it out.")
+        least = 1 if "steps" in takes.required else 0
+        if type(self.steps) is not int or self.steps < least:
+            raise BadDefinition(f"{where} goes {self.steps!r} steps.", hint="Write a whole number from 1.")
+        for name in ("source", "target"):
+            if getattr(self, name) != "" or name in takes.required:
+                checked_name(f"the stage of {where}", getattr(self, name))
+        if self.role != "":
+            checked_name(f"the role of {where}", self.role)
+        check_guard(where, self.guard)
+        if self.kind is RuleKind.MOVE and self.source == self.target:
+            raise BadDefinition(f"{self.text} leads nowhere.", hint="Name two stages.")
 
     def allows(self, source: Place, target: Place, reached: int) -> bool:
         """Return whether the rule is about this move; its role and its guard are not asked.
@@ -105,19 +164,6 @@ def _ahead(source: Place, target: Place) -> int:
     return min(target.position, source.last_open + 1) - source.position
 
 
-def _rule(kind: RuleKind, *, steps: int = 0, role: str | None = None, guard: Expr | None = None, **names: Any) -> Rule:
-    where = f"{kind.value}()"
-    if type(steps) is not int or steps < 0:
-        raise BadDefinition(f"{where} goes {steps!r} steps.", hint="Write a whole number from 1.")
-    return Rule(
-        kind,
-        steps=steps,
-        role=checked_name(f"the role of {where}", role) if role else "",
-        guard=checked_guard(where, guard),
-        **{key: checked_name(f"the stage of {where}", name) if name is not None else "" for key, name in names.items()},
-    )
-
-
 def forward(*, steps: int | None = None, role: str | None = None, guard: Expr | None = None) -> Rule:
     """Allow moves from an open stage to a later one, or to one that is won or done.
 
@@ -129,19 +175,17 @@ def forward(*, steps: int | None = None, role: str | None = None, guard: Expr | 
     """
     if steps == 0:
         raise BadDefinition("forward() goes 0 steps.", hint="Write a whole number from 1.")
-    return _rule(RuleKind.FORWARD, steps=steps or 0, role=role, guard=guard)
+    return Rule(RuleKind.FORWARD, steps=steps, role=role, guard=guard)
 
 
 def back(steps: int = 1, *, role: str | None = None, guard: Expr | None = None) -> Rule:
     """Allow moves from an open stage to one of the open stages before it, at most this many steps away."""
-    if steps == 0:
-        raise BadDefinition("back() goes 0 steps.", hint="Write a whole number from 1.")
-    return _rule(RuleKind.BACK, steps=steps, role=role, guard=guard)
+    return Rule(RuleKind.BACK, steps=steps, role=role, guard=guard)
 
 
 def into(stage: str, *, role: str | None = None, guard: Expr | None = None) -> Rule:
     """Allow moves from any open stage to this one; the way to a stage that is lost."""
-    return _rule(RuleKind.INTO, target=stage, role=role, guard=guard)
+    return Rule(RuleKind.INTO, target=stage, role=role, guard=guard)
 
 
 def reopen(*, role: str | None = None, to: str | None = None, guard: Expr | None = None) -> Rule:
@@ -152,11 +196,9 @@ def reopen(*, role: str | None = None, to: str | None = None, guard: Expr | None
         to: the stage to which; by default any open stage up to the furthest that the record ever reached.
         guard: what must hold of the record, if anything.
     """
-    return _rule(RuleKind.REOPEN, target=to, role=role, guard=guard)
+    return Rule(RuleKind.REOPEN, target=to, role=role, guard=guard)
 
 
 def move(source: str, target: str, *, role: str | None = None, guard: Expr | None = None) -> Rule:
     """Allow moves from one stage to another, whatever they are."""
-    if source == target:
-        raise BadDefinition(f"move({show_value(source)}, {show_value(target)}) leads nowhere.", hint="Name two stages.")
-    return _rule(RuleKind.MOVE, source=source, target=target, role=role, guard=guard)
+    return Rule(RuleKind.MOVE, source=source, target=target, role=role, guard=guard)

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 import attrs
 
-from crmkit.errors import BadDefinition, Problem, near
+from crmkit.errors import BadDefinition, BadExpression, Problem, near
 from crmkit.expr.evaluate import is_local
-from crmkit.expr.nodes import Expr
-from crmkit.expr.show import show
+from crmkit.expr.form.show import show
+from crmkit.expr.node import Expr, closed
 from crmkit.values import clean_text
 
-__all__ = ["CLOSED", "Outcome", "Stage", "checked_guard", "checked_name"]
+__all__ = ["CLOSED", "MAX_NAME", "Outcome", "Stage", "check_guard", "checked_name"]
 
 Outcome: TypeAlias = Literal["open", "won", "lost", "done"]
 CLOSED: Final[tuple[Outcome, ...]] = ("won", "lost", "done")
 """How a record can end; `done` is an end without a winner."""
 
-_MAX_NAME: Final = 80
+MAX_NAME: Final = 80
+"""The longest name of a pipeline, a stage or a role."""
 _SURE: Final = 100
 
 
-@attrs.frozen(init=False)
+def _chance(given: int | None) -> int:
+    # What was left open depends on the outcome, so it is settled once that is known.
+    return cast("int", given)
+
+
+def _outcome(given: Outcome | None) -> Outcome:
+    return given or "open"
+
+
+def _fields(given: Iterable[str]) -> tuple[str, ...]:
+    # A text is refused later, where the name of the stage is known.
+    return cast("tuple[str, ...]", given) if isinstance(given, str) else tuple(given)
+
+
+@attrs.frozen
 class Stage:
     """One stage of a pipeline.
 
@@ -45,36 +60,27 @@ class Stage:
     """
 
     name: str
-    probability: int
-    outcome: Outcome
-    requires: tuple[str, ...]
-    guard: Expr | None
-    label: str
+    probability: int = attrs.field(default=None, converter=_chance)
+    outcome: Outcome = attrs.field(default="open", converter=_outcome, kw_only=True)
+    requires: tuple[str, ...] = attrs.field(default=(), converter=_fields, kw_only=True)
+    guard: Expr | None = attrs.field(default=None, kw_only=True)
+    label: str = attrs.field(default="", kw_only=True)
 
-    def __init__(
-        self,
-        name: str,
-        probability: int | None = None,
-        *,
-        outcome: Outcome | None = None,
-        requires: Iterable[str] = (),
-        guard: Expr | None = None,
-        label: str = "",
-    ) -> None:
-        where = f"stage {checked_name('a stage', name)!r}"
-        held: Outcome = outcome or "open"
-        if held not in {"open", *CLOSED}:
-            raise BadDefinition(f"{where} has the outcome {held!r}.", hint=near(str(held), CLOSED))
-        if isinstance(requires, str):
-            raise BadDefinition(f"{where} requires the text {requires!r}.", hint=f"Write requires={{{requires!r}}}.")
-        fields = sorted({checked_name(f"{where}, requires", field) for field in requires})
-        write = object.__setattr__
-        write(self, "name", name)
-        write(self, "probability", _probability(where, probability, held))
-        write(self, "outcome", held)
-        write(self, "requires", tuple(fields))
-        write(self, "guard", checked_guard(where, guard))
-        write(self, "label", checked_name(f"{where}, label", label) if label else "")
+    def __attrs_post_init__(self) -> None:
+        """Check all of it, and settle the probability of a stage that is won or lost."""
+        where = f"stage {checked_name('a stage', self.name)!r}"
+        if self.outcome not in {"open", *CLOSED}:
+            raise BadDefinition(f"{where} has the outcome {self.outcome!r}.", hint=near(str(self.outcome), CLOSED))
+        if isinstance(self.requires, str):
+            raise BadDefinition(
+                f"{where} requires the text {self.requires!r}.", hint=f"Write requires={{{self.requires!r}}}."
+            )
+        fields = sorted({checked_name(f"{where}, requires", field) for field in self.requires})
+        object.__setattr__(self, "requires", tuple(fields))
+        object.__setattr__(self, "probability", _probability(where, self.probability, self.outcome))
+        check_guard(where, self.guard)
+        if self.label != "":
+            checked_name(f"{where}, label", self.label)
 
     @property
     def is_open(self) -> bool:
@@ -89,7 +95,7 @@ class Stage:
 
 def _probability(where: str, given: int | None, outcome: Outcome) -> int:
     settled = {"won": _SURE, "lost": 0}.get(outcome)
-    probability = given if given is not None else settled or 0
+    probability = settled or 0 if given is None else given
     if type(probability) is not int or not 0 <= probability <= _SURE:
         raise BadDefinition(f"{where} has the probability {probability!r}.", hint="Write a whole number from 0 to 100.")
     if settled is not None and probability != settled:
@@ -101,10 +107,10 @@ def checked_name(what: str, name: object) -> str:
     """Return a name that every store can hold.
 
     Raises:
-        BadDefinition: it is no text, blank, too long, or has blanks around it.
+        BadDefinition: it is not text, is blank, too long, or has blanks around it.
     """
     try:
-        text = clean_text(name, at_most=_MAX_NAME, at_least=1)
+        text = clean_text(name, at_most=MAX_NAME, at_least=1)
     except Problem as problem:
         raise BadDefinition(f"the name of {what} {problem.message}", hint=problem.hint) from None
     if text != text.strip():
@@ -112,19 +118,20 @@ def checked_name(what: str, name: object) -> str:
     return text
 
 
-def checked_guard(where: str, guard: object) -> Expr | None:
-    """Return a guard that one record alone decides.
+def check_guard(where: str, guard: object) -> None:
+    """Refuse a guard that one record alone does not decide.
 
     Raises:
-        BadDefinition: it is no expression, or follows a relation.
+        BadDefinition: it is not an expression, or follows a relation.
     """
     if guard is None:
-        return None
-    if not isinstance(guard, Expr):
-        raise BadDefinition(f"{where} has a guard that is no expression.", hint="Write one with f, as in f.amount > 1.")
-    if not is_local(guard):
+        return
+    try:
+        node = closed(guard)
+    except BadExpression as error:
+        raise BadDefinition(f"{where} has a guard that does not fit: {error.message}", hint=error.hint) from None
+    if not is_local(node):
         raise BadDefinition(
-            f"{where} has a guard that reaches other records: {show(guard)}.",
+            f"{where} has a guard that reaches other records: {show(node)}.",
             hint="A guard reads the fields of the record that moves.",
         )
-    return guard

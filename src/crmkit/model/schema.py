@@ -14,7 +14,7 @@ from crmkit.model.kind import Kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["TENANT", "Relation", "Schema", "schema_of"]
+__all__ = ["TENANT", "Relation", "Schema", "entity_of", "schema_of"]
 
 TENANT: Final = Column("tenant", Kind.TEXT, max=64)
 """The column that leads every row and every index."""
@@ -194,3 +194,12 @@ def schema_of(model: type[Any]) -> Schema:
         shown = model.__name__ if isinstance(model, type) else repr(model)
         raise BadDefinition(f"{shown} is no model.", hint="Declare it with @entity.")
     return schema
+
+
+def entity_of(model: type[Any] | str) -> str:
+    """Return the name of a model that is given as its class or by its name.
+
+    Raises:
+        BadDefinition: the class was not declared with `@entity`.
+    """
+    return model if isinstance(model, str) else schema_of(model).name

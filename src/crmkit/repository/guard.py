@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from crmkit.errors import BadExpression
 from crmkit.expr.bind import Binder
 from crmkit.expr.core import And, Compare, Constant, Core, Missing
-from crmkit.expr.nodes import Always, Expr, Op
+from crmkit.expr.node import Always, Expr, Op
 from crmkit.expr.normal import normalise
 from crmkit.expr.resolve import Facts, resolve
 from crmkit.security.access import Action
@@ -15,7 +15,7 @@ from crmkit.segment import Segment
 
 if TYPE_CHECKING:
     from crmkit.expr.bind import Stages
-    from crmkit.expr.nodes import Ref
+    from crmkit.expr.node import Ref
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Relation, Schema
     from crmkit.security.access import Actor, Policy

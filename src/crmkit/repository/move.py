@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadDefinition, MoveRefused
 from crmkit.expr.core import And, Compare
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi import Aggregate, Measure, Tally
 from crmkit.values import NOT_YET
 

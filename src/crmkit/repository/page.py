@@ -11,7 +11,7 @@ from uuid import UUID
 
 from crmkit.errors import BadExpression, Problem
 from crmkit.expr.core import And, Compare, Core, Missing, Or
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.model.kind import Kind
 from crmkit.storage.spi import SortKey
 from crmkit.values import clean_instant, clean_integer, clean_text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from crmkit.errors import BadDefinition, CrmError, Duplicate, StoreError, near
 from crmkit.expr.core import And, Compare
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.lifecycle import Pipeline
 from crmkit.storage.spi import Query, SortKey
 

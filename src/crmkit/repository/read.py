@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from crmkit.errors import BadExpression, NotFound
 from crmkit.expr.build import Sort, everything
 from crmkit.expr.core import And
-from crmkit.expr.nodes import Expr, Ref
+from crmkit.expr.node import Expr, Ref
 from crmkit.model.codec import pause_collector
 from crmkit.repository.page import Page, read_cursor, segments, write_cursor
 from crmkit.repository.tally import Group, tally

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadDefinition, NotFound, near
-from crmkit.expr import wire
 from crmkit.expr.build import f
 from crmkit.repository.repository import AsyncRepository
 from crmkit.segment import Segment
@@ -31,10 +30,12 @@ class AsyncSegments:
         Raises:
             BadExpression: the condition does not fit this CRM's models, or is too large to be kept.
         """
+        from crmkit.expr.form.document import to_json
+
         _picks(segment).check(self._work.setup.catalog)
         values = {
             "entity": segment.entity,
-            "expression": wire.to_json(segment.where),
+            "expression": to_json(segment.where),
             "description": segment.description or None,
         }
         held = await self._definitions.first(f.name == segment.name)
@@ -51,10 +52,12 @@ class AsyncSegments:
             NotFound: there is none.
             BadExpression: what is stored is malformed, or no longer fits the models.
         """
+        from crmkit.expr.form.document import from_json
+
         held = await self._definitions.first(f.name == name)
         if held is None:
             raise NotFound(f"there is no segment {name!r}.", hint=near(name, await self.names()))
-        segment = Segment(held.name, held.entity, wire.from_json(held.expression), description=held.description or "")
+        segment = Segment(held.name, held.entity, from_json(held.expression), description=held.description or "")
         segment.check(self._work.setup.catalog)
         return segment
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import attrs
 
 from crmkit.errors import BadExpression, Problem, near
-from crmkit.expr.nodes import Ref
+from crmkit.expr.node import Ref
 from crmkit.model.field import Field
 from crmkit.repository.work import Work, zone_of
 from crmkit.storage.spi import Aggregate, Bucket, Hop, Key, Measure, Tally

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from crmkit.errors import BadDefinition, BadExpression, BadRecord, CrmError, Problem
 from crmkit.expr.core import And, Compare
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.expr.resolve import Facts
 from crmkit.repository.guard import Guard
 from crmkit.storage.spi import Query, SortKey

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from crmkit.errors import NotAllowed, NotFound, Refused, Stale
 from crmkit.expr.core import And, Compare, Core, In, Missing
 from crmkit.expr.evaluate import evaluate, is_local
-from crmkit.expr.nodes import Always, Expr, Op
+from crmkit.expr.node import Always, Expr, Op
 from crmkit.repository.link import check_links
 from crmkit.security.access import Action
 from crmkit.storage.spi import Patch, Removal

@@ -18,7 +18,7 @@ from crmkit.testing.strategy import Case, cases
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from crmkit.expr.nodes import Expr
+    from crmkit.expr.node import Expr
     from crmkit.model.schema import Schema
 
 __all__ = ["Differential", "examples"]

@@ -13,7 +13,7 @@ import attrs
 
 from crmkit.errors import Duplicate
 from crmkit.expr import core
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.model.kind import Kind
 from crmkit.storage.spi.plan import Aggregate, Bucket, Patch, Tally
 from crmkit.storage.spi.store import Feature

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from crmkit.expr import core
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.model.kind import Kind
 from crmkit.testing.drive import driven
 from crmkit.testing.strategy import TEXTS

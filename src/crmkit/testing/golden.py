@@ -9,7 +9,7 @@ from uuid import UUID
 
 from crmkit.expr import core
 from crmkit.expr.build import ago, days, everything, f, me, nothing, now, today
-from crmkit.expr.nodes import Expr, Op
+from crmkit.expr.node import Expr, Op
 from crmkit.expr.resolve import Facts
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import driven

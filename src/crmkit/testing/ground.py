@@ -8,7 +8,7 @@ from uuid import uuid4
 from crmkit.errors import CrmError
 from crmkit.expr import core
 from crmkit.expr.bind import Binder
-from crmkit.expr.nodes import Expr, Op
+from crmkit.expr.node import Expr, Op
 from crmkit.expr.normal import normalise
 from crmkit.expr.resolve import Facts, resolve
 from crmkit.model.codec import Codec

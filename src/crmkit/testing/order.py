@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from crmkit.expr import core
-from crmkit.expr.nodes import Expr, Not, Op
+from crmkit.expr.node import Expr, Not, Op
 from crmkit.model.kind import Kind
 from crmkit.storage.spi.plan import SortKey
 from crmkit.storage.spi.store import Feature

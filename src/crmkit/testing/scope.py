@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crmkit.errors import BadRecord, StoreError, Unsupported
 from crmkit.expr import core
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi.plan import Aggregate, Bucket, Hop, Key, Measure, SortKey
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import Maker, driven, on_ground

@@ -15,7 +15,7 @@ import attrs
 from hypothesis import strategies as st
 
 from crmkit.expr.build import ago, ahead, days, everything, hours, me, nothing, now, today
-from crmkit.expr.nodes import (
+from crmkit.expr.node import (
     Compare,
     Contains,
     Counts,

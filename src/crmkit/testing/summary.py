@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from crmkit.expr import core
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi.plan import Aggregate, Bucket, Hop, Key, Measure
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import driven

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from crmkit.errors import Busy, Duplicate
 from crmkit.expr import core
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import driven, step
 from crmkit.testing.world import NOW, Account, Badge, made

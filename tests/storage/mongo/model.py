@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from crmkit.expr.core import And, Compare, Core
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.model.catalog import Catalog
 from crmkit.model.codec import Codec
 from crmkit.model.declare import Record, day, entity, instant, integer, link, tags, text

@@ -3,7 +3,7 @@
 import pytest
 
 from crmkit.expr.core import Compare, Exists, In, Missing, Prefix
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.mongo.select import Selector
 from crmkit.testing.drive import step
 from tests.storage.mongo.model import BOAT, CATALOG, CREW, CREW_OF_BOAT, Boat, Crew, make, mine, new_id, plant

@@ -3,7 +3,7 @@
 import pytest
 
 from crmkit.expr.core import Compare, Prefix, Substring
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi import SortKey
 from tests.storage.mongo.model import BOAT, Boat, fetch, make, plant
 

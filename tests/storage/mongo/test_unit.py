@@ -4,7 +4,7 @@ import pytest
 
 from crmkit.errors import Busy, Duplicate, StoreError
 from crmkit.expr.core import Compare, Count, Exists
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi import Patch, Removal
 from crmkit.testing.drive import step
 from tests.storage.mongo.model import BOAT, BOATS, CREW, CREW_OF_BOAT, Boat, Crew, fetch, insert, make, mine, plant

@@ -5,7 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from crmkit.expr.core import And, Compare, Core
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.model.catalog import Catalog
 from crmkit.model.codec import Codec
 from crmkit.model.declare import (

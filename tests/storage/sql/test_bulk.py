@@ -3,7 +3,7 @@
 import tracemalloc
 
 from crmkit.expr.core import Compare
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi import Query, SortKey
 from crmkit.testing.drive import step
 from crmkit.values.identifier import uuid_of_hex, uuid_of_int

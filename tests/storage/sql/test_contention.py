@@ -5,7 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from crmkit.expr.core import Compare
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi import Patch, Query
 from crmkit.storage.sql.store import open_sql
 from crmkit.testing.drive import step

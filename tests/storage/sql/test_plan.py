@@ -4,7 +4,7 @@ import pytest
 
 from crmkit import ago, connect, days, f, system
 from crmkit.expr.core import And, Compare, Constant, Exists, In, Missing, Or, Prefix
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi import Patch, Query, SortKey
 from crmkit.testing.drive import step
 from crmkit.values.identifier import uuid_of_int

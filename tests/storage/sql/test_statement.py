@@ -4,7 +4,7 @@ import pytest
 
 from crmkit.errors import Unsupported
 from crmkit.expr.core import And, Compare, Constant, Exists, Has, In, Not, Or, Prefix, Substring
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi import Patch, Query
 from crmkit.storage.sql.statement import Statement, StatementCache
 from crmkit.testing.drive import step

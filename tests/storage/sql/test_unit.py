@@ -7,7 +7,7 @@ from sqlalchemy import create_engine
 
 from crmkit.errors import BadRecord, Busy, Duplicate, StoreError
 from crmkit.expr.core import Compare, Constant
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi import Patch, Removal
 from crmkit.storage.sql.store import open_sql
 from crmkit.testing.drive import step

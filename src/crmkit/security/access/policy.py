@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from crmkit.expr.build import everything
 
 if TYPE_CHECKING:
-    from crmkit.expr.nodes import Expr
+    from crmkit.expr.node import Expr
     from crmkit.model.schema import Schema
     from crmkit.security.access.actor import Actor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 from crmkit.errors import Unsupported
 from crmkit.expr.core import (
@@ -22,7 +22,7 @@ from crmkit.expr.core import (
     Prefix,
     Substring,
 )
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.model.kind import Kind
 from crmkit.storage.memory.table import ID
 
@@ -183,6 +183,8 @@ def _leaf(node: Compare | In | Missing | Prefix | Substring | Has, get: Callable
             return lambda row: (value := get(row)) is not None and (text in value) is not negated
         case Has(tag=tag, negated=negated):
             return lambda row: (tag in get(row)) is not negated
+        case _:
+            assert_never(node)
 
 
 def _comparison(node: Compare, get: Callable[[Row], Any]) -> Test:

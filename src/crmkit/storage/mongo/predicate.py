@@ -7,10 +7,10 @@ takes a lacking key for null. So each leaf has a filter that says exactly what t
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 from crmkit.expr.core import Compare, Has, In, Missing, Prefix, Substring
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.mongo.document import Document, key_of
 from crmkit.storage.mongo.wire import encoded
 
@@ -54,6 +54,8 @@ def leaf_filter(schema: Schema, node: Leaf) -> Document:
             return _substring(key, text, negated=negated)
         case Has(tag=tag, negated=negated):
             return {key: {"$ne" if negated else "$eq": tag}}
+        case _:
+            assert_never(node)
 
 
 def _among(values: Sequence[Any], *, negated: bool) -> Document:

@@ -14,7 +14,7 @@ import attrs
 
 from crmkit.errors import Unsupported
 from crmkit.expr.core import And, Compare, Constant, Core, Count, Exists, In, Not, Or
-from crmkit.expr.nodes import NEGATED, Op
+from crmkit.expr.node import NEGATED, Op
 from crmkit.storage.mongo.document import Document, key_of
 from crmkit.storage.mongo.predicate import NEVER, OPERATOR, all_of, any_of, leaf_filter
 

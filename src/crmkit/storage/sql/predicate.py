@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, and_, bindparam, false, func, or_, select, true
 from sqlalchemy.ext.compiler import compiles
@@ -12,7 +12,7 @@ from sqlalchemy.types import Boolean
 
 from crmkit.errors import Unsupported
 from crmkit.expr.core import And, Compare, Constant, Core, Count, Exists, Has, In, Missing, Not, Or, Prefix, Substring
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.model.schema import TENANT
 from crmkit.storage.sql.shape import list_size, text_after
 
@@ -100,6 +100,8 @@ class Predicates:
                 return true() if node.value else false()
             case Not():
                 raise Unsupported("stores read expressions in normal form, which has no Not.")
+            case _:
+                assert_never(node)
 
     def _column(self, source: FromClause, name: str) -> ColumnElement[Any]:
         """Return a column of the statement's own table, or of a related one, where the join alone chooses the index."""

@@ -7,11 +7,11 @@ collects the values, the second makes a parameter where each of them belongs.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from crmkit.errors import Unsupported
 from crmkit.expr.core import And, Compare, Constant, Core, Count, Exists, Has, In, Missing, Not, Or, Prefix, Substring
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.model.kind import Kind
 from crmkit.storage.sql.wire import json_text
 
@@ -76,6 +76,8 @@ class Shape:
                 self.marks += (Constant, node.value)
             case Not():
                 raise Unsupported("stores read expressions in normal form, which has no Not.")
+            case _:
+                assert_never(node)
 
     def hop(self, hop: Hop) -> Schema:
         """Take in a step along a relation, and return the schema where it leads."""

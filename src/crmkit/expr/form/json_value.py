@@ -1,4 +1,4 @@
-"""The stored form of the values inside expressions; `crmkit.expr.wire` shows it whole."""
+"""Values inside expressions as JSON; `crmkit.expr.form.document` shows the form whole."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from crmkit.errors import BadExpression, Problem, near
+from crmkit.errors import Problem, near
 from crmkit.expr.build import ME
-from crmkit.expr.document import Cursor, is_list
-from crmkit.expr.nodes import Me, Moment
+from crmkit.expr.node import Me, Moment
+from crmkit.form.document import in_words
+from crmkit.form.form import wrong_keys
+from crmkit.form.hook import an_object, integer, member, text, word
+from crmkit.form.problem import Problems
 from crmkit.values import Money, clean_instant, clean_integer, clean_text
 
 __all__ = ["MAX_TEXT", "read_value", "write_value"]
@@ -36,25 +39,12 @@ _HINTS: Final[Mapping[type, str]] = {
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-def write_value(value: object, path: str, *, items: int = 0) -> Any:
-    """Return a value as plain JSON data.
-
-    Args:
-        value: text, a number, a date, a `Moment` or another value of the language.
-        path: where it stands, for messages.
-        items: how long a list may be; 0 where none may stand.
-
-    Raises:
-        BadExpression: the language has no such value.
-    """
-    if items and is_list(value):
-        if len(value) > items:
-            raise BadExpression(f"{path} has {len(value)} entries, {items} at most.")
-        return [write_value(one, f"{path}[{index}]") for index, one in enumerate(value)]
+def write_value(value: object) -> Any:
+    """Return a value as plain JSON data; the problem, where the language has no such value."""
     try:
         return _plain(value)
     except Problem as problem:
-        raise BadExpression(f"{path} {problem.message}", hint=problem.hint) from None
+        return problem
 
 
 def _plain(value: object) -> Any:
@@ -81,12 +71,12 @@ def _plain(value: object) -> Any:
             return _moment(value)
         case _:
             hint = _HINTS.get(type(value), "")
-            raise Problem("wrong_type", f"holds {type(value).__name__}, which is no value here.", hint=hint)
+            raise Problem("wrong_type", f"holds {type(value).__name__}, which is not a value here.", hint=hint)
 
 
 def _decimal_text(number: Decimal) -> str:
     if not number.is_finite():
-        raise Problem("not_finite", f"is {number}, which is no number.")
+        raise Problem("not_finite", f"is {number}, which is not a number.")
     # The exponent is looked at first: spelling Decimal("1E+999999") out would take a million digits.
     text = format(number, "f") if abs(number.adjusted()) <= _MAX_DIGITS else ""
     if "." in text:
@@ -111,78 +101,89 @@ def _moment(value: Moment) -> dict[str, int]:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def read_value(cursor: Cursor, *, items: int = 0) -> Any:
-    """Return the value that stands at a place of a document.
-
-    Args:
-        cursor: the place.
-        items: how long a list may be; 0 where none may stand.
+def read_value(data: Any, _: object) -> Any:
+    """Return the value that plain JSON data spell.
 
     Raises:
-        CrmError: of the cursor's class: it is no value.
+        Problem: they do not spell a value.
     """
-    data = cursor.data
     match data:
+        case Problem():
+            raise data
         case bool():
             return data
         case str():
-            return cursor.text(at_most=MAX_TEXT)
-        case list() | tuple() if items:
-            return tuple(read_value(one) for one in cursor.elements(at_most=items))
+            return text(at_most=MAX_TEXT)(data, str)
         case Mapping():
-            return _tagged(cursor)
+            return _tagged(data)
         case None | float():
-            raise cursor.refuse(f"is {cursor.kind}, which is no value here.", hint=_WAYS_OUT[type(data)])
+            raise Problem("wrong_type", f"is {in_words(data)}, which is not a value here.", hint=_WAYS_OUT[type(data)])
         case _:
-            return cursor.integer()
+            return integer()(data, int)
 
 
-def _tagged(cursor: Cursor) -> Any:
-    data: Any = cursor.data
+def _tagged(data: Mapping[Any, Any]) -> Any:
     tag = next((tag for tag in _READ if tag in data), None)
     if tag is None:
         first = next((key for key in data if isinstance(key, str)), "")
         hint = near(first[:40], _READ) if first else f"There is: {', '.join(sorted(_READ))}."
-        raise cursor.refuse("is an object that is no value.", hint=hint)
-    members = cursor.members((tag, "currency") if tag == "money" else (tag,))
-    at = members[tag]
+        raise Problem("wrong_type", "is an object that does not spell a value.", hint=hint)
+    keys = ("money", "currency") if tag == "money" else (tag,)
+    wrong = [*wrong_keys(an_object(data), keys, keys)]
+    if wrong:
+        raise Problems(wrong)
+    held = data[tag]
     try:
-        return _READ[tag](at, members)
+        return _READ[tag](held, data)
     except Problem as problem:
-        raise at.refuse(problem.message, hint=problem.hint) from None
+        raise problem.at(problem.field or f".{tag}") from None
     except (ValueError, OverflowError):
-        raise at.refuse(f"is {at.kind}, which is no {tag}.", hint=f"Write it like {_EXAMPLES[tag]}.") from None
+        raise Problem(
+            "wrong_value", f"is {in_words(held)}, which is not {_A.get(tag, f'a {tag}')}.",
+            hint=f"Write it like {_EXAMPLES[tag]}.", field=f".{tag}",
+        ) from None  # fmt: skip
 
 
-def _decimal(at: Cursor) -> Decimal:
-    text = at.text(at_most=100)
-    if not _DECIMAL.fullmatch(text):
-        raise ValueError(text)
-    return Decimal(text)
+def _short(data: Any) -> str:
+    read: str = text(at_most=100)(data, str)
+    return read
 
 
-def _uuid(at: Cursor) -> UUID:
-    text = at.text(at_most=100)
-    made = UUID(text)
-    if str(made) != text.lower():
-        raise ValueError(text)
+def _decimal(data: Any) -> Decimal:
+    spelled = _short(data)
+    if not _DECIMAL.fullmatch(spelled):
+        raise ValueError(spelled)
+    return Decimal(spelled)
+
+
+def _money(data: Any, whole: Mapping[str, Any]) -> Money:
+    currency = member(whole, "currency", text(at_most=10))
+    return Money(_decimal(data), currency)
+
+
+def _uuid(data: Any) -> UUID:
+    spelled = _short(data)
+    made = UUID(spelled)
+    if str(made) != spelled.lower():
+        raise ValueError(spelled)
     return made
 
 
-def _span(at: Cursor, unit: dt.timedelta) -> dt.timedelta:
+def _span(data: Any, unit: dt.timedelta) -> dt.timedelta:
     most = _FURTHEST // unit
-    return at.integer(at_least=-most, at_most=most) * unit
+    number: int = integer(at_least=-most, at_most=most)(data, int)
+    return number * unit
 
 
-_READ: Final[Mapping[str, Callable[[Cursor, Mapping[str, Cursor]], object]]] = {
-    "decimal": lambda at, _: _decimal(at),
-    "money": lambda at, members: Money(_decimal(at), members["currency"].text(at_most=10)),
-    "date": lambda at, _: dt.date.fromisoformat(at.text(at_most=100)),
-    "instant": lambda at, _: clean_instant(dt.datetime.fromisoformat(at.text(at_most=100))),
-    "uuid": lambda at, _: _uuid(at),
-    "me": lambda at, _: Me(at.word(ME)),
-    "now": lambda at, _: Moment(offset=_span(at, _MICROSECOND)),
-    "today": lambda at, _: Moment(of_day=True, offset=_span(at, _DAY)),
+_READ: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], object]]] = {
+    "decimal": lambda data, _: _decimal(data),
+    "money": _money,
+    "date": lambda data, _: dt.date.fromisoformat(_short(data)),
+    "instant": lambda data, _: clean_instant(dt.datetime.fromisoformat(_short(data))),
+    "uuid": lambda data, _: _uuid(data),
+    "me": lambda data, _: Me(word(ME)(data, str)),
+    "now": lambda data, _: Moment(offset=_span(data, _MICROSECOND)),
+    "today": lambda data, _: Moment(of_day=True, offset=_span(data, _DAY)),
 }
 _EXAMPLES: Final = {
     "decimal": '"1.5"',
@@ -191,6 +192,7 @@ _EXAMPLES: Final = {
     "instant": '"2026-01-31T09:00:00.000Z"',
     "uuid": '"0198c0de-0000-7000-8000-000000000000"',
 }
+_A: Final = {"instant": "an instant", "money": "an amount", "uuid": "a UUID"}
 _WAYS_OUT: Final[Mapping[type, str]] = {
     type(None): 'A test for a missing value is {"node": "missing"}.',
     float: 'Write {"decimal": "1.5"}, or a whole number.',

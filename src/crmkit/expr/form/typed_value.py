@@ -41,12 +41,12 @@ def read_value(node: ast.expr) -> Any:
     """Return the value that a piece of syntax spells.
 
     Raises:
-        BadExpression: it is no literal, no fact about the actor and no call from the list.
+        BadExpression: it is not a literal, a fact about the actor, or a call from the list.
         Problem: it is one, but not a value that every store can hold.
     """
     match node:
         case ast.Constant(value=float()):
-            raise BadExpression("a number with a point is no exact value.", hint='Write Decimal("1.5").')
+            raise BadExpression("a number with a point is not an exact value.", hint='Write Decimal("1.5").')
         case ast.Constant(value=bool() | str() | None as value):
             return value
         case ast.Constant(value=int(value)):
@@ -58,10 +58,10 @@ def read_value(node: ast.expr) -> Any:
         case ast.Call(func=ast.Name(id=name)):
             return _checked(_called(node, name))
         case ast.Name(id=name):
-            raise BadExpression(f"{name[:40]!r} is no value.", hint='Put text in quotes, as in "won".')
+            raise BadExpression(f"{name[:40]!r} is not a value.", hint='Put text in quotes, as in "won".')
         case _:
             raise BadExpression(
-                "this is no value.", hint="Write text in quotes, a number, or a call such as Money(...)."
+                "this is not a value.", hint="Write text in quotes, a number, or a call such as Money(...)."
             )
 
 
@@ -102,7 +102,7 @@ def _checked(value: object) -> object:
     if isinstance(value, dt.datetime):
         clean_instant(value)
     if isinstance(value, dt.timedelta):
-        raise BadExpression("a span is no value.", hint="Write ago(days(90)) or ahead(days(90)).")
+        raise BadExpression("a span is not a value.", hint="Write ago(days(90)) or ahead(days(90)).")
     if isinstance(value, Decimal) and not value.is_finite():
-        raise BadExpression(f"{value} is no number.")
+        raise BadExpression(f"{value} is not a number.")
     return value

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from typing import Any, ClassVar, Final
-from uuid import UUID
 
 import attrs
 
 from crmkit.errors import BadDefinition, BadExpression, Problem, Unsupported
-from crmkit.expr import wire
 from crmkit.expr.bind import Binder
-from crmkit.expr.document import dump, load
 from crmkit.expr.evaluate import evaluate, is_local
-from crmkit.expr.nodes import Expr
+from crmkit.expr.form.show import show
+from crmkit.expr.node import Expr, closed
 from crmkit.expr.resolve import SAMPLE, Asker, Facts, resolve
-from crmkit.expr.show import show
 from crmkit.model.catalog import Catalog
-from crmkit.model.schema import Schema, schema_of
+from crmkit.model.schema import Schema, entity_of, schema_of
 from crmkit.values import UTC, clean_instant, clean_text
 
-__all__ = ["VERSION", "Changes", "Segment", "changes"]
+__all__ = ["MAX_DESCRIPTION", "MAX_NAME", "Segment"]
 
-VERSION: Final = 1
-"""The version of the JSON form that this module writes, and the only one it reads."""
-
-_MAX_NAME: Final = 80
-_MAX_DESCRIPTION: Final = 2_000
-_MAX_SIZE: Final = 80 * 1024
+MAX_NAME: Final = 80
+MAX_DESCRIPTION: Final = 2_000
 
 
-@attrs.frozen(init=False)
+@attrs.frozen
 class Segment:
     """A named expression over one model: whom a campaign addresses, which deals need a look.
 
@@ -47,7 +39,7 @@ class Segment:
         catalog: the models among which relations lead; the built-in ones and `model` by default.
 
     Raises:
-        BadDefinition: the name is not acceptable, or the model is none.
+        BadDefinition: the name is not acceptable, or the class is not a model.
         BadExpression: the condition does not fit the model.
 
     >>> from crmkit.entities import Customer
@@ -60,27 +52,25 @@ class Segment:
     joins_expressions: ClassVar = True
 
     name: str
-    entity: str
+    model: type[Any] | str = attrs.field(eq=entity_of, repr=lambda model: repr(entity_of(model)))
     where: Expr
-    description: str
+    description: str = attrs.field(default="", kw_only=True)
+    catalog: Catalog | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
 
-    def __init__(
-        self,
-        name: str,
-        model: type[Any] | str,
-        where: Expr,
-        *,
-        description: str = "",
-        catalog: Catalog | None = None,
-    ) -> None:
-        entity = _text("the model's name", model, 1, _MAX_NAME) if isinstance(model, str) else schema_of(model).name
-        write = object.__setattr__
-        write(self, "name", _text("the name of a segment", name, 1, _MAX_NAME))
-        write(self, "entity", entity)
-        write(self, "where", _condition(name, where))
-        write(self, "description", _text(f"the description of segment {name!r}", description, 0, _MAX_DESCRIPTION))
-        if not isinstance(model, str):
-            self.check(catalog or _catalog(model))
+    def __attrs_post_init__(self) -> None:
+        """Check all of it, against the models as far as they are at hand."""
+        if isinstance(self.model, str):
+            _check_text("the model's name", self.model, 1, MAX_NAME)
+        _check_text("the name of a segment", self.name, 1, MAX_NAME)
+        _condition(self.name, self.where)
+        _check_text(f"the description of segment {self.name!r}", self.description, 0, MAX_DESCRIPTION)
+        if not isinstance(self.model, str):
+            self.check(self.catalog or _catalog(self.model))
+
+    @property
+    def entity(self) -> str:
+        """The name of the model."""
+        return entity_of(self.model)
 
     def check(self, catalog: Catalog) -> None:
         """Refuse a catalog whose model the condition does not fit.
@@ -176,14 +166,9 @@ class Segment:
         Raises:
             BadExpression: the condition is too large to be stored, or holds a value that is not part of the language.
         """
-        document = {
-            "version": VERSION,
-            "name": self.name,
-            "entity": self.entity,
-            "condition": wire.to_dict(self.where),
-            "description": self.description,
-        }
-        return dump(document, at_most=_MAX_SIZE)
+        from crmkit.segment import form
+
+        return form.to_json(self)
 
     @classmethod
     def from_json(cls, text: str, *, catalog: Catalog | None = None) -> Segment:
@@ -194,41 +179,34 @@ class Segment:
             catalog: the models to check it against; without them it is checked when it is used.
 
         Raises:
-            BadDefinition: the name is not acceptable, or the catalog has no such model.
-            BadExpression: the text is malformed or of another version, or the condition does not fit the model.
+            BadDefinition: the catalog has no such model.
+            BadExpression: the text is malformed or of another version, or the condition does not fit the model;
+                `problems` holds every mistake of the text and its path.
         """
-        cursor = load(text, at_most=_MAX_SIZE)
-        cursor.version(VERSION)
-        members = cursor.members(("version", "name", "entity", "condition", "description"))
-        segment = cls(
-            members["name"].text(at_most=_MAX_NAME, at_least=1),
-            members["entity"].text(at_most=_MAX_NAME, at_least=1),
-            wire.from_cursor(members["condition"]),
-            description=members["description"].text(at_most=_MAX_DESCRIPTION),
-        )
+        from crmkit.segment import form
+
+        segment = form.from_json(text)
         if catalog is not None:
             segment.check(catalog)
         return segment
 
 
-def _text(what: str, value: object, at_least: int, at_most: int) -> str:
+def _check_text(what: str, value: object, at_least: int, at_most: int) -> None:
     try:
-        return clean_text(value, at_least=at_least, at_most=at_most)
+        clean_text(value, at_least=at_least, at_most=at_most)
     except Problem as problem:
         raise BadDefinition(f"{what} {problem.message}", hint=problem.hint) from None
 
 
 def _condition(name: str, where: object) -> Expr:
-    if not isinstance(where, Expr):
-        raise BadExpression(
-            f"segment {name!r}: {type(where).__name__} is no condition.",
-            hint='Write one with f, as in f.country == "DE".',
-        )
-    return where
+    try:
+        return closed(where)
+    except BadExpression as error:
+        raise BadExpression(f"segment {name!r}: {error.message}", hint=error.hint) from None
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…"
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
 
 def _catalog(model: type[Any]) -> Catalog:
@@ -236,33 +214,3 @@ def _catalog(model: type[Any]) -> Catalog:
     from crmkit.entities import BUILT_IN
 
     return Catalog((*BUILT_IN, model))
-
-
-# -- over time ---------------------------------------------------------------------------------------------------------
-
-
-@attrs.frozen
-class Changes:
-    """What became of a segment between two evaluations.
-
-    Attributes:
-        entered: the records that were not in it before and are now.
-        left: the records that were in it before and are not now.
-    """
-
-    entered: frozenset[UUID]
-    left: frozenset[UUID]
-
-
-def changes(before: Iterable[UUID], after: Iterable[UUID]) -> Changes:
-    """Return who entered and who left a segment.
-
-    Args:
-        before: the ids of its members at the first evaluation.
-        after: the ids of its members at the second.
-
-    >>> changes([UUID(int=1), UUID(int=2)], [UUID(int=2), UUID(int=3)]).left
-    frozenset({UUID('00000000-0000-0000-0000-000000000001')})
-    """
-    earlier, later = frozenset(before), frozenset(after)
-    return Changes(entered=later - earlier, left=earlier - later)

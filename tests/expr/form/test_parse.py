@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from crmkit.errors import BadExpression
 from crmkit.expr.build import ago, days, everything, f, me, nothing, today
+from crmkit.expr.form.parse import parse
+from crmkit.expr.form.show import show
 from crmkit.expr.limits import Limits
-from crmkit.expr.parse import parse
-from crmkit.expr.show import show
 from crmkit.values import UTC, Money
 from tests.expr.drawn import EXAMPLE, EXPRESSIONS
 
@@ -60,16 +60,16 @@ def test_people_may_type_it_their_way(text, expr):
     ("text", "message"),
     [
         ("", "the expression is empty. Write everything to mean every record."),
-        ("f.active", "line 1, column 1: f.active alone is no test. Compare it, as in f.active == True."),
-        ("True", "line 1, column 1: a constant is no test. Write everything or nothing."),
+        ("f.active", "line 1, column 1: f.active alone is not a test. Compare it, as in f.active == True."),
+        ("True", "line 1, column 1: a constant is not a test. Write everything or nothing."),
         ("everythin", "line 1, column 1: 'everythin' is not known here. Did you mean 'everything'?"),
-        ("amount > 5", "line 1, column 1: 'amount' is no value. Put text in quotes, as in \"won\"."),
-        ("f.stage == won", "line 1, column 12: 'won' is no value. Put text in quotes, as in \"won\"."),
-        ("f == 1", "line 1, column 1: f alone is no field. Name one, as in f.amount > 1."),
+        ("amount > 5", "line 1, column 1: 'amount' is not a value. Put text in quotes, as in \"won\"."),
+        ("f.stage == won", "line 1, column 12: 'won' is not a value. Put text in quotes, as in \"won\"."),
+        ("f == 1", "line 1, column 1: f alone is not a field. Name one, as in f.amount > 1."),
         ("1 < 2", "line 1, column 1: this compares no field. Name one, as in f.amount > 1."),
         ("f.a == f.b", "line 1, column 1: two fields cannot be compared with each other."),
         ("f.a == f.c.count()", "line 1, column 1: two fields cannot be compared with each other."),
-        ("f.a > 1.5", 'line 1, column 7: a number with a point is no exact value. Write Decimal("1.5").'),
+        ("f.a > 1.5", 'line 1, column 7: a number with a point is not an exact value. Write Decimal("1.5").'),
         ("f.a == None", "line 1, column 1: f.a == None: nothing compares with None. Write f.a.missing()."),
         ("f.a is None", "line 1, column 1: in, not in and is cannot be read. Write .one_of(...), .has(...) or .missing()."),
         ("'x' in f.tags", "line 1, column 1: in, not in and is cannot be read. Write .one_of(...), .has(...) or .missing()."),
@@ -85,10 +85,10 @@ def test_people_may_type_it_their_way(text, expr):
         ),
         ("f.name.startswith('A')", "line 1, column 1: f.name has no test 'startswith'. Did you mean 'starts_with'?"),
         ("f.any(f.a == 1)", "line 1, column 1: f.any(...) names no field. Write f.name.any(...)."),
-        ("f.count == 1", 'line 1, column 1: .count is no field here. Write ["count"] for the field.'),
-        ("f.__class__ == 1", 'line 1, column 1: .__class__ is no field here. Write ["__class__"] for the field.'),
+        ("f.count == 1", 'line 1, column 1: .count is not a field here. Write ["count"] for the field.'),
+        ("f.__class__ == 1", 'line 1, column 1: .__class__ is not a field here. Write ["__class__"] for the field.'),
         ("f[0] == 1", "line 1, column 1: f[...] takes a field's name as text."),
-        ("f.c.count()", "line 1, column 1: a count is no test. Compare it, as in f.contacts.count() > 0."),
+        ("f.c.count()", "line 1, column 1: a count is not a test. Compare it, as in f.contacts.count() > 0."),
         ("f.c.count() > 'x'", "line 1, column 1: f.c.count() compares with a whole number, not str."),
         ("f.c.all()", "line 1, column 1: these are not the arguments it takes."),
         ("f.tags.has(tag='x')", "line 1, column 1: has(...) takes plain arguments only."),
@@ -99,22 +99,22 @@ def test_people_may_type_it_their_way(text, expr):
         ("f.a == Money('1', 'EURO')", "line 1, column 8: the value 'EURO' is no ISO 4217 currency code. Did you mean 'EUR'?"),
         ("f.a == Money(1.5, 'EUR')", 'line 1, column 8: Money(...) takes no number with a point. Write it as text: "1.5".'),
         ("f.a == date(2026, 2, 30)", "line 1, column 8: date(...) cannot be made of these."),
-        ("f.a == Decimal('NaN')", "line 1, column 8: NaN is no number."),
+        ("f.a == Decimal('NaN')", "line 1, column 8: NaN is not a number."),
         ("f.a == ago(90)", "line 1, column 8: ago(...) takes one span. Write ago(days(90))."),
-        ("f.a == days(90)", "line 1, column 8: a span is no value. Write ago(days(90)) or ahead(days(90))."),
+        ("f.a == days(90)", "line 1, column 8: a span is not a value. Write ago(days(90)) or ahead(days(90))."),
         ("f.a == datetime(2026, 1, 1)", "line 1, column 8: the value has no time zone, so it names no instant. "
          "Add one, as in datetime(..., tzinfo=UTC)."),
-        ("f.a == [x for x in (1,)]", "line 1, column 8: this is no value. Write text in quotes, a number, or a call such as Money(...)."),
-        ("f.a == f'{1}'", "line 1, column 8: this is no value. Write text in quotes, a number, or a call such as Money(...)."),
-        ("f.a == b'x'", "line 1, column 8: this is no value. Write text in quotes, a number, or a call such as Money(...)."),
+        ("f.a == [x for x in (1,)]", "line 1, column 8: this is not a value. Write text in quotes, a number, or a call such as Money(...)."),
+        ("f.a == f'{1}'", "line 1, column 8: this is not a value. Write text in quotes, a number, or a call such as Money(...)."),
+        ("f.a == b'x'", "line 1, column 8: this is not a value. Write text in quotes, a number, or a call such as Money(...)."),
         ("f.a == 9223372036854775808", "line 1, column 8: the value does not fit a 64-bit integer."),
-        ("lambda: f.a", "line 1, column 1: this is no test. A test begins with f, as in f.amount > 1."),
-        ("__import__('os').system('true')", "line 1, column 1: this is no test. A test begins with f, as in f.amount > 1."),
-        ("f.a == 1 and __import__('os')", "line 1, column 14: __import__(...) is no test. A test begins with f, as in f.tags.has(...)."),
-        ("(\n  f.name == 'Zoë' and\n  f.a == x)", "line 3, column 10: 'x' is no value. Put text in quotes, as in \"won\"."),
-        ("f.name == 'Zoë客户' and f.a == x", "line 1, column 30: 'x' is no value. Put text in quotes, as in \"won\"."),
-        ("\n\n   f.a == x", "line 3, column 11: 'x' is no value. Put text in quotes, as in \"won\"."),
-        ("f.a == '\u2028' and f.b == x", "line 1, column 23: 'x' is no value. Put text in quotes, as in \"won\"."),
+        ("lambda: f.a", "line 1, column 1: this is not a test. A test begins with f, as in f.amount > 1."),
+        ("__import__('os').system('true')", "line 1, column 1: this is not a test. A test begins with f, as in f.amount > 1."),
+        ("f.a == 1 and __import__('os')", "line 1, column 14: __import__(...) is not a test. A test begins with f, as in f.tags.has(...)."),
+        ("(\n  f.name == 'Zoë' and\n  f.a == x)", "line 3, column 10: 'x' is not a value. Put text in quotes, as in \"won\"."),
+        ("f.name == 'Zoë客户' and f.a == x", "line 1, column 30: 'x' is not a value. Put text in quotes, as in \"won\"."),
+        ("\n\n   f.a == x", "line 3, column 11: 'x' is not a value. Put text in quotes, as in \"won\"."),
+        ("f.a == '\u2028' and f.b == x", "line 1, column 23: 'x' is not a value. Put text in quotes, as in \"won\"."),
         ("f.a == '\ud800'", "the expression cannot be read."),
     ],
 )  # fmt: skip

@@ -60,7 +60,7 @@ def test_segments_of_two_models_do_not_combine():
 
 @pytest.mark.parametrize("other", [f.active, True, "x", None], ids=["field", "flag", "text", "none"])
 def test_only_conditions_combine(other):
-    with pytest.raises(BadExpression, match=r"is no condition\. Write one with f"):
+    with pytest.raises(BadExpression, match=r"segment 'vip': .* is not "):
         VIP & other
 
 
@@ -171,11 +171,11 @@ def test_it_is_stored_as_canonical_text():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "$ is no JSON: Expecting property name enclosed in double quotes at line 1, column 2."),
+        ("{", "$ is not JSON: Expecting property name enclosed in double quotes at line 1, column 2."),
         ('{"version": 3}', "$.version is 3, and this crmkit reads version 1. Upgrade crmkit."),
         (VIP.to_json().replace('"has"', '"hass"'), "$.condition.where.node is the text 'hass', which is not known here. Did you mean 'has'?"),
         (VIP.to_json().replace('"vip",', "7,"), "$.name is a whole number, where text belongs."),
-        (VIP.to_json().replace('"entity"', '"entty"'), "$ has the unknown key 'entty'. Did you mean 'entity'?"),
+        (VIP.to_json().replace('"entity"', '"entty"'), "$ has the unknown key 'entty'. Did you mean 'entity'?; $ lacks the key 'entity'. It needs: version, name, entity, condition, description."),
     ],
     ids=["json", "version", "node", "type", "key"],
 )  # fmt: skip

@@ -89,20 +89,20 @@ def test_the_fingerprint_changes_with_the_content():
     ("old", "new", "message"),
     [
         ('"version":1}', '"version":2}', "$.version is 2, and this crmkit reads version 1. Upgrade crmkit."),
-        ('"initial":"a",', "", "$ lacks the key 'initial'. It needs: version, name, entity, initial, stages, moves."),
-        ('"initial":"a"', '"initial":"b"', "pipeline 'small' names the stage 'b', which is not there. There is: a, won."),
+        ('"initial":"a",', "", "$ lacks the key 'initial'. It needs: version, name, entity, stages, moves, initial."),
+        ('"initial":"a"', '"initial":"b"', "$ is refused: pipeline 'small' names the stage 'b', which is not there. There is: a, won."),
         ('"outcome":"won"', '"outcome":"open"', "$.stages[1].outcome is the text 'open', which is not known here. There is: done, lost, won."),
         ('"probability":10}', '"probability":101}', "$.stages[0].probability must lie between 0 and 100."),
         ('"rule":"forward"', '"rule":"froward"', "$.moves[0].rule is the text 'froward', which is not known here. There is: back, forward, into, move, reopen."),
-        ('"rule":"forward"', '"rule":"back"', "pipeline 'small': back(1, role=\"rep\") allows no move between these stages. Leave it out."),
-        ('"rule":"forward"', '"rule":"into"', "$.moves[0] has the unknown key 'steps'. There is: guard, role, rule, target."),
+        ('"rule":"forward"', '"rule":"back"', "$ is refused: pipeline 'small': back(1, role=\"rep\") allows no move between these stages. Leave it out."),
+        ('"rule":"forward"', '"rule":"into"', "$.moves[0] has the unknown key 'steps'. There is: guard, role, rule, target.; $.moves[0] lacks the key 'target'. It needs: rule, target."),
         ('"rule":"forward","steps":1', '"rule":"into"', "$.moves[0] lacks the key 'target'. It needs: rule, target."),
         ('"steps":1', '"steps":0', "$.moves[0].steps must lie between 1 and 100."),
         ('"op":">"', '"op":"like"', "$.stages[1].guard.where.op is the text 'like', which is not known here. There is: !=, <, <=, ==, >, >=."),
         ('"requires":["amount"]', '"requires":"amount"', "$.stages[1].requires is the text 'amount', where a list belongs."),
-        ('["amount"],"node"', '["account","name"],"node"', "stage 'won' has a guard that reaches other records: f.account.name > Money(\"1.00\", \"EUR\"). A guard reads the fields of the record that moves."),
+        ('["amount"],"node"', '["account","name"],"node"', "$.stages[1] is refused: stage 'won' has a guard that reaches other records: f.account.name > Money(\"1.00\", \"EUR\"). A guard reads the fields of the record that moves."),
         (TEXT, "[]", "$ is a list, where an object belongs."),
-        (TEXT, "{", "$ is no JSON: Expecting property name enclosed in double quotes at line 1, column 2."),
+        (TEXT, "{", "$ is not JSON: Expecting property name enclosed in double quotes at line 1, column 2."),
     ],
     ids=str,
 )  # fmt: skip
@@ -118,7 +118,7 @@ def test_a_guard_that_cannot_be_stored_is_refused():
     with pytest.raises(BadDefinition) as caught:
         odd.to_json()
     assert str(caught.value) == (
-        "the guard of 'b': $.where.value holds float, which is no value here. Write Decimal(\"...\") or a whole number."
+        '$.stages[1].guard.where.value holds float, which is not a value here. Write Decimal("...") or a whole number.'
     )
 
 

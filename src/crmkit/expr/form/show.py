@@ -5,29 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import keyword
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 from crmkit.expr.build import Name
-from crmkit.expr.document import is_list
-from crmkit.expr.nodes import (
-    Always,
-    And,
-    Compare,
-    Contains,
-    Counts,
-    Expr,
-    Has,
-    Me,
-    Missing,
-    Moment,
-    Not,
-    OneOf,
-    Or,
-    Reaches,
-    Ref,
-    StartsWith,
-)
+from crmkit.expr.node import Always, And, Expr, Me, Moment, Node, Not, Or, Quantifier, Reaches, Ref, closed
+from crmkit.expr.table import ROW_OF, Part
+from crmkit.form.document import is_list
 from crmkit.values import UTC, Money
 
 __all__ = ["is_plain", "show", "show_field", "show_value"]
@@ -41,62 +25,53 @@ def show(expr: Expr) -> str:
     """Return an expression as a person writes it.
 
     The text is Python: evaluated with crmkit's names (and `date`, `datetime`, `Decimal`, `UTC` and `UUID`) it makes an
-    equal expression, and `crmkit.expr.parse.parse` reads it without evaluating anything.
+    equal expression, and `crmkit.expr.form.parse.parse` reads it without evaluating anything.
 
     >>> from crmkit.expr.build import f
     >>> show((f.amount > 10) & ~f.owner_id.missing() & (f.stage.one_of("won", "lost") | (f["count"] == 3)))
     '(f.amount > 10) & ~f.owner_id.missing() & (f.stage.one_of("won", "lost") | (f["count"] == 3))'
     """
-    match expr:
+    node = closed(expr)
+    row = ROW_OF[type(node)]
+    match node:
         case Always():
-            return "everything" if expr.value else "nothing"
-        case Compare():
-            return f"{show_field(expr.ref)} {expr.op.value} {show_value(expr.value)}"
+            return "everything" if node.value else "nothing"
         case And() | Or():
-            return _joined(expr)
+            if not node.items:
+                return "everything" if isinstance(node, And) else "nothing"
+            return row.text.join(map(_operand, node.items)) if len(node.items) > 1 else show(node.items[0])
         case Not():
-            return f"~{_operand(expr.item)}"
-        case Counts():
-            return f"{show_field(expr.ref)}.count({_where(expr.where)}) {expr.op.value} {expr.number}"
-        case Reaches():
+            return row.text.format(item=_operand(node.item))
+        case Reaches(quantifier=Quantifier.ALL, where=Always(value=True)):
             # all() takes no default: of nothing in particular it says nothing.
-            where = show(expr.where) if expr.quantifier.value == "all" else _where(expr.where)
-            return f"{show_field(expr.ref)}.{expr.quantifier.value}({where})"
+            return f"{show_field(node.ref)}.all(everything)"
         case _:
-            return _called(expr)
+            return row.text.format_map({part.attribute: _part(part, node) for part in row.parts})
 
 
-def _called(expr: Expr) -> str:
-    match expr:
-        case OneOf():
-            return f"{show_field(expr.ref)}.one_of({_arguments(expr.values)})"
-        case Missing():
-            return f"{show_field(expr.ref)}.missing()"
-        case StartsWith():
-            return f"{show_field(expr.ref)}.starts_with({show_value(expr.text)})"
-        case Contains():
-            return f"{show_field(expr.ref)}.contains({show_value(expr.text)})"
-        case Has():
-            return f"{show_field(expr.ref)}.has({show_value(expr.tag)})"
+def _part(part: Part, node: Node) -> str:
+    held = getattr(node, part.attribute)
+    match part.sort:
+        case "ref":
+            return show_field(held)
+        case "value":
+            return show_value(held)
+        case "values":
+            return _arguments(held)
+        case "node":
+            return "" if held == Always(value=True) else show(held)
+        case "nodes":
+            return ", ".join(map(show, held))
+        case "op" | "quantifier":
+            return str(held.value)
+        case "number" | "flag":
+            return str(held)
         case _:
-            return repr(expr)
+            assert_never(part.sort)
 
 
-def _joined(expr: And | Or) -> str:
-    if not expr.items:
-        return "everything" if isinstance(expr, And) else "nothing"
-    if len(expr.items) == 1:
-        return show(expr.items[0])
-    return (" & " if isinstance(expr, And) else " | ").join(map(_operand, expr.items))
-
-
-def _operand(expr: Expr) -> str:
-    # Python binds & | ~ tighter than comparisons, so those need parentheses; & within | has them for the reader's sake.
-    return f"({show(expr)})" if isinstance(expr, Compare | Counts | And | Or) else show(expr)
-
-
-def _where(expr: Expr) -> str:
-    return "" if expr == Always(value=True) else show(expr)
+def _operand(node: Node) -> str:
+    return show(node) if ROW_OF[type(node)].is_call else f"({show(node)})"
 
 
 def _arguments(values: tuple[Any, ...] | Me) -> str:

@@ -6,16 +6,20 @@ subject   Ref
 value     a literal, Me, Moment
 ```
 
+`Expr` is what users annotate and combine; `Node` is the union of the classes that it can be. `closed` leads from one to
+the other, so that a reader which matches on a `Node` and ends in `assert_never` is told by the type checkers when a
+class joins the union. `crmkit.expr.table` says how each one is written.
+
 Expressions are two-valued. A test of a missing value is false, whatever the test; `~p` is true exactly where `p` is
 false. So `~(f.amount > 10)` also finds the records without an amount.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import Enum, unique
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias, TypeGuard, get_args
 
 import attrs
 
@@ -34,6 +38,7 @@ __all__ = [
     "Me",
     "Missing",
     "Moment",
+    "Node",
     "Not",
     "OneOf",
     "Op",
@@ -42,6 +47,7 @@ __all__ = [
     "Reaches",
     "Ref",
     "StartsWith",
+    "closed",
 ]
 
 
@@ -88,18 +94,18 @@ class Expr:
     def __and__(self, other: Expr) -> Expr:
         if getattr(other, "joins_expressions", False):
             return NotImplemented
-        return And((*_parts(And, self), *_parts(And, _expr(other))))
+        return And((*_parts(And, self), *_parts(And, _operand(other))))
 
     def __or__(self, other: Expr) -> Expr:
         if getattr(other, "joins_expressions", False):
             return NotImplemented
-        return Or((*_parts(Or, self), *_parts(Or, _expr(other))))
+        return Or((*_parts(Or, self), *_parts(Or, _operand(other))))
 
     def __rand__(self, other: object) -> Expr:
-        return _expr(other) & self
+        return _operand(other) & self
 
     def __ror__(self, other: object) -> Expr:
-        return _expr(other) | self
+        return _operand(other) | self
 
     def __invert__(self) -> Expr:
         return self.item if isinstance(self, Not) else Not(self)
@@ -111,25 +117,60 @@ class Expr:
         )
 
 
-def _expr(value: object) -> Expr:
-    if isinstance(value, Expr):
-        return value
-    if isinstance(value, Ref):
-        raise BadExpression(f"{value.text} alone is no test.", hint=f"Compare it, as in {value.text} == True.")
+def _operand(value: object) -> Expr:
+    if isinstance(value, Expr | Ref):
+        return closed(value)
     raise BadExpression(
         f"& and | join expressions, not {type(value).__name__}.", hint="Put each comparison in parentheses."
     )
 
 
-def _parts(kind: type[And | Or], node: Expr) -> tuple[Expr, ...]:
-    return node.items if isinstance(node, kind) else (node,)
+def _parts(kind: type[And | Or], expr: Expr) -> tuple[Expr, ...]:
+    return expr.items if isinstance(expr, kind) else (expr,)
+
+
+def closed(expr: object) -> Node:
+    """Return an expression as the node it is.
+
+    Raises:
+        BadExpression: it is not an expression, or is of a class that this module does not define.
+
+    >>> closed(3)
+    Traceback (most recent call last):
+    ...
+    crmkit.errors.BadExpression: int is not an expression. Write one with f, as in f.name == "Acme".
+    """
+    if _is_node(expr):
+        return expr
+    if isinstance(expr, Ref):
+        raise BadExpression(f"{expr.text} alone is not a test.", hint=f"Compare it, as in {expr.text} == True.")
+    if isinstance(expr, Expr):
+        raise BadExpression(
+            f"{type(expr).__name__} is not one of the classes of expressions.",
+            hint="Combine those that f makes; new ones cannot be added from outside.",
+        )
+    raise BadExpression(
+        f"{type(expr).__name__} is not an expression.", hint='Write one with f, as in f.name == "Acme".'
+    )
+
+
+def _is_node(expr: object) -> TypeGuard[Node]:
+    return type(expr) in _NODES
+
+
+def _held(expr: Expr) -> Node:
+    return closed(expr)
+
+
+def _all_held(items: Iterable[Expr]) -> tuple[Node, ...]:
+    return tuple(map(closed, items))
 
 
 @attrs.frozen(order=False)
 class Ref:
     """A field, by the names that lead to it: `("customer", "country")`.
 
-    It is made by attribute access on `f` (see `crmkit.expr.build`), and is no expression of its own.
+    It is made by attribute access on `f` (see `crmkit.expr.build`). By itself it is not an expression.
     """
 
     path: tuple[str, ...]
@@ -162,7 +203,7 @@ class Moment:
 
 @attrs.frozen
 class Always(Expr):
-    """True of every record, or of none."""
+    """True of every record, or of no record."""
 
     value: bool
 
@@ -221,7 +262,7 @@ class Reaches(Expr):
 
     ref: Ref
     quantifier: Quantifier
-    where: Expr
+    where: Node = attrs.field(converter=_held)
 
 
 @attrs.frozen
@@ -229,7 +270,7 @@ class Counts(Expr):
     """The number of related records that satisfy an expression compares so with a number."""
 
     ref: Ref
-    where: Expr
+    where: Node = attrs.field(converter=_held)
     op: Op
     number: int
 
@@ -238,18 +279,24 @@ class Counts(Expr):
 class And(Expr):
     """Every one holds."""
 
-    items: tuple[Expr, ...]
+    items: tuple[Node, ...] = attrs.field(converter=_all_held)
 
 
 @attrs.frozen
 class Or(Expr):
     """At least one holds."""
 
-    items: tuple[Expr, ...]
+    items: tuple[Node, ...] = attrs.field(converter=_all_held)
 
 
 @attrs.frozen
 class Not(Expr):
     """It does not hold."""
 
-    item: Expr
+    item: Node = attrs.field(converter=_held)
+
+
+Node: TypeAlias = Always | Compare | OneOf | Missing | StartsWith | Contains | Has | Reaches | Counts | And | Or | Not
+"""The closed set of nodes: every expression is one of these."""
+
+_NODES: Final = frozenset(get_args(Node))

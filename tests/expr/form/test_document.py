@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from crmkit.errors import BadExpression
 from crmkit.expr.build import ago, days, f, me, now, today
+from crmkit.expr.form.document import from_dict, from_json, to_dict, to_json
 from crmkit.expr.limits import Limits
-from crmkit.expr.nodes import And, Compare, Me, Moment, Not, OneOf, Op, Or, Ref
-from crmkit.expr.wire import from_dict, from_json, to_dict, to_json
+from crmkit.expr.node import And, Compare, Me, Moment, Not, OneOf, Op, Or, Ref
 from crmkit.values import UTC, Money
 from tests.expr.drawn import EXAMPLE, EXPRESSIONS
 
@@ -85,9 +85,12 @@ def test_key_order_and_spaces_of_a_document_do_not_matter():
 @pytest.mark.parametrize(
     ("expr", "message"),
     [
-        (f.amount > 1.5, '$.where.value holds float, which is no value here. Write Decimal("...") or a whole number.'),
+        (
+            f.amount > 1.5,
+            '$.where.value holds float, which is not a value here. Write Decimal("...") or a whole number.',
+        ),
         (f.amount > 2**63, "$.where.value does not fit a 64-bit integer."),
-        (f.amount > Decimal("NaN"), "$.where.value is NaN, which is no number."),
+        (f.amount > Decimal("NaN"), "$.where.value is NaN, which is not a number."),
         (f.amount > Decimal("1E+400000"), "$.where.value has more than 30 digits before or after the point."),
         (f.name == "a\x00", "$.where.value holds a NUL character at position 1. Remove it."),
         (
@@ -98,18 +101,17 @@ def test_key_order_and_spaces_of_a_document_do_not_matter():
             f.at > dt.datetime(2026, 1, 1),
             "$.where.value has no time zone, so it names no instant. Add one, as in datetime(..., tzinfo=UTC).",
         ),
-        (f.at > days(1), "$.where.value holds timedelta, which is no value here. Write ago(...) or ahead(...)."),
+        (f.at > days(1), "$.where.value holds timedelta, which is not a value here. Write ago(...) or ahead(...)."),
         (f.at > ago(days(10**7)), "$.where.value reaches further than the years 1 to 9999 span."),
         (
             f.on > Moment(of_day=True, offset=dt.timedelta(hours=5)),
             "$.where.value adds part of a day to a day. Write today(days) with a whole number.",
         ),
-        (f.name == Me("password"), "$.where.value holds Me, which is no value here."),
-        (f.name == (("a",),), "$.where.value[0] holds tuple, which is no value here."),
-        (f == 1, "$.where.field has 0 names, where 1 to 16 belong. Write f.name."),
-        (f[""] == 1, "$.where.field needs 1 character or more."),
+        (f.name == Me("password"), "$.where.value holds Me, which is not a value here."),
+        (f.name == (("a",),), "$.where.value[0] holds tuple, which is not a value here."),
+        (f == 1, "$.where.field has 0 entries, 1 or more."),
+        (f[""] == 1, "$.where.field[0] needs 1 character or more."),
         (And(()), "$.where.items has 0 entries, 1 or more."),
-        (Not(f.x), "$.where.item is Name, which is no expression. Build it with f."),
         (f.x.one_of(*range(1001)), "$.where.values has 1001 entries, 1000 at most."),
     ],
 )
@@ -140,12 +142,12 @@ def stored(**where):
     ("text", "message"),
     [
         (None, "$ is NoneType, where JSON text belongs."),
-        ("", "$ is no JSON: Expecting value at line 1, column 1."),
+        ("", "$ is not JSON: Expecting value at line 1, column 1."),
         ("[]", "$ is a list, where an object belongs."),
         ("{}", "$ lacks the key 'version'."),
         ('{"version": 2, "where": {}}', "$.version is 2, and this crmkit reads version 1. Upgrade crmkit."),
         ('{"version": true, "where": {}}', "$.version is true, where a whole number belongs."),
-        ('{"version": 1, "wehre": {}}', "$ has the unknown key 'wehre'. Did you mean 'where'?"),
+        ('{"version": 1, "wehre": {}}', "$ has the unknown key 'wehre'. Did you mean 'where'?; $ lacks the key 'where'. It needs: version, where."),
         ('{"version": 1}', "$ lacks the key 'where'. It needs: version, where."),
         ('{"version": 1, "version": 1}', "$ has the key 'version' twice."),
         ('{"version": 1, "where": null}', "$.where is null, where an object belongs."),
@@ -166,20 +168,20 @@ def stored(**where):
         (stored(node="always", holds=1), "$.where.holds is a whole number, where true or false belongs."),
         (
             stored(node="compare", field=["a"], op="==", value=1.5),
-            '$.where.value is a number with a point, which is no value here. Write {"decimal": "1.5"}, or a whole number.',
+            '$.where.value is a number with a point, which is not a value here. Write {"decimal": "1.5"}, or a whole number.',
         ),
         (
             '{"version":1,"where":{"node":"compare","field":["a"],"op":"==","value":NaN}}',
-            '$.where.value is a number with a point, which is no value here. Write {"decimal": "1.5"}, or a whole number.',
+            '$.where.value is a number with a point, which is not a value here. Write {"decimal": "1.5"}, or a whole number.',
         ),
         (
             stored(node="compare", field=["a"], op="==", value=None),
-            '$.where.value is null, which is no value here. A test for a missing value is {"node": "missing"}.',
+            '$.where.value is null, which is not a value here. A test for a missing value is {"node": "missing"}.',
         ),
         (stored(node="compare", field=["a"], op="==", value=2**63), "$.where.value does not fit a 64-bit integer."),
         (
             stored(node="compare", field=["a"], op="==", value={"monye": "1"}),
-            "$.where.value is an object that is no value. Did you mean 'money'?",
+            "$.where.value is an object that does not spell a value. Did you mean 'money'?",
         ),
         (
             stored(node="compare", field=["a"], op="==", value={"money": "1"}),
@@ -191,11 +193,11 @@ def stored(**where):
         ),
         (
             stored(node="compare", field=["a"], op="==", value={"decimal": "1e5"}),
-            "$.where.value.decimal is the text '1e5', which is no decimal. Write it like \"1.5\".",
+            "$.where.value.decimal is the text '1e5', which is not a decimal. Write it like \"1.5\".",
         ),
         (
             stored(node="compare", field=["a"], op="==", value={"date": "31.1.2026"}),
-            "$.where.value.date is the text '31.1.2026', which is no date. Write it like \"2026-01-31\".",
+            "$.where.value.date is the text '31.1.2026', which is not a date. Write it like \"2026-01-31\".",
         ),
         (
             stored(node="compare", field=["a"], op="==", value={"instant": "2026-01-31T09:00"}),
@@ -213,7 +215,7 @@ def stored(**where):
             '{"version":1,"where":{"node":"has","field":["a"],"tag":"\\ud800"}}',
             "$.where.tag holds half a surrogate pair at position 0. Decode the source with the right encoding.",
         ),
-        (stored(node="one_of", field=["a"], values={"uuid": "x"}), "$.where.values.uuid is the text 'x', which is no uuid. "
+        (stored(node="one_of", field=["a"], values={"uuid": "x"}), "$.where.values.uuid is the text 'x', which is not a UUID. "
          'Write it like "0198c0de-0000-7000-8000-000000000000".'),
         (stored(node="one_of", field=["a"], values={"today": 1}), "$.where.values is one value, where a list belongs."),
         (stored(node="one_of", field=["a"], values=[["b"]]), "$.where.values[0] is a list, where a whole number belongs."),
@@ -223,6 +225,30 @@ def test_a_malformed_document_is_refused_at_its_place(text, message):
     with pytest.raises(BadExpression) as caught:
         from_json(text)
     assert str(caught.value) == message
+
+
+def test_every_mistake_is_listed_with_its_path():
+    where = {"node": "and", "items": [{"node": "missing"}, {"node": "has", "field": ["a", 1], "tag": None, "x": 1}]}
+    with pytest.raises(BadExpression) as caught:
+        from_dict({"version": 1, "where": where})
+    assert [(each.field, each.message) for each in caught.value.problems] == [
+        ("$.where.items[0]", "lacks the key 'field'."),
+        ("$.where.items[1]", "has the unknown key 'x'."),
+        ("$.where.items[1].field[1]", "is a whole number, where text belongs."),
+        ("$.where.items[1].tag", "is null, which is not a value here."),
+    ]
+    with pytest.raises(BadExpression) as caught:
+        to_json((f.a > 1.5) & ~f.b.one_of(1, 2**63))
+    assert [each.field for each in caught.value.problems] == [
+        "$.where.items[0].value",
+        "$.where.items[1].item.values[1]",
+    ]
+
+
+def test_a_message_shows_the_first_twenty_of_many_mistakes():
+    with pytest.raises(BadExpression, match=r"; and 80 more\.$") as caught:
+        from_dict({"version": 1, "where": {"node": "one_of", "field": ["a"], "values": [None] * 100}})
+    assert len(caught.value.problems) == 100
 
 
 def test_a_number_of_many_digits_is_refused_without_computing_it():

@@ -9,8 +9,8 @@ from hypothesis import given
 
 from crmkit.expr import build
 from crmkit.expr.build import ago, ahead, days, everything, f, hours, me, nothing, now, today
-from crmkit.expr.nodes import And, Or
-from crmkit.expr.show import show, show_field, show_value
+from crmkit.expr.form.show import show, show_field, show_value
+from crmkit.expr.node import And, Or
 from crmkit.values import UTC, Money
 from tests.expr.drawn import EXPRESSIONS
 

@@ -16,10 +16,11 @@ from typing import Any, Final
 
 from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr.build import Counted, Name, everything, f, nothing
+from crmkit.expr.form.show import is_plain
+from crmkit.expr.form.typed_value import VALUE_NAMES, read_value
 from crmkit.expr.limits import LIMITS, Limits, Meter, clean_source
-from crmkit.expr.nodes import FLIPPED, Expr, Op
-from crmkit.expr.parse_value import VALUE_NAMES, read_value
-from crmkit.expr.show import is_plain
+from crmkit.expr.node import FLIPPED, Expr, Op
+from crmkit.expr.table import ROWS
 
 __all__ = ["parse"]
 
@@ -46,14 +47,13 @@ _JOINS: Final[Mapping[type[ast.AST], Callable[[Expr, Expr], Expr]]] = {
     ast.Or: Expr.__or__,
 }
 _CONSTANTS: Final[Mapping[str, Expr]] = {"everything": everything, "nothing": nothing}
-_OF_VALUES: Final = ("one_of", "missing", "starts_with", "contains", "has")
-_OF_RELATED: Final = ("any", "all", "none", "count")
-_METHODS: Final = (*_OF_VALUES, *_OF_RELATED)
+_METHODS: Final = {method: row.relates for row in ROWS for method in row.methods}
+"""The methods of a field, each with whether it takes tests of related records rather than values."""
 _PARENTHESES: Final = "Put each comparison in parentheses, as in (f.a > 1) & (f.b == 2)."
 
 
 def parse(text: str, *, limits: Limits = LIMITS) -> Expr:
-    """Return the expression that a text spells; the inverse of `crmkit.expr.show.show`.
+    """Return the expression that a text spells; the inverse of `crmkit.expr.form.show.show`.
 
     Args:
         text: such as `f.amount > Money("10000", "EUR") and not f.owner_id.missing()`.
@@ -97,7 +97,10 @@ class _Parser:
     # -- tests ---------------------------------------------------------------------------------------------------------
 
     def _test(self, node: ast.expr, depth: int) -> Expr:
-        self._meter.visit(self._place(node), depth)
+        try:
+            self._meter.visit(depth)
+        except Problem as problem:
+            raise BadExpression(f"{self._place(node)} {problem.message}", hint=problem.hint) from None
         match node:
             case ast.BoolOp(op=op, values=parts):
                 return self._join(op, parts, depth)
@@ -112,7 +115,7 @@ class _Parser:
             case ast.Call(func=ast.Attribute() as method) if self._is_field(method.value):
                 made = self._call(node, method, depth)
                 if isinstance(made, Counted):
-                    raise self._refuse(node, "a count is no test.", "Compare it, as in f.contacts.count() > 0.")
+                    raise self._refuse(node, "a count is not a test.", "Compare it, as in f.contacts.count() > 0.")
                 return made
             case ast.Name(id=name) if name in _CONSTANTS:
                 return _CONSTANTS[name]
@@ -138,7 +141,7 @@ class _Parser:
         if isinstance(second, Name | Counted):
             raise self._refuse(node, "two fields cannot be compared with each other.")
         if first is f:
-            raise self._refuse(node, "f alone is no field.", "Name one, as in f.amount > 1.")
+            raise self._refuse(node, "f alone is not a field.", "Name one, as in f.amount > 1.")
         with self._placed(node):
             # The language's own operators do the comparing: what they refuse is refused here, in the same words.
             made: Expr = _COMPARE[known](first, second)
@@ -159,20 +162,20 @@ class _Parser:
     def _no_test(self, node: ast.expr) -> BadExpression:
         if self._is_field(node):
             shown = self._field(node).text
-            return self._refuse(node, f"{shown} alone is no test.", f"Compare it, as in {shown} == True.")
+            return self._refuse(node, f"{shown} alone is not a test.", f"Compare it, as in {shown} == True.")
         match node:
             case ast.Name(id=name):
                 return self._refuse(
                     node, f"{name[:40]!r} is not known here.", near(name[:40], ("f", *_CONSTANTS, *VALUE_NAMES))
                 )
             case ast.Constant(value=bool()):
-                return self._refuse(node, "a constant is no test.", "Write everything or nothing.")
+                return self._refuse(node, "a constant is not a test.", "Write everything or nothing.")
             case ast.Call(func=ast.Name(id=name)):
                 return self._refuse(
-                    node, f"{name[:40]}(...) is no test.", "A test begins with f, as in f.tags.has(...)."
+                    node, f"{name[:40]}(...) is not a test.", "A test begins with f, as in f.tags.has(...)."
                 )
             case _:
-                return self._refuse(node, "this is no test.", "A test begins with f, as in f.amount > 1.")
+                return self._refuse(node, "this is not a test.", "A test begins with f, as in f.amount > 1.")
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
@@ -185,7 +188,7 @@ class _Parser:
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self._refuse(node, f"{method.attr}(...) takes plain arguments only.")
         self._count(node.args)
-        if method.attr in _OF_RELATED:
+        if _METHODS[method.attr]:
             arguments: list[Any] = [self._test(argument, depth + 1) for argument in node.args]
         else:
             arguments = [self._value(argument) for argument in node.args]
@@ -208,7 +211,9 @@ class _Parser:
                 case ast.Attribute(value=inner, attr=name) if is_plain(name):
                     steps.append(name)
                 case ast.Attribute(attr=name):
-                    raise self._refuse(node, f".{name[:40]} is no field here.", f'Write ["{name[:40]}"] for the field.')
+                    raise self._refuse(
+                        node, f".{name[:40]} is not a field here.", f'Write ["{name[:40]}"] for the field.'
+                    )
                 case ast.Subscript(value=inner, slice=ast.Constant(value=str(name))):
                     steps.append(name)
                 case _:
@@ -255,7 +260,7 @@ class _Parser:
 
 
 def _spine(node: ast.expr) -> list[ast.expr]:
-    """Return all that one operator joins; Python nests `a & b & c` to the left, which is no depth to a reader."""
+    """Return all that one operator joins; Python nests `a & b & c` to the left, which is not nesting to people."""
     joined = type(node.op) if isinstance(node, ast.BinOp) else None
     parts: list[ast.expr] = []
     while isinstance(node, ast.BinOp) and type(node.op) is joined:

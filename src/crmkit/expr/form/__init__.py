@@ -1,0 +1,1 @@
+"""Expressions as JSON and as text."""

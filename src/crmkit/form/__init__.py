@@ -1,0 +1,1 @@
+"""How definitions and records are read from documents and written to them."""

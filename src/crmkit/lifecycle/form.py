@@ -1,0 +1,96 @@
+"""Pipelines as JSON: versioned, canonical, and refused with every mistake at its path when malformed."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from crmkit.errors import BadDefinition
+from crmkit.expr.form.document import DOCUMENT
+from crmkit.form.document import dump, load
+from crmkit.form.form import Form, Format, Spelled
+from crmkit.form.hook import integer, listed, tagged, text, versioned, word
+from crmkit.lifecycle.pipeline import Pipeline
+from crmkit.lifecycle.rule import TAKES, Rule, RuleKind
+from crmkit.lifecycle.stage import CLOSED, MAX_NAME, Stage
+from crmkit.model.schema import entity_of
+
+__all__ = ["VERSION", "from_json", "to_json"]
+
+VERSION: Final = 1
+"""The version of the form that this module writes, and the only one it reads."""
+
+_MAX_STAGES: Final = 100
+_MAX_MOVES: Final = 500
+_FORMAT: Final = Format()
+_TEXT: Final = text(at_most=MAX_NAME)
+_NAME: Final = Spelled(_TEXT)
+_GUARD: Final = Spelled(DOCUMENT.hook, DOCUMENT.write)
+
+_STAGE: Final = _FORMAT.describe(
+    Stage,
+    {
+        "name": _NAME,
+        "probability": Spelled(integer(at_least=0, at_most=100)),
+        "outcome": Spelled(word(CLOSED)),
+        "requires": Spelled(listed(_TEXT, at_most=_MAX_STAGES), list),
+        "guard": _GUARD,
+        "label": _NAME,
+    },
+    required=("probability",),
+)
+
+
+def _rule(kind: RuleKind) -> Form:
+    return _FORMAT.describe(
+        Rule,
+        {
+            "kind": Spelled(word({kind.value: kind}), lambda kind: kind.value, "rule"),
+            "steps": Spelled(integer(at_least=1, at_most=_MAX_STAGES)),
+            "source": _NAME,
+            "target": _NAME,
+            "role": _NAME,
+            "guard": _GUARD,
+        },
+        required=("kind", *TAKES[kind].required),
+        omit=TAKES[kind].without,
+    )
+
+
+_RULES: Final = {kind: _rule(kind) for kind in RuleKind}
+_PIPELINE: Final = _FORMAT.describe(
+    Pipeline,
+    {
+        "name": _NAME,
+        "model": Spelled(_TEXT, entity_of, "entity"),
+        "initial": _NAME,
+        "stages": Spelled(listed(_STAGE.hook, at_most=_MAX_STAGES), lambda stages: list(map(_STAGE.write, stages))),
+        "moves": Spelled(
+            listed(tagged("rule", {kind.value: form.hook for kind, form in _RULES.items()}), at_most=_MAX_MOVES),
+            lambda moves: [_RULES[rule.kind].write(rule) for rule in moves],
+        ),
+    },
+    lead={"version": VERSION},
+    required=("initial",),
+)
+_STORED: Final = Form(versioned(_PIPELINE.hook, VERSION), _PIPELINE.write)
+
+
+def to_json(pipeline: Pipeline) -> str:
+    """Return a pipeline as canonical JSON text.
+
+    Raises:
+        BadDefinition: it is too large, or a guard holds a value that is not part of the language.
+    """
+    return dump(_STORED.written(pipeline, BadDefinition), error=BadDefinition)
+
+
+def from_json(text: str) -> Pipeline:
+    """Return the pipeline that a JSON text defines.
+
+    Raises:
+        BadDefinition: the text is malformed, of another version, or defines no sound pipeline; `problems` holds every
+            mistake and its path.
+    """
+    data: Any = load(text, error=BadDefinition)
+    pipeline: Pipeline = _STORED.read(data, BadDefinition)
+    return pipeline

@@ -1,0 +1,53 @@
+"""Segments as JSON: versioned, canonical, and refused with every mistake at its path when malformed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from crmkit.errors import BadExpression
+from crmkit.expr.form.document import DOCUMENT
+from crmkit.form.document import dump, load
+from crmkit.form.form import Form, Format, Spelled
+from crmkit.form.hook import text, versioned
+from crmkit.model.schema import entity_of
+from crmkit.segment.segment import MAX_DESCRIPTION, MAX_NAME, Segment
+
+__all__ = ["VERSION", "from_json", "to_json"]
+
+VERSION: Final = 1
+"""The version of the form that this module writes, and the only one it reads."""
+
+_MAX_SIZE: Final = 80 * 1024
+_NAME: Final = text(at_most=MAX_NAME, at_least=1)
+_SEGMENT: Final = Format().describe(
+    Segment,
+    {
+        "name": Spelled(_NAME),
+        "model": Spelled(_NAME, entity_of, "entity"),
+        "where": Spelled(DOCUMENT.hook, DOCUMENT.write, "condition"),
+        "description": Spelled(text(at_most=MAX_DESCRIPTION)),
+    },
+    lead={"version": VERSION},
+    required=("description",),
+    omit=("catalog",),
+)
+_STORED: Final = Form(versioned(_SEGMENT.hook, VERSION), _SEGMENT.write)
+
+
+def to_json(segment: Segment) -> str:
+    """Return a segment as canonical JSON text.
+
+    Raises:
+        BadExpression: the condition is too large to be stored, or holds a value that is not part of the language.
+    """
+    return dump(_STORED.written(segment, BadExpression), at_most=_MAX_SIZE)
+
+
+def from_json(source: str) -> Segment:
+    """Return the segment that a JSON text defines.
+
+    Raises:
+        BadExpression: the text is malformed or of another version; `problems` holds every mistake and its path.
+    """
+    segment: Segment = _STORED.read(load(source, at_most=_MAX_SIZE), BadExpression)
+    return segment
