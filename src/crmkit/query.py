@@ -10,7 +10,7 @@ from crmkit.entities.around import catalog_around
 from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr.bind import Binder
 from crmkit.expr.build import Name, everything
-from crmkit.expr.form.limits import LIMITS
+from crmkit.expr.limits import LIMITS
 from crmkit.expr.node import Expr, Ref
 from crmkit.model.catalog import Catalog
 from crmkit.model.schema import Schema, schema_of
@@ -69,7 +69,7 @@ def where_from(
         BadExpression: a field or an operator is unknown, or a value cannot be read; it lists every mistake.
 
     >>> from crmkit import Customer
-    >>> from crmkit.expr.form.text import show
+    >>> from crmkit.expr.form.show import show
     >>> show(where_from(Customer, {"country": ["DE", "AT"], "score__gt": "10"}))
     'f.country.one_of("DE", "AT") & (f.score > 10)'
     >>> where_from(Customer, {"contry": "DE", "score__gt": "many"})
