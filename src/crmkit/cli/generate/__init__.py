@@ -1,0 +1,1 @@
+"""Writes the blocking twins of awaited classes: `crmkit generate`, and the generator of crmkit's own."""
