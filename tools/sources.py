@@ -36,6 +36,7 @@ PUBLIC: Final = {
     "crmkit.crm.blocking.connect": "*",
     "crmkit.crm.blocking.repository": "*",
     "crmkit.crm.blocking.session": "*",
+    "crmkit.crm.capability": "Capability",
     "crmkit.crm.connect": "* but connected",
     "crmkit.crm.session": "*",
     "crmkit.entities": "*",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from crmkit.crm.blocking.connect import Crm, connect
     from crmkit.crm.blocking.repository import Repository
     from crmkit.crm.blocking.session import Session
+    from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm, aconnect
     from crmkit.crm.session import AsyncSession
     from crmkit.entities import (
@@ -130,6 +131,7 @@ __all__ = [
     "Busy",
     "Campaign",
     "CampaignMember",
+    "Capability",
     "Contact",
     "Crm",
     "CrmError",
@@ -241,6 +243,7 @@ _MODULE_OF = {
     "Busy": "crmkit.errors",
     "Campaign": "crmkit.entities",
     "CampaignMember": "crmkit.entities",
+    "Capability": "crmkit.crm.capability",
     "Contact": "crmkit.entities",
     "Crm": "crmkit.crm.blocking.connect",
     "CrmError": "crmkit.errors",

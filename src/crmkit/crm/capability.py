@@ -13,7 +13,10 @@ import attrs
 from crmkit.errors import BadDefinition, near
 from crmkit.lifecycle.check import each
 
-__all__ = ["CAPABILITIES", "Capabilities", "Capability", "Sugar"]
+if TYPE_CHECKING:
+    from crmkit.repository import AsyncRepository, Work
+
+__all__ = ["CAPABILITIES", "Capabilities", "Capability", "Sugar", "repository"]
 
 T = TypeVar("T")
 
@@ -25,7 +28,7 @@ class Capability:
     Args:
         name: the attribute of the session.
         awaited: where the awaited class is, such as `"loyalty.points:AsyncLoyalty"`. It is loaded when it is first
-            used, and made with one argument: the work of the session.
+            used, and made with one argument, the work of the session, from which `repository` makes repositories.
         blocking: where its generated twin is; if blank, where `crmkit generate loyalty.points` writes it.
         entities: the models that it brings along.
 
@@ -125,6 +128,17 @@ class Capabilities:
             f"{name or repr(given)} is not one of this CRM's capabilities.",
             hint="Name it in connect(..., capabilities=[...]).",
         )
+
+
+def repository(work: Work, model: type[T]) -> AsyncRepository[T]:
+    """Return the repository of a model, through which a capability reads and writes as the actor may.
+
+    Raises:
+        BadDefinition: the model is not one of this CRM's.
+    """
+    from crmkit.repository import AsyncRepository  # so that the list above can be read alone
+
+    return AsyncRepository(work, work.setup.catalog.of(model))
 
 
 class Sugar(ABC):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from crmkit.crm.capability import Sugar
+from crmkit.crm.capability import Sugar, repository
 from crmkit.crm.shelf import AsyncShelf
 from crmkit.errors import CrmError
 from crmkit.repository import AsyncRepository, Work
@@ -52,7 +52,7 @@ class AsyncSession(AsyncShelf, Sugar):
         Raises:
             BadDefinition: the model is not one of this CRM's.
         """
-        return AsyncRepository(self.work, self._setup.catalog.of(model))
+        return repository(self.work, model)
 
     def use(self, capability: Callable[[Any], AsyncC]) -> AsyncC:
         """Return a capability by its class, such as `AsyncAnalytics`; its attribute, `analytics`, says the same.

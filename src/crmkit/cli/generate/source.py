@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -176,10 +177,11 @@ class Sources:
 
 def _place(name: str) -> Path:
     top, *rest = name.split(".")
-    try:
-        spec = importlib.util.find_spec(top)  # of the package at the top, as any other would run the code above it
-    except ValueError:
-        spec = None
+    # Only the package at the top is looked up, as looking up any other would run the code above it.
+    sound = all(each.isidentifier() for each in name.split("."))
+    spec = PathFinder.find_spec(top, [str(Path.cwd()), *sys.path]) if sound else None
+    if spec is None and sound:
+        spec = importlib.util.find_spec(top)
     roots = [Path(each) for each in (spec.submodule_search_locations or ())] if spec else []
     places = [Path(spec.origin)] if spec and spec.origin and not rest else []
     for root in roots:
