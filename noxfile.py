@@ -92,7 +92,7 @@ def docs(session: nox.Session) -> None:
 def generate(session: nox.Session) -> None:
     """Write the generated sources and documents anew; with `-- --check`, only tell whether they are up to date."""
     session.install("-e", ".[all]", *group("lint"))
-    session.run("python", "tools/generate.py", *session.posargs)
+    session.run("python", "-m", "tools.generate", *session.posargs)
 
 
 @nox.session(python=OLDEST)

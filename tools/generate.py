@@ -1,7 +1,7 @@
-"""Writes the generated documents: one page per entity, and their index.
+"""Writes what is generated: the sources (see sources.py), one page per entity, and their index.
 
-python tools/generate.py            write what differs, remove what no longer belongs
-python tools/generate.py --check    only tell; exit with 1 if a file differs
+python -m tools.generate            write what differs, remove what no longer belongs
+python -m tools.generate --check    only tell; exit with 1 if a file differs
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from typing import Any, Final
 
 import attrs
 
-from crmkit.entities import BUILT_IN, Staged
 from crmkit.model.catalog import Catalog
 from crmkit.model.declare import Record
 from crmkit.model.field import Field
 from crmkit.model.schema import Relation, Schema
+from tools.sources import BLOCKING, areas, models, sources
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ENTITIES: Final = Path("docs/reference/entities")
-OWNED: Final = (ENTITIES,)
-"""Folders in which every Markdown file is generated."""
+OWNED: Final = (ENTITIES / "*.md", BLOCKING / "[!_]*.py")
+"""The files that are all generated."""
 NOTE: Final = "<!-- Written by tools/generate.py from the model; change that instead. -->"
 
 
 def main(arguments: list[str]) -> int:
     """Write or check, and return the exit code."""
-    parser = argparse.ArgumentParser(description="Writes the generated documents.")
+    parser = argparse.ArgumentParser(description="Writes the generated sources and documents.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file differs")
     check = parser.parse_args(arguments).check
-    wanted = documents()
+    wanted = sources() | documents()
     differing = differences(ROOT, wanted)
     for path in differing:
         print(f"{'differs' if check else 'written' if path in wanted else 'removed'}: {path.as_posix()}")
@@ -53,15 +53,15 @@ def main(arguments: list[str]) -> int:
 
 
 def documents() -> dict[Path, str]:
-    """Return every generated file's content by its path under the root of the project."""
-    catalog = Catalog(BUILT_IN)
+    """Return every generated document's content by its path under the root of the project."""
+    catalog = Catalog(models())
     pages = {ENTITIES / f"{schema.name}.md": entity_page(catalog, schema) for schema in catalog}
     return {ENTITIES / "index.md": index_page(catalog), **pages}
 
 
 def differences(root: Path, wanted: Mapping[Path, str]) -> list[Path]:
-    """Return the paths under `root` whose file is missing, differs, or is in an owned folder unwanted."""
-    found = {path.relative_to(root) for folder in OWNED for path in (root / folder).glob("*.md")}
+    """Return the paths under `root` whose file is missing, differs, or is unwanted where all are generated."""
+    found = {path.relative_to(root) for owned in OWNED for path in root.glob(owned.as_posix())}
     present = {
         path: (root / path).read_text(encoding="utf-8") for path in found | set(wanted) if (root / path).is_file()
     }
@@ -99,7 +99,8 @@ def entity_page(catalog: Catalog, schema: Schema) -> str:
 def index_page(catalog: Catalog) -> str:
     """Return the page that leads to all others."""
     pages = "\n".join(schema.name for schema in sorted(catalog, key=lambda schema: schema.name))
-    staged = [field for name, field in declared(Staged).items() if name not in declared(Record)]
+    kind = areas()["staged"].Staged
+    staged = [field for name, field in declared(kind).items() if name not in declared(Record)]
     blocks = [
         NOTE,
         "# Entities",
@@ -120,7 +121,7 @@ def index_page(catalog: Catalog) -> str:
         "## Fields of every record",
         field_table(catalog, Record, declared(Record).values()),
         "## Fields of every record that moves through a pipeline",
-        field_table(catalog, Staged, staged),
+        field_table(catalog, kind, staged),
         f"```{{toctree}}\n:hidden:\n\n{pages}\n```",
     ]
     return "\n\n".join(blocks) + "\n"
@@ -158,7 +159,7 @@ def declared(cls: type[Any]) -> dict[str, Field]:
 
 def inherited(schema: Schema) -> dict[str, Field]:
     """Return the fields that a model shares with all others of its sort."""
-    return declared(Staged if issubclass(schema.cls, Staged) else Record)
+    return declared(areas()["staged"].Staged if schema.staged else Record)
 
 
 def in_organisation(schema: Schema) -> bool:

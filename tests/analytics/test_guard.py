@@ -8,7 +8,7 @@ import pytest
 from crmkit import Actor, BadExpression, Money, Team, User, aconnect, connect, everything, f, me, nothing, system
 from crmkit.analytics import AsyncAnalytics, Funnel
 from crmkit.analytics import key as keys
-from crmkit.crm.analytics import Analytics
+from crmkit.crm.blocking.analytics import Analytics
 from tests.analytics.loading import SALES, deal, write
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,17 @@ import pytest
 
 import crmkit
 from crmkit import (
+    AsyncCrm,
+    AsyncSession,
     BadDefinition,
     Contact,
+    Crm,
     Customer,
     Money,
     NotFound,
     Opportunity,
+    Repository,
+    Session,
     Stale,
     StoreError,
     Unsupported,
@@ -28,9 +33,12 @@ from crmkit import (
     system,
 )
 from crmkit.analytics import AsyncAnalytics
-from crmkit.crm import AsyncCrm, AsyncSession, Crm, Repository, Session
-from crmkit.crm.analytics import Analytics
-from crmkit.crm.segment import Segments
+from crmkit.cli.generate.words import blocking_words
+from crmkit.crm.blocking.analytics import Analytics
+from crmkit.crm.blocking.imports import Imports, Plan
+from crmkit.crm.blocking.segments import Segments
+from crmkit.crm.connect import connected
+from crmkit.importers import AsyncImports, AsyncPlan
 from crmkit.lifecycle.built_in import OPPORTUNITY
 from crmkit.repository import AsyncRepository
 from crmkit.repository.segment import AsyncSegments
@@ -41,6 +49,14 @@ PAIRS = [
     (Crm, AsyncCrm),
     (Segments, AsyncSegments),
     (Analytics, AsyncAnalytics),
+    (Imports, AsyncImports),
+    (Plan, AsyncPlan),
+]
+CALLS = [
+    (blocking, awaited, name)
+    for blocking, awaited in PAIRS
+    for name, call in inspect.getmembers(blocking, inspect.isfunction)
+    if not name.startswith("_") and name in vars(blocking)
 ]
 
 
@@ -51,27 +67,107 @@ def members(face: type) -> dict[str, object]:
 def arguments(call: Callable[..., object]) -> list[object]:
     # A default such as f.created_at is compared by its text: as itself it would make an expression.
     parameters = inspect.signature(call).parameters.values()
-    return [(each.name, each.kind, each.annotation, repr(each.default)) for each in parameters]
+    return [(each.name, each.kind, blocking_words(str(each.annotation)), repr(each.default)) for each in parameters]
 
 
 @pytest.mark.parametrize(("blocking", "awaited"), PAIRS)
 def test_both_faces_have_the_same_calls_with_the_same_arguments_and_words(blocking: type, awaited: type) -> None:
     ours, theirs = members(blocking), members(awaited)
+    assert set(theirs) - set(ours) <= {"work"}
     for name in ours:
         assert name in theirs, name
         call, other = ours[name], theirs[name]
-        if not callable(call):
-            continue
-        assert callable(other)
-        assert arguments(call) == arguments(other), name
-        asynchronous = inspect.iscoroutinefunction(other) or inspect.isasyncgenfunction(other)
-        if asynchronous:
-            assert inspect.getdoc(call) == inspect.getdoc(other), name
-    assert set(theirs) - set(ours) <= {"work"}
+        assert inspect.getdoc(call) == blocking_words(inspect.getdoc(other) or "")
+        if callable(call):
+            assert callable(other)
+            assert arguments(call) == arguments(other), name
 
 
 def test_connect_and_aconnect_take_the_same_arguments() -> None:
     assert arguments(connect) == arguments(aconnect)
+
+
+class Given:
+    """An argument that is like no other; a class that stands for itself, where one is called for."""
+
+    def __call__(self, inner: object) -> Given:
+        return self
+
+
+class Recorder:
+    """Stands where the awaited object would, and notes what a call is given."""
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+        self.noted: list[dict[str, object]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self.kind, name)
+
+        def note(*given: object, **named: object) -> Any:
+            self.noted.append(dict(inspect.signature(call).bind(self, *given, **named).arguments))
+            if inspect.isasyncgenfunction(call):
+                return nothing()
+            return result() if inspect.iscoroutinefunction(call) else Given()
+
+        return note
+
+
+async def result() -> Given:
+    return Given()
+
+
+async def nothing() -> AsyncIterator[Given]:
+    for none in ():
+        yield none
+
+
+def given_to(call: Callable[..., object]) -> tuple[list[object], dict[str, object], dict[str, object]]:
+    """Return arguments for every parameter of a call, and what must arrive."""
+    positional: list[object] = []
+    named: dict[str, object] = {}
+    whole: dict[str, object] = {}
+    for name, parameter in list(inspect.signature(call).parameters.items())[1:]:
+        whole[name] = value = Given()
+        if parameter.kind is parameter.VAR_KEYWORD:
+            named["other"], whole[name] = value, {"other": value}
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            named[name] = value
+        else:
+            positional.append(value)
+    return positional, named, whole
+
+
+@pytest.mark.parametrize(("blocking", "awaited", "name"), CALLS)
+def test_every_argument_of_every_call_arrives(blocking: type, awaited: type, name: str) -> None:
+    twin = object.__new__(blocking)
+    twin._inner = inner = Recorder(awaited)
+    positional, named, whole = given_to(getattr(blocking, name))
+    outcome = getattr(twin, name)(*positional, **named)
+    if inspect.isgenerator(outcome):
+        assert list(outcome) == []
+    assert [{key: value for key, value in noted.items() if key != "self"} for noted in inner.noted] == [whole]
+
+
+def test_every_argument_of_connect_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[dict[str, object]] = []
+
+    async def note(*given: object, **named: object) -> Given:
+        noted.append(dict(inspect.signature(connected).bind(*given, **named).arguments))
+        return Given()
+
+    monkeypatch.setattr("crmkit.crm.blocking.connect.connected", note)
+    positional, named, whole = given_to(connected)
+    connect(*positional, **named)
+    assert noted == [{"awaited": False, **whole}]
+
+
+def test_the_pipeline_definitions_have_a_property_like_all_others() -> None:
+    with connect("memory://") as crm, crm.session(system("test")) as s:
+        for schema in crm.setup.catalog:
+            assert isinstance(getattr(s, schema.plural), Repository)
+        s.opportunities.add(Opportunity(name="Deal"))
+        assert s.pipeline_definitions.count(f.entity == "opportunity") == 1
 
 
 @pytest.fixture(params=["memory", "sqlite", "mongo"])
@@ -84,7 +180,7 @@ def awaited_url(request: pytest.FixtureRequest) -> str:
 
 def test_the_awaited_face_does_what_the_blocking_one_does(awaited_url: str) -> None:
     async def work() -> None:
-        async with await aconnect(awaited_url) as crm:
+        async with aconnect(awaited_url) as crm:
             async with crm.session(system("test")) as s:
                 acme = await s.customers.add(Customer(name="Acme", country="DE"))
                 await s.contacts.add(Contact(name="Bo", customer_id=acme.id, role="decision_maker"))

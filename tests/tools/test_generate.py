@@ -13,28 +13,35 @@ from tools import generate
 @pytest.fixture
 def project(tmp_path):
     """A copy of the generated files."""
-    shutil.copytree(ROOT / generate.ENTITIES, tmp_path / generate.ENTITIES)
+    for path in wanted():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
     return tmp_path
 
 
-def test_the_pages_are_up_to_date():
+def wanted():
+    return generate.documents() | generate.sources()
+
+
+def test_what_is_generated_is_up_to_date():
     done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "generate.py", "--check"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tools.generate", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.returncode) == ("", 0)
 
 
-def test_a_copy_of_the_pages_differs_in_nothing(project):
-    assert generate.differences(project, generate.documents()) == []
+def test_a_copy_differs_in_nothing(project):
+    assert generate.differences(project, wanted()) == []
 
 
-def test_a_changed_a_missing_and_a_surplus_page_are_found(project):
+def test_a_changed_a_missing_and_a_surplus_file_are_found(project):
     folder = project / generate.ENTITIES
     (folder / "lead.md").write_text("changed by hand")
     (folder / "user.md").unlink()
     (folder / "unicorn.md").write_text("no such model")
-    found = [path.name for path in generate.differences(project, generate.documents())]
-    assert found == ["lead.md", "unicorn.md", "user.md"]
+    (project / generate.BLOCKING / "unicorn.py").write_text("no such class")
+    found = [path.name for path in generate.differences(project, wanted())]
+    assert found == ["lead.md", "unicorn.md", "user.md", "unicorn.py"]
 
 
 def test_writing_puts_everything_right(project, monkeypatch, capsys):

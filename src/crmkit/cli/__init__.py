@@ -1,4 +1,4 @@
-"""The command line: `crmkit import` and `crmkit funnel`."""
+"""The command line: `crmkit import`, `crmkit funnel` and `crmkit generate`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command that the arguments name, and leave with its exit code.
 
-    The codes: 0, all is well; 1, an import rejected rows; 2, the command could not be carried out.
+    The codes: 0, all is well; 1, an import rejected rows, or a checked file differs; 2, the command could not be
+    carried out.
     """
     try:
         from crmkit.cli.command import run

@@ -22,6 +22,7 @@ __all__ = ["app", "run"]
 
 OK: Final = 0
 REJECTED: Final = 1
+DIFFERS: Final = 1
 FAILED: Final = 2
 
 app = App(name="crmkit", help="The CRM domain on the database you already run.", help_format="plaintext")
@@ -114,6 +115,28 @@ def funnel(
         _out.file.write(report.to_json() + "\n")
         return OK
     _print_funnel(report, f"{pipeline}, {reading}")
+    return OK
+
+
+@app.command
+def generate(
+    module: Annotated[str, Parameter(help="The module of the awaited classes, such as loyalty.points.")],
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(help="The file to write; beside the module if left out.")] = None,
+    check: Annotated[bool, Parameter(negative="", help="Write nothing; only tell whether the file differs.")] = False,
+) -> int:
+    """Write the blocking twins of a module's awaited classes. Exit code 1 says that a checked file differs."""
+    from crmkit.cli.generate import differs, twins_for
+
+    place, text = twins_for(module, output)
+    if not differs(place, text):
+        return OK
+    if check:
+        _fail(f"{place} differs. Run: crmkit generate {module}")
+        return DIFFERS
+    place.write_text(text, encoding="utf-8", newline="\n")
+    _out.print(f"Written: {place}", markup=False, highlight=False, soft_wrap=True)
     return OK
 
 

@@ -1,31 +1,15 @@
-"""Opening: from what a caller hands over, a store and all that sessions share."""
+"""Opening: from what a caller hands over, a store."""
 
 from __future__ import annotations
 
-import os
-from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from crmkit.entities import BUILT_IN
-from crmkit.errors import BadDefinition, StoreError, Unsupported
-from crmkit.lifecycle import Pipeline
-from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
-from crmkit.lifecycle.check import each
-from crmkit.model.catalog import Catalog
-from crmkit.repository import Pipelines, Setup
-from crmkit.security.access import Open
-from crmkit.values import clean_instant, system_clock
-from crmkit.values.identifier import uuid7_source
+from crmkit.errors import StoreError, Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
-    from crmkit.values import Clock
-    from crmkit.values.identifier import IdSource
 
-__all__ = ["make_setup", "open_store", "prepared"]
+__all__ = ["open_store"]
 
 _SQLITE: Final = ("sqlite", "sqlite+pysqlite", "sqlite+aiosqlite")
 
@@ -105,60 +89,3 @@ def _mongo(database: Any, *, awaited: bool) -> Store:
     except ModuleNotFoundError as error:
         raise StoreError(f"{error.name} is not installed.", hint="pip install 'crmkit[mongo]'") from None
     return open_async_mongo(database) if awaited else open_mongo(database)
-
-
-def _whole(clock: Clock) -> Clock:
-    # Stores hold milliseconds, and what a call returns must be what the store holds.
-    return lambda: clean_instant(clock())
-
-
-def make_setup(
-    store: Store,
-    *,
-    models: Iterable[type[Any]],
-    extra: Mapping[type[Any], Mapping[str, Any]] | None,
-    pipelines: Iterable[Pipeline] | None,
-    policy: Policy | None,
-    clock: Clock | None,
-    ids: IdSource | None,
-    outbox: bool,
-) -> Setup:
-    """Return what sessions share.
-
-    Raises:
-        BadDefinition: the models or the pipelines do not fit together.
-    """
-    catalog = Catalog([*BUILT_IN, *each("a model", type, models, "Customer")], extra)
-    own = each("a pipeline", Pipeline, pipelines or (), 'Pipeline("sales", ...)')
-    if policy is not None and not hasattr(policy, "rows"):
-        raise BadDefinition(
-            f"a {type(policy).__name__} is no policy.",
-            hint="Give an object with the method rows(actor, action, schema).",
-        )
-    for pipeline in own:
-        pipeline.check(catalog[pipeline.entity])
-    time = system_clock if clock is None else _whole(clock)
-    return Setup(
-        catalog=catalog,
-        store=store,
-        policy=policy or Open(),
-        clock=time,
-        # Ids carry 74 random bits beside the time. They are names, not secrets, so a seeded generator will do.
-        ids=ids or uuid7_source(time, Random(os.urandom(16))),  # noqa: S311 - see above
-        pipelines=Pipelines(own, BUILT_IN_PIPELINES),
-        outbox=outbox,
-    )
-
-
-async def prepared(setup: Setup, *, create: bool) -> Setup:
-    """Return what sessions share once the store has learnt the models; close the store if it cannot serve them.
-
-    Raises:
-        StoreError: the store cannot be reached, or does not fit the models.
-    """
-    try:
-        await setup.store.prepare(setup.catalog, create=create)
-    except BaseException:
-        await setup.store.close()
-        raise
-    return setup

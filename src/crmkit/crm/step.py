@@ -6,15 +6,16 @@ there is nothing to wait for, so one step finishes them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from crmkit.errors import Unsupported
+from crmkit.errors import BadDefinition, Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
-    from typing import Any
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from contextlib import AbstractAsyncContextManager
 
-__all__ = ["run", "step_through"]
+__all__ = ["blocking", "run", "step_into", "step_through"]
 
 T = TypeVar("T")
 
@@ -46,3 +47,29 @@ def step_through(source: AsyncIterator[T]) -> Iterator[T]:
         except StopAsyncIteration:
             return
         yield item
+
+
+@contextmanager
+def step_into(manager: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Enter an asynchronous context manager, and leave it."""
+    value = run(manager.__aenter__())
+    try:
+        yield value
+    except BaseException as error:
+        if not run(manager.__aexit__(type(error), error, error.__traceback__)):
+            raise
+    else:
+        run(manager.__aexit__(None, None, None))
+
+
+def blocking(kind: Callable[[Any], T], inner: object) -> T:
+    """Return the twin of an awaited object, given the class of the twin.
+
+    Raises:
+        BadDefinition: the class is the awaited one.
+    """
+    if kind is type(inner):
+        raise BadDefinition(
+            f"{type(inner).__name__} is awaited.", hint=f"Give {type(inner).__name__.removeprefix('Async')}."
+        )
+    return kind(inner)

@@ -7,8 +7,6 @@ from uuid import UUID
 
 from crmkit.model.declare import Record, choice, entity, instant, integer, link, tags, text
 
-__all__ = ["Activity", "Task"]
-
 
 @entity(
     plural="activities",

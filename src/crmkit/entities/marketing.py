@@ -9,9 +9,6 @@ from crmkit.entities.staged import Staged
 from crmkit.model.declare import Record, choice, document, entity, instant, integer, link, money, tags, text
 from crmkit.values import Money
 
-__all__ = ["MEMBER_STATUSES", "BehaviourEvent", "Campaign", "CampaignMember"]
-
-
 MEMBER_STATUSES = (
     "invited", "sent", "opened", "clicked", "registered", "attended", "responded", "converted", "opted_out", "bounced",
 )  # fmt: skip

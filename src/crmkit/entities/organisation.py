@@ -6,8 +6,6 @@ from uuid import UUID
 
 from crmkit.model.declare import Record, entity, flag, link, text
 
-__all__ = ["Role", "Team", "User", "UserRole"]
-
 
 @entity(indexes=(("name",),))
 class Team(Record):

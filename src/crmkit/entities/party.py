@@ -8,8 +8,6 @@ from uuid import UUID
 from crmkit.model.declare import Record, choice, day, entity, flag, instant, integer, link, money, tags, text
 from crmkit.values import Money
 
-__all__ = ["BUYING_ROLES", "SIZES", "Address", "Affiliation", "Contact", "Customer"]
-
 SIZES = ("micro", "small", "medium", "large", "enterprise")
 """Sizes of an organisation, smallest first; where one ends and the next begins is each product's own affair."""
 BUYING_ROLES = ("decision_maker", "influencer", "champion", "user", "blocker", "other")

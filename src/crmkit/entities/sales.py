@@ -11,8 +11,6 @@ from crmkit.entities.staged import Staged
 from crmkit.model.declare import Record, choice, day, decimal, entity, flag, instant, integer, link, money, tags, text
 from crmkit.values import Money
 
-__all__ = ["Lead", "Opportunity", "OpportunityLine", "Product"]
-
 
 @entity(indexes=(("outcome", "closed_at"), ("owner_id", "outcome")))
 class Lead(Staged):

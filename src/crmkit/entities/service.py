@@ -8,8 +8,6 @@ from uuid import UUID
 from crmkit.entities.staged import Staged
 from crmkit.model.declare import Record, choice, entity, flag, instant, integer, link, tags, text
 
-__all__ = ["Ticket", "TicketMessage"]
-
 
 @entity(
     indexes=(

@@ -7,8 +7,6 @@ from datetime import datetime
 from crmkit.model.declare import Record, choice, fieldset, instant, integer, text
 from crmkit.values import NOT_YET
 
-__all__ = ["OUTCOMES", "Staged"]
-
 OUTCOMES = ("open", "won", "lost", "done")
 """What a stage can mean for a record in it: still going on, or how it ended; `done` is an end without a winner."""
 

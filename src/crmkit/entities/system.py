@@ -8,8 +8,6 @@ from uuid import UUID
 from crmkit.entities.staged import OUTCOMES
 from crmkit.model.declare import Record, attached, choice, document, entity, instant, integer, key, text
 
-__all__ = ["ExternalId", "OutboxMessage", "PipelineDefinition", "SegmentDefinition", "StageMove"]
-
 
 @entity(uniques=(("entity", "name", "number"),))
 class PipelineDefinition(Record):

@@ -1,0 +1,176 @@
+"""One call of a twin: its signature as it is written, and the awaited call run to its end."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+from crmkit.cli.generate.layout import call, doc
+from crmkit.cli.generate.words import AWAITED, ENTERING, blocking_words
+from crmkit.errors import BadDefinition
+
+if TYPE_CHECKING:
+    from crmkit.cli.generate.source import Class, Method, Module
+    from crmkit.cli.generate.twin import Twins
+
+__all__ = ["Call"]
+
+_PROPERTIES = {"property", "cached_property"}
+
+
+class Call:
+    """One method of a twin, or a function that serves both faces."""
+
+    def __init__(
+        self, twins: Twins, module: Module, node: Method, *,
+        cls: Class | None = None, shown: Iterable[str] = (), called: str = "",
+    ) -> None:  # fmt: skip
+        self.twins = twins
+        self.module = module
+        self.node = node
+        self.shown = {*shown} - {node.name}
+        self.indent = "    " if cls else ""
+        self.where = f"{cls.node.name}.{node.name}" if cls else node.name
+        self.called = called or ENTERING.get(node.name, node.name)
+        self.head = f"self._inner.{node.name}" if cls else node.name
+        self.marks = {ast.unparse(each).rpartition(".")[2] for each in node.decorator_list}
+        if not (node.args.posonlyargs or node.args.args) or self.marks & {"classmethod", "staticmethod", "setter"}:
+            raise self._refusal("is not a method of an instance")
+
+    def lines(self) -> list[str]:
+        """Return the method as it stands in the twin."""
+        returns = self.twins.renamed(self.module, self.module.cut(self.node.returns)) if self.node.returns else "None"
+        if "asynccontextmanager" in self.marks:
+            returns = re.sub(r"^(Iterator|Generator)\b", "AbstractContextManager", returns)
+        return [
+            *([f"{self.indent}@property"] if self.marks & _PROPERTIES else []),
+            *call("def ", [f"{self.called}("], self._parameters(), f" -> {returns}:", self.indent),
+            *doc(blocking_words(ast.get_docstring(self.node) or ""), f"{self.indent}    "),
+            *self._body(returns),
+        ]
+
+    def _parameters(self) -> list[str]:
+        given = self.node.args
+        plain = [*given.posonlyargs, *given.args]
+        defaults: list[ast.expr | None] = [None] * (len(plain) - len(given.defaults)) + list(given.defaults)
+        parts = [self._parameter(each, default) for each, default in zip(plain, defaults, strict=True)]
+        if given.posonlyargs:
+            parts.insert(len(given.posonlyargs), "/")
+        if given.vararg:
+            parts.append("*" + self._parameter(given.vararg, None))
+        elif given.kwonlyargs:
+            parts.append("*")
+        parts += [self._parameter(*each) for each in zip(given.kwonlyargs, given.kw_defaults, strict=True)]
+        parts += [f"**{self._parameter(given.kwarg, None)}"] if given.kwarg else []
+        return parts if self.indent else parts[1 + (len(given.posonlyargs) == 1) :]
+
+    def _parameter(self, argument: ast.arg, default: ast.expr | None) -> str:
+        written = self.module.cut(argument.annotation) if argument.annotation else ""
+        typed = self.twins.renamed(self.module, written)
+        if "Awaitable" in written or (typed != written and not self._variables(written)):
+            raise self._refusal(f"takes {argument.arg}: {written}, which must be awaited")
+        shown = f"{argument.arg}: {typed}" if typed else argument.arg
+        value = "" if default is None else self.module.cut(default)
+        return shown + (f" = {value}" if typed and value else f"={value}" if value else "")
+
+    def _variables(self, written: str) -> bool:
+        return all(self.twins.variable(self.module, name) for name in AWAITED.findall(written))
+
+    def _arguments(self) -> list[str]:
+        given = self.node.args
+        parts = [] if self.indent else ["False"]
+        parts += [each.arg for each in [*given.posonlyargs, *given.args][1:]]
+        parts += [f"*{given.vararg.arg}"] if given.vararg else []
+        parts += [f"{each.arg}={each.arg}" for each in given.kwonlyargs]
+        return parts + ([f"**{given.kwarg.arg}"] if given.kwarg else [])
+
+    def _body(self, returns: str) -> list[str]:
+        indent = f"{self.indent}    "
+        if self.marks & _PROPERTIES:
+            found = self._wrapped(returns)
+            return [*self._lazy(found), f"{indent}return {found}{self.head}{')' if found else ''}"]
+        heads = [f"{self.head}("]
+        if "asynccontextmanager" in self.marks or returns.startswith("AbstractContextManager["):
+            return call("return ", ["step_into(", *heads], self._arguments(), "", indent)
+        if returns.startswith(("Iterator[", "Iterable[", "Generator[")):
+            return self._unrolled() or call("return ", ["step_through(", *heads], self._arguments(), "", indent)
+        if isinstance(self.node, ast.AsyncFunctionDef):
+            heads.insert(0, "run(")
+        if returns in {"None", "Self"}:
+            done = call("", heads, self._arguments(), "", indent)
+            return done if returns == "None" else [*done, f"{indent}return self"]
+        found = self._wrapped(returns)
+        heads = [found, *heads] if found else heads
+        return [*self._lazy(found), *call("return ", heads, self._arguments(), "", indent)]
+
+    def _wrapped(self, returns: str) -> str:
+        """Return the call by which a result becomes its twin; blank if it is given on as it is."""
+        written = self.module.cut(self.node.returns) if self.node.returns else ""
+        if returns == written:
+            return ""
+        name = returns.partition("[")[0]
+        if name in self.twins.variables:  # a class was given, and what it makes is wanted
+            return f"blocking({next(each.arg for each in self.node.args.args[1:] if self._mentions(each, name))}, "
+        if not re.fullmatch(r"\w+(\[.*\])?", returns) or not AWAITED.match(written):
+            raise self._refusal(f"returns {written}, in which something must be awaited")
+        return f"{name}("
+
+    def _mentions(self, argument: ast.arg, name: str) -> bool:
+        return argument.annotation is not None and f"Async{name}" in self.module.cut(argument.annotation)
+
+    def _lazy(self, found: str) -> list[str]:
+        name = found.removesuffix("(")
+        home = self.twins.elsewhere.get(name)
+        return [f"        from {home} import {name}", ""] if home and name in self.twins.late else []
+
+    def _unrolled(self) -> list[str]:
+        """Return the loop itself, where it waits for the twin's own calls only: that is faster than stepping it."""
+        body = self.node.body[1:] if ast.get_docstring(self.node) else self.node.body
+        nodes = [each for statement in body for each in ast.walk(statement)]
+        own = [each for each in nodes if _is_own(each, self.shown)]
+        waits = [each.iter for each in nodes if isinstance(each, ast.AsyncFor)]
+        selves = sum(isinstance(each, ast.Name) and each.id == "self" for each in nodes)
+        texts = any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in nodes)
+        others = any(isinstance(each, ast.Await | ast.AsyncWith | ast.comprehension) for each in nodes)
+        if texts or others or not waits or selves != len(own) or not all(each in own for each in waits):
+            return []
+        parts = (_Unroll().visit(deepcopy(part)) for part in body)
+        text = "\n".join(ast.unparse(ast.fix_missing_locations(part)) for part in parts)
+        return [f"        {line}" for line in text.splitlines()]
+
+    def _refusal(self, fact: str) -> BadDefinition:
+        return BadDefinition(f"{self.module.name}: {self.where} {fact}.", hint="Such a call has no blocking form yet.")
+
+
+class _Unroll(ast.NodeTransformer):
+    """Takes the waiting out of a body."""
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        return self.visit_For(ast.For(node.target, node.iter, node.body, node.orelse))
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        self.generic_visit(node)
+        inner = node.body[0]
+        if (
+            len(node.body) == 1
+            and not node.orelse
+            and isinstance(inner, ast.Expr)
+            and isinstance(inner.value, ast.Yield)
+        ):
+            value = inner.value.value
+            if isinstance(value, ast.Name) and isinstance(node.target, ast.Name) and value.id == node.target.id:
+                return ast.Expr(ast.YieldFrom(node.iter))
+        return node
+
+
+def _is_own(node: ast.AST, shown: set[str]) -> bool:
+    called = node.func if isinstance(node, ast.Call) else None
+    return (
+        isinstance(called, ast.Attribute)
+        and isinstance(called.value, ast.Name)
+        and called.value.id == "self"
+        and called.attr in shown
+    )

@@ -1,0 +1,35 @@
+"""What is called how on which face."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["AWAITED", "ENTERING", "KINDS", "blocking_name", "blocking_words"]
+
+ENTERING: Final = {"__aenter__": "__enter__", "__aexit__": "__exit__"}
+KINDS: Final = {
+    "AbstractAsyncContextManager": "AbstractContextManager",
+    "AsyncGenerator": "Generator",
+    "AsyncIterable": "Iterable",
+    "AsyncIterator": "Iterator",
+}
+AWAITED: Final = re.compile(r"\b(Async[A-Z]\w*|AbstractAsyncContextManager)\b")
+_WORDS: Final = (
+    (r"\bawait ", ""),
+    (r"\basync (with|for)\b", r"\1"),
+    (r"\baconnect\b", "connect"),
+    (r"\bAsync(?=[A-Z])", ""),
+)
+
+
+def blocking_name(name: str) -> str:
+    """Return what the twin of a class is called."""
+    return KINDS.get(name, name.removeprefix("Async"))
+
+
+def blocking_words(text: str) -> str:
+    """Return a text about the awaited face as it is true of the blocking one."""
+    for awaited, blocking in _WORDS:
+        text = re.sub(awaited, blocking, text)
+    return text

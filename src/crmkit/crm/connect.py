@@ -1,0 +1,204 @@
+"""Connecting: from what a caller hands over, a CRM whose sessions share its models, its store and its rules."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Coroutine, Generator
+from functools import wraps
+from random import Random
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
+
+from crmkit.crm.capability import Capabilities
+from crmkit.crm.open import open_store
+from crmkit.crm.session import AsyncSession
+from crmkit.entities import BUILT_IN
+from crmkit.errors import BadDefinition
+from crmkit.lifecycle import Pipeline
+from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
+from crmkit.lifecycle.check import each
+from crmkit.model.catalog import Catalog
+from crmkit.repository import Pipelines, Setup
+from crmkit.security.access import Open
+from crmkit.values import clean_instant, system_clock
+from crmkit.values.identifier import uuid7_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from crmkit.crm.capability import Capability
+    from crmkit.importers import AsyncImports
+    from crmkit.security.access import Actor, Policy
+    from crmkit.values import Clock
+    from crmkit.values.identifier import IdSource
+
+__all__ = ["AsyncCrm", "aconnect", "connected"]
+
+P = ParamSpec("P")
+
+
+class AsyncCrm:
+    """A connected CRM, made by `aconnect`. Threads may share it, but not the sessions it hands out."""
+
+    def __init__(self, setup: Setup, capabilities: Capabilities) -> None:
+        self._setup = setup
+        self._capabilities = capabilities
+
+    @property
+    def setup(self) -> Setup:
+        """What its sessions share."""
+        return self._setup
+
+    def session(self, actor: Actor) -> AsyncSession:
+        """Return a session for an actor, to be entered with `async with`."""
+        return AsyncSession(self._setup, actor, self._capabilities)
+
+    def imports(self, actor: Actor) -> AsyncImports:
+        """Return the imports of an actor: `await crm.imports(actor).plan("mapping.toml")` looks first."""
+        from crmkit.importers import AsyncImports  # loads CSV and TOML readers
+
+        return AsyncImports(self._setup, actor)
+
+    async def close(self) -> None:
+        """Give back the connections that crmkit opened itself."""
+        await self._setup.store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+async def connected(  # noqa: D417 - whether it is awaited is for the two faces to say
+    awaited: bool,  # noqa: FBT001 - as above
+    /,
+    database: Any,
+    *,
+    models: Iterable[type[Any]] = (),
+    extra: Mapping[type[Any], Mapping[str, Any]] | None = None,
+    pipelines: Iterable[Pipeline] | None = None,
+    policy: Policy | None = None,
+    clock: Clock | None = None,
+    ids: IdSource | None = None,
+    outbox: bool = False,
+    create: bool = True,
+    capabilities: Iterable[Capability] = (),
+) -> AsyncCrm:
+    """Connect to a database.
+
+    Args:
+        database: a URL such as `sqlite:///crm.db`, `mongodb://host/crm?replicaSet=rs0` or `memory://`; or an SQLAlchemy
+            `Engine`, or a `MongoClient`.
+        models: models of the product's own; one that extends a built-in model takes its place.
+        extra: fields that the product's end users added, by model and name.
+        pipelines: the product's pipelines; of each model, the first is the one that new records enter. They take the
+            place of the built-in pipeline of that model.
+        policy: which rows an actor may touch; all within the tenant, if left out.
+        clock: tells the time; the machine's, if left out.
+        ids: makes ids; UUIDs of version 7, if left out.
+        outbox: whether each change writes an outbox message in its own transaction.
+        create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
+        capabilities: what sessions offer beyond what crmkit brings along, with the models that it needs.
+
+    Raises:
+        BadDefinition: the models, the pipelines or the capabilities do not fit together.
+        StoreError: the database cannot be reached, or holds tables that do not fit the models.
+        Unsupported: there is no store for this database.
+
+    >>> from crmkit import Customer, connect, system
+    >>> crm = connect("memory://")
+    >>> with crm.session(system("example")) as s:
+    ...     acme = s.customers.add(Customer(name="Acme"))
+    >>> acme.version
+    1
+    """
+    store = open_store(database, awaited=awaited)
+    added = Capabilities(capabilities, dir(AsyncSession))
+    own = each("a model", type, models, "Customer")
+    catalog = Catalog([*BUILT_IN, *added.entities, *own], extra)
+    time = system_clock if clock is None else _whole(clock)
+    setup = Setup(
+        catalog=catalog,
+        store=store,
+        policy=_policy(policy),
+        clock=time,
+        # Ids carry 74 random bits beside the time. They are names, not secrets, so a seeded generator will do.
+        ids=ids or uuid7_source(time, Random(os.urandom(16))),  # noqa: S311 - see above
+        pipelines=Pipelines(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
+        outbox=outbox,
+    )
+    try:
+        await store.prepare(catalog, create=create)
+    except BaseException:
+        await store.close()
+        raise
+    return AsyncCrm(setup, added)
+
+
+def _policy(given: Policy | None) -> Policy:
+    if given is not None and not hasattr(given, "rows"):
+        raise BadDefinition(
+            f"a {type(given).__name__} is no policy.",
+            hint="Give an object with the method rows(actor, action, schema).",
+        )
+    return given or Open()
+
+
+def _pipelines(given: Iterable[Pipeline], catalog: Catalog) -> tuple[Pipeline, ...]:
+    own = each("a pipeline", Pipeline, given, 'Pipeline("sales", ...)')
+    for pipeline in own:
+        pipeline.check(catalog[pipeline.entity])
+    return own
+
+
+def _whole(clock: Clock) -> Clock:
+    # Stores hold milliseconds, and what a call returns must be what the store holds.
+    return lambda: clean_instant(clock())
+
+
+class _Connecting(Coroutine[Any, Any, AsyncCrm]):
+    """A CRM to be awaited, or to be entered with `async with`."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, AsyncCrm]) -> None:
+        self._coroutine = coroutine
+
+    def send(self, value: Any) -> Any:
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, AsyncCrm]:
+        return self._coroutine.__await__()
+
+    async def __aenter__(self) -> AsyncCrm:
+        self._crm = await self._coroutine
+        return await self._crm.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._crm.__aexit__(kind, error, trace)
+
+
+def _awaited(call: Callable[Concatenate[bool, P], Coroutine[Any, Any, AsyncCrm]]) -> Callable[P, _Connecting]:
+    @wraps(call)
+    def connect(*args: P.args, **kwargs: P.kwargs) -> _Connecting:
+        return _Connecting(call(True, *args, **kwargs))
+
+    signature = inspect.signature(call)
+    shown = signature.replace(parameters=list(signature.parameters.values())[1:])
+    connect.__signature__ = shown  # type: ignore[attr-defined]  # what inspect looks for
+    connect.__name__ = connect.__qualname__ = "aconnect"
+    return connect
+
+
+aconnect = _awaited(connected)
+"""Connect to a database whose calls are awaited: `crm = await aconnect(url)`, or `async with aconnect(url) as crm`."""

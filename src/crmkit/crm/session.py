@@ -1,0 +1,88 @@
+"""The session, awaited: one actor and one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from crmkit.crm.capability import Sugar, repository
+from crmkit.crm.shelf import AsyncShelf
+from crmkit.errors import CrmError
+from crmkit.repository import AsyncRepository, Work
+from crmkit.security.access import Actor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from crmkit.crm.capability import Capabilities
+    from crmkit.repository import Setup
+
+__all__ = ["AsyncSession"]
+
+T = TypeVar("T")
+AsyncC = TypeVar("AsyncC")
+
+
+class AsyncSession(AsyncShelf, Sugar):
+    """One actor, one transaction: committed on leaving, rolled back on an exception."""
+
+    def __init__(self, setup: Setup, actor: Actor, capabilities: Capabilities) -> None:
+        if not isinstance(actor, Actor):
+            raise CrmError(
+                f"a session acts for an Actor, not for {type(actor).__name__}.",
+                hint='Give Actor(id=user.id), or system("nightly") for background work.',
+            )
+        self._setup = setup
+        self._capabilities = capabilities
+        self.work = Work(setup, actor, entered=False)
+
+    @property
+    def actor(self) -> Actor:
+        """Whoever the session acts for."""
+        return self.work.actor
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the session offers beside its repositories."""
+        return self._capabilities
+
+    def repository(self, model: type[T]) -> AsyncRepository[T]:
+        """Return the repository of a model.
+
+        Raises:
+            BadDefinition: the model is not one of this CRM's.
+        """
+        return repository(self.work, model)
+
+    def use(self, capability: Callable[[Any], AsyncC]) -> AsyncC:
+        """Return a capability by its class, such as `AsyncAnalytics`; its attribute, `analytics`, says the same.
+
+        Raises:
+            BadDefinition: the CRM was not connected with it.
+        """
+        made: AsyncC = self._capabilities.awaited(capability)(self.work)
+        return made
+
+    async def commit(self) -> None:
+        """Make everything so far permanent and go on in a new transaction."""
+        await self.work.commit()
+
+    async def rollback(self) -> None:
+        """Undo everything since the last commit and go on in a new transaction."""
+        await self.work.rollback()
+
+    async def __aenter__(self) -> Self:
+        await self._setup.pipelines.meet(self._setup, self.actor)
+        self.work.enter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                await self.work.commit()
+            else:
+                await self.work.rollback()
+        finally:
+            self.work.end()
