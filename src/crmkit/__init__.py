@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         choice,
         day,
         decimal,
+        declare,
         document,
         entity,
         extra,
@@ -91,6 +92,8 @@ if TYPE_CHECKING:
         tags,
         text,
     )
+    from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
+    from crmkit.query import where_from
     from crmkit.repository.page import Page
     from crmkit.repository.tally import (
         Group,
@@ -194,6 +197,7 @@ __all__ = [
     "day",
     "days",
     "decimal",
+    "declare",
     "document",
     "entity",
     "evaluate",
@@ -202,11 +206,14 @@ __all__ = [
     "f",
     "flag",
     "forward",
+    "from_dict",
+    "from_json",
     "greatest",
     "hours",
     "instant",
     "integer",
     "into",
+    "json_schema",
     "key",
     "least",
     "link",
@@ -220,8 +227,11 @@ __all__ = [
     "system",
     "tags",
     "text",
+    "to_dict",
+    "to_json",
     "today",
     "total",
+    "where_from",
 ]
 
 __version__ = "0.1.0"
@@ -308,6 +318,7 @@ _MODULE_OF = {
     "day": "crmkit.model.declare",
     "days": "crmkit.expr.build",
     "decimal": "crmkit.model.declare",
+    "declare": "crmkit.model.declare",
     "document": "crmkit.model.declare",
     "entity": "crmkit.model.declare",
     "evaluate": "crmkit.expr.evaluate",
@@ -316,11 +327,14 @@ _MODULE_OF = {
     "f": "crmkit.expr.build",
     "flag": "crmkit.model.declare",
     "forward": "crmkit.lifecycle",
+    "from_dict": "crmkit.model.form",
+    "from_json": "crmkit.model.form",
     "greatest": "crmkit.repository.tally",
     "hours": "crmkit.expr.build",
     "instant": "crmkit.model.declare",
     "integer": "crmkit.model.declare",
     "into": "crmkit.lifecycle",
+    "json_schema": "crmkit.model.form",
     "key": "crmkit.model.declare",
     "least": "crmkit.repository.tally",
     "link": "crmkit.model.declare",
@@ -334,8 +348,11 @@ _MODULE_OF = {
     "system": "crmkit.security.access",
     "tags": "crmkit.model.declare",
     "text": "crmkit.model.declare",
+    "to_dict": "crmkit.model.form",
+    "to_json": "crmkit.model.form",
     "today": "crmkit.expr.build",
     "total": "crmkit.repository.tally",
+    "where_from": "crmkit.query",
 }
 
 

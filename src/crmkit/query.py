@@ -98,7 +98,7 @@ class _Reader:
                 problems.append(f"{key[:60]}: {error.message} {error.hint}".rstrip())
         if problems:
             raise BadExpression("; ".join(problems))
-        return reduce(Expr.__and__, tests, everything) if len(tests) != 1 else tests[0]
+        return reduce(Expr.__and__, tests) if tests else everything
 
     def _test(self, key: str, texts: list[Any]) -> Expr:
         path, operator = self._split(key)
@@ -125,7 +125,9 @@ class _Reader:
         if not mark or not path:
             return key, ""
         if operator not in _OPERATORS:
-            raise Problem("unknown_operator", f"there is no operator {operator[:40]!r}.", hint=near(operator, _OPERATORS))
+            raise Problem(
+                "unknown_operator", f"there is no operator {operator[:40]!r}.", hint=near(operator, _OPERATORS)
+            )
         return path, operator
 
     def _field(self, path: str, name: Name) -> Any:

@@ -23,7 +23,16 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     database = tmp_path_factory.mktemp("api") / "customers.db"
-    command = [sys.executable, "-m", "uvicorn", "examples.customers_api:app", "--port", str(port), "--log-level", "error"]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "examples.customers_api:app",
+        "--port",
+        str(port),
+        "--log-level",
+        "error",
+    ]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "DATABASE": f"sqlite:///{database}"})
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:

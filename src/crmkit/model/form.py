@@ -15,6 +15,7 @@ from crmkit.model.schema import Schema, schema_of
 __all__ = ["from_dict", "from_json", "json_schema", "to_dict", "to_json"]
 
 T = TypeVar("T")
+_LONGEST_NAME: Final = 60
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -62,10 +63,12 @@ employees: expects a whole number, not str.; name: is required.
     values: dict[str, Any] = {}
     for name, value in cast("Mapping[Any, Any]", data).items():
         field = schema.fields.get(name)
+        if field is None:
+            hint = near(name, schema.fields)
+            place = str(name)[:_LONGEST_NAME]
+            problems.append(Problem("unknown_field", "is not a field of this model.", hint=hint, field=place))
+            continue
         try:
-            if field is None:
-                hint = near(name, schema.fields)
-                raise Problem("unknown_field", "is not a field of this model.", hint=hint, field=str(name)[:60])
             values[name] = field.from_json(value)
         except Problem as problem:
             problems.append(problem)
@@ -142,7 +145,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise Problem("duplicate_key", "stands there twice.", field=twice[:60])
+        raise Problem("duplicate_key", "stands there twice.", field=twice[:_LONGEST_NAME])
     return made
 
 
@@ -177,7 +180,7 @@ def core_schema(cls: type[Any]) -> dict[str, Any]:
         "type": "function-wrap",
         "function": {"type": "no-info", "function": read},
         "schema": {"type": "typed-dict", "fields": fields, "extra_behavior": "forbid"},
-        "serialization": {"type": "function-plain", "function": to_dict},
+        "serialization": {"type": "function-plain", "function": to_dict, "when_used": "json"},
         "ref": f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
     }
 

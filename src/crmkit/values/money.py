@@ -86,6 +86,68 @@ class Money:
     def __reduce__(self) -> tuple[Callable[[int, str], Money], tuple[int, str]]:
         return money_of, (self._units, self._currency)
 
+    # -- as JSON -------------------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the amount, as text, and the currency.
+
+        >>> Money("12.5", "EUR").to_dict()
+        {'amount': '12.50', 'currency': 'EUR'}
+        """
+        return {"amount": format(self.amount, "f"), "currency": self._currency}
+
+    @classmethod
+    def from_dict(cls, data: object) -> Money:
+        """Return the money that an amount and a currency stand for; the inverse of `to_dict`.
+
+        Raises:
+            Problem: they stand for none.
+        """
+        match data:
+            case {"amount": str() | int() as amount, "currency": currency} if len(data) == 2 and amount is not True:  # noqa: PLR2004 - these two
+                return cls(amount, currency)
+            case _:
+                hint = 'Write {"amount": "12.50", "currency": "EUR"}.'
+                raise Problem("wrong_type", "expects an amount and a currency.", hint=hint)
+
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """Return the JSON schema of what `to_dict` returns."""
+        return {
+            "title": "Money",
+            "type": "object",
+            "properties": {
+                "amount": {"type": "string", "format": "decimal", "pattern": r"^-?\d+(\.\d{1,4})?$"},
+                "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+            },
+            "required": ["amount", "currency"],
+            "additionalProperties": False,
+        }
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Tell pydantic how to read, check and write money: plain data, so that nothing of pydantic is loaded here."""
+
+        def read(value: object) -> Money:
+            try:
+                return value if isinstance(value, Money) else cls.from_dict(value)
+            except Problem as problem:
+                raise ValueError(f"{problem.message} {problem.hint}".rstrip()) from None
+
+        return {
+            "type": "function-plain",
+            "function": {"type": "no-info", "function": read},
+            "serialization": {"type": "function-plain", "function": cls.to_dict, "when_used": "json"},
+            "ref": f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Tell pydantic, and so OpenAPI, what money looks like as JSON."""
+        return cls.json_schema()
+
+    # -- computing -----------------------------------------------------------------------------------------------------
+
     def _same(self, other: Money) -> int:
         if not isinstance(other, Money):
             raise TypeError(f"Money and {type(other).__name__} do not mix.")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.report import Report
     from crmkit.analytics.stage import PipelineValue, StageTime
     from crmkit.analytics.win import WinRate
-    from crmkit.expr.nodes import Expr, Ref
+    from crmkit.expr.node import Expr, Ref
     from crmkit.lifecycle import Pipeline
     from crmkit.repository.tally import By
     from crmkit.segment import Segment

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crmkit.expr.build import Sort
-    from crmkit.expr.nodes import Expr, Ref
+    from crmkit.expr.node import Expr, Ref
     from crmkit.repository.page import Page
     from crmkit.repository.repository import AsyncRepository
     from crmkit.repository.tally import By, Group, Measured

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
@@ -139,28 +139,15 @@ class MoneyField(Field):
 
     def encode(self, value: Money) -> dict[str, str]:
         """Return the amount as text, and the currency."""
-        return {"amount": format(value.amount, "f"), "currency": value.currency}
+        return value.to_dict()
 
     def decode(self, data: Any) -> Money:
-        """Return the money that a dict of amount and currency stands for."""
-        given = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
-        if given.keys() != {"amount", "currency"}:
-            raise Problem(
-                "wrong_type", "expects an amount and a currency.", hint='Write {"amount": "12.50", "currency": "EUR"}.'
-            )
-        return Money(given["amount"], given["currency"])
+        """Return the money that an amount and a currency stand for."""
+        return Money.from_dict(data)
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of an amount and a currency."""
-        return {
-            "type": "object",
-            "properties": {
-                "amount": {"type": "string", "format": "decimal", "pattern": r"^-?\d+(\.\d{1,4})?$"},
-                "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
-            },
-            "required": ["amount", "currency"],
-            "additionalProperties": False,
-        }
+        return Money.json_schema()
 
     @property
     def bounds(self) -> str:

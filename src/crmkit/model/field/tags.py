@@ -36,10 +36,16 @@ class TagsField(Field):
         if isinstance(value, str) or not isinstance(value, Iterable):
             raise Problem("wrong_type", f"expects several texts, not {type(value).__name__}.", hint='Write ("vip",).')
         given = cast("Iterable[object]", value)
-        tags = tuple(dict.fromkeys(clean_text(tag, at_most=MAX_TAG, at_least=1) for tag in given))
+        tags = tuple(dict.fromkeys(self._tag(tag, place) for place, tag in enumerate(given)))
         if len(tags) > MAX_TAGS:
             raise Problem("too_many", f"has {len(tags)} tags, {MAX_TAGS} at most.")
         return tags
+
+    def _tag(self, tag: object, place: int) -> str:
+        try:
+            return clean_text(tag, at_most=MAX_TAG, at_least=1)
+        except Problem as problem:
+            raise problem.at(f"{self.name}[{place}]") from None
 
     def example(self, rng: Random) -> tuple[str, ...]:
         """Return a few tags."""
