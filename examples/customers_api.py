@@ -4,7 +4,6 @@ import os
 from typing import Annotated, Any
 from uuid import UUID
 
-from attrs import evolve
 from fastapi import Body, FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -12,7 +11,7 @@ from pydantic import BaseModel
 import crmkit
 from crmkit import CrmError, Customer, connect, f, from_dict, system, to_dict, where_from
 
-STATUS = {crmkit.BadExpression: 422, crmkit.BadRecord: 422, crmkit.NotFound: 404, crmkit.Refused: 409}
+STATUS = {crmkit.BadExpression: 422, crmkit.BadRecord: 422, crmkit.NotFound: 404, crmkit.Refused: 409, crmkit.Busy: 503}
 ACTOR = system("api")  # an app that knows its users gives Actor(id=user.id)
 
 crm = connect(os.environ.get("DATABASE", "sqlite:///customers.db"))
@@ -53,6 +52,5 @@ def find(request: Request, after: str | None = None, limit: int = 20) -> Page:
 def update(id: UUID, version: int, changes: dict[str, Any]) -> Customer:
     """Change some fields of the version that the caller has seen; 409 if somebody else was faster."""
     with crm.session(ACTOR) as s:
-        held = s.customers.get(id)
-        wanted = from_dict(Customer, to_dict(held) | changes)
-        return s.customers.update(evolve(held, version=version), **{name: getattr(wanted, name) for name in changes})
+        wanted = from_dict(Customer, to_dict(s.customers.get(id)) | changes | {"version": version})
+        return s.customers.update(wanted, **{name: getattr(wanted, name) for name in changes})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar
 
 import attrs
 
@@ -61,7 +61,7 @@ employees: expects a whole number, not str.; name: is required.
         raise BadRecord(schema.name, [Problem("wrong_type", f"expects an object, not {kind}.")])
     problems: list[Problem] = []
     values: dict[str, Any] = {}
-    for name, value in cast("Mapping[Any, Any]", data).items():
+    for name, value in data.items():
         field = schema.fields.get(name)
         if field is None:
             hint = near(name, schema.fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from crmkit.errors import Problem, near
 from crmkit.values.currency import MINOR_DIGITS
@@ -103,12 +103,11 @@ class Money:
         Raises:
             Problem: they stand for none.
         """
-        match data:
-            case {"amount": str() | int() as amount, "currency": currency} if len(data) == 2 and amount is not True:  # noqa: PLR2004 - these two
-                return cls(amount, currency)
-            case _:
-                hint = 'Write {"amount": "12.50", "currency": "EUR"}.'
-                raise Problem("wrong_type", "expects an amount and a currency.", hint=hint)
+        given = cast("dict[Any, Any]", data) if isinstance(data, dict) else {}
+        if given.keys() != {"amount", "currency"} or type(given["amount"]) not in {str, int}:
+            hint = 'Write {"amount": "12.50", "currency": "EUR"}.'
+            raise Problem("wrong_type", "expects an amount and a currency.", hint=hint)
+        return cls(given["amount"], given["currency"])
 
     @staticmethod
     def json_schema() -> dict[str, Any]:
