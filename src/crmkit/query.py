@@ -41,6 +41,7 @@ _TEXTS: Final[Mapping[str, _Test]] = {
 }
 """Tests of texts."""
 _OPERATORS: Final = (*filter(None, _VALUES), *_TEXTS, "missing")
+_LONGEST_NAME: Final = 60
 _SWITCH: Final = {"true": True, "false": False}
 
 
@@ -72,11 +73,11 @@ def where_from(
     >>> from crmkit.expr.form.show import show
     >>> show(where_from(Customer, {"country": ["DE", "AT"], "score__gt": "10"}))
     'f.country.one_of("DE", "AT") & (f.score > 10)'
-    >>> where_from(Customer, {"contry": "DE", "score__gt": "many"})
+    >>> where_from(Customer, {"contry": "DE", "size": "huge"})
     Traceback (most recent call last):
     ...
     crmkit.errors.BadExpression: contry: customer has no field 'contry'. Did you mean 'country'?; \
-score__gt: does not spell a whole number.
+size: is not a known value. There is: enterprise, large, medium, micro, small.
     """
     return _Reader(model, allow, catalog or catalog_around(model)).read(_lists(parameters))
 
@@ -90,14 +91,17 @@ class _Reader:
 
     def read(self, parameters: Mapping[str, list[Any]]) -> Expr:
         tests: list[Expr] = []
-        problems: list[str] = []
+        problems: list[Problem] = []
         for key, texts in parameters.items():
             try:
                 tests.append(self._test(key, texts))
             except (BadExpression, Problem) as error:
-                problems.append(f"{key[:60]}: {error.message} {error.hint}".rstrip())
+                place = key[:_LONGEST_NAME] or "''"
+                problems.append(Problem(error.code, error.message, hint=error.hint, field=place))
         if problems:
-            raise BadExpression("; ".join(problems))
+            refused = BadExpression("; ".join(map(str, problems)))
+            refused.problems = tuple(problems)
+            raise refused
         return reduce(Expr.__and__, tests) if tests else everything
 
     def _test(self, key: str, texts: list[Any]) -> Expr:
@@ -126,13 +130,17 @@ class _Reader:
             return key, ""
         if operator not in _OPERATORS:
             raise Problem(
-                "unknown_operator", f"there is no operator {operator[:40]!r}.", hint=near(operator, _OPERATORS)
+                "unknown_operator",
+                f"there is no operator {operator[:_LONGEST_NAME]!r}.",
+                hint=near(operator, _OPERATORS),
             )
         return path, operator
 
     def _field(self, path: str, name: Name) -> Any:
         if self._allow is not None and path not in self._allow:
-            raise BadExpression(f"{self._schema.name} has no field {path[:60]!r} here.", hint=near(path, self._allow))
+            raise BadExpression(
+                f"{self._schema.name} has no field {path[:_LONGEST_NAME]!r} here.", hint=near(path, self._allow)
+            )
         _, end, rest = self._binder.hops(self._schema, Ref(name.path))
         field = self._known(end, rest[0])
         return field.part(rest[1]) if len(rest) > 1 else field
@@ -141,7 +149,7 @@ class _Reader:
         field = schema.fields.get(name)
         if field is None:
             names = [*schema.fields, *self._catalog.relations(schema)]
-            raise BadExpression(f"{schema.name} has no field {name[:60]!r}.", hint=near(name, names))
+            raise BadExpression(f"{schema.name} has no field {name[:_LONGEST_NAME]!r}.", hint=near(name, names))
         return field
 
     @staticmethod
