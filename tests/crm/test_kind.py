@@ -11,11 +11,26 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from crmkit import BadExpression, BadRecord, Crm, Problem, Record, TextField, connect, count, declare, entity, f, system
+from crmkit import (
+    BadDefinition,
+    BadExpression,
+    BadRecord,
+    Crm,
+    Problem,
+    Record,
+    TextField,
+    connect,
+    count,
+    declare,
+    entity,
+    evaluate,
+    f,
+    system,
+)
 from crmkit.entities import BUILT_IN
 from crmkit.model.catalog import Catalog
 from crmkit.model.schema import schema_of
-from crmkit.testing.strategy import values
+from crmkit.testing import values
 
 job = system("test")
 ACME, BETA, CORP = "DE89370400440532013000", "FR1420041010050500013M02606", "GB82WEST12345698765432"
@@ -125,13 +140,34 @@ def test_files_are_read_by_its_own_rule(crm: Crm, tmp_path: Path) -> None:
     assert holders(crm, (f.iban == ACME) & (f.holder == "Delta")) == ["Delta"]
 
 
-def test_end_users_can_add_fields_of_it(store_url: str) -> None:
-    with connect(
-        store_url, extra={Account: {"second": declare(IbanField(max=34), default=None)}}, models=[Account]
-    ) as crm:
+def test_python_reads_expressions_on_it_as_the_stores_do() -> None:
+    account = Account(holder="Acme", iban=ACME)
+    for where in (f.iban == "de89 3704 0044 0532 0130 00", f.iban.starts_with("de 89"), f.iban.one_of(f"{ACME} ")):
+        assert evaluate(where, account)
+    assert not evaluate(f.iban != "de89 3704 0044 0532 0130 00", account)
+
+
+class SkuField(TextField):
+    """A number of an article: a text with a check, and without another form."""
+
+    word = "SKU"
+
+    def accept(self, value: Any) -> str:
+        sku = super().accept(value)
+        if not sku.isdigit():
+            raise Problem("bad_sku", "is not an SKU: it has digits only.")
+        return sku
+
+
+def test_end_users_can_add_fields_of_a_kind_without_a_normal_form(store_url: str) -> None:
+    with connect(store_url, extra={Account: {"sku": declare(SkuField(), default=None)}}, models=[Account]) as crm:
         with crm.session(job) as s:
-            s.repository(Account).add(Account(holder="Eve", iban=ACME, extra={"second": "gb82 west 1234 5698 7654 32"}))
-        assert holders(crm, f.extra["second"] == "GB82 WEST 1234 5698 7654 32") == ["Eve"]
+            s.repository(Account).add(Account(holder="Eve", iban=ACME, extra={"sku": "0815"}))
+            with pytest.raises(BadRecord, match=r"extra.sku: is not an SKU"):
+                s.repository(Account).add(Account(holder="Eve", iban=ACME, extra={"sku": "O815"}))
+        assert holders(crm, f.extra["sku"] == "0815") == ["Eve"]
+    with pytest.raises(BadDefinition, match="account.extra.second: an added field is a plain text"):
+        connect("memory://", extra={Account: {"second": declare(IbanField(), default=None)}}, models=[Account])
 
 
 def test_it_has_a_json_form_of_its_own() -> None:

@@ -28,12 +28,11 @@ from crmkit.expr.nodes import (
     StartsWith,
 )
 from crmkit.expr.resolve import Facts, resolve
+from crmkit.model.schema import Schema
 from crmkit.values import Money, clean_instant, fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from crmkit.model.schema import Schema
+    from collections.abc import Callable, Iterable
 
 __all__ = ["World", "evaluate", "is_local"]
 
@@ -100,20 +99,21 @@ def _holds(expr: Expr, record: Any, world: World | None) -> bool:  # noqa: C901 
         case Not():
             return not _holds(expr.item, record, world)
         case Missing():
-            return _value(record, expr.ref, world) is None
+            return _subject(record, expr.ref, world)[0] is None
         case Compare():
-            return _compares(_value(record, expr.ref, world), expr.op, expr.value)
+            value, form = _subject(record, expr.ref, world)
+            return _compares(value, expr.op, form(expr.value))
         case OneOf():
-            value = _value(record, expr.ref, world)
-            return any(_compares(value, Op.EQ, wanted) for wanted in expr.values)  # type: ignore[union-attr]  # resolved
+            value, form = _subject(record, expr.ref, world)
+            return any(_compares(value, Op.EQ, form(wanted)) for wanted in expr.values)  # type: ignore[union-attr]  # resolved
         case StartsWith():
-            value = _value(record, expr.ref, world)
-            return value is not None and fold(value).startswith(fold(expr.text))
+            value, form = _subject(record, expr.ref, world)
+            return value is not None and fold(value).startswith(fold(form(expr.text)))
         case Contains():
-            value = _value(record, expr.ref, world)
-            return value is not None and fold(expr.text) in fold(value)
+            value, form = _subject(record, expr.ref, world)
+            return value is not None and fold(form(expr.text)) in fold(value)
         case Has():
-            return expr.tag in (_value(record, expr.ref, world) or ())
+            return expr.tag in (_subject(record, expr.ref, world)[0] or ())
         case Reaches():
             found = [_holds(expr.where, other, world) for other in _related(record, expr.ref, world)]
             readings = {Quantifier.ANY: any(found), Quantifier.ALL: all(found), Quantifier.NONE: not any(found)}
@@ -125,20 +125,27 @@ def _holds(expr: Expr, record: Any, world: World | None) -> bool:  # noqa: C901 
             raise TypeError(f"{type(expr).__name__} is no expression")
 
 
-def _value(record: Any, ref: Ref, world: World | None) -> Any:
+def _subject(record: Any, ref: Ref, world: World | None) -> tuple[Any, Callable[[Any], Any]]:
+    """Return a value, and what puts the literal that it is compared with into the form in which it is held."""
     *way, name = ref.path
     for step in way:
         if step == "extra":
-            return record.extra.get(name)
+            return record.extra.get(name), _as_it_is
         held = getattr(record, step, None)
         if isinstance(held, Money):
-            return held.currency
+            return held.currency, _as_it_is
         if name == "currency" and step == way[-1] and hasattr(record, step):
-            return None
+            return None, _as_it_is
         record = next(iter(_follow(record, step, world)), None)
         if record is None:
-            return None
-    return getattr(record, name)
+            return None, _as_it_is
+    schema = getattr(type(record), "__schema__", None)
+    field = schema.fields.get(name) if isinstance(schema, Schema) else None
+    return getattr(record, name), _as_it_is if field is None else field.operand
+
+
+def _as_it_is(literal: Any) -> Any:
+    return literal
 
 
 def _related(record: Any, ref: Ref, world: World | None) -> list[Any]:

@@ -40,7 +40,7 @@ from crmkit.model.declare import (
 )
 from crmkit.model.field import IntegerField
 from crmkit.model.schema import schema_of
-from crmkit.testing.strategy import values
+from crmkit.testing import values
 from crmkit.values import UTC
 
 SOME_ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
