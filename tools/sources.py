@@ -47,6 +47,7 @@ PUBLIC: Final = {
     "crmkit.importers": "pipelines_in",
     "crmkit.lifecycle": "* but Rule StagedRecord Step StepKind",
     "crmkit.model.declare": "* but attached fieldset",
+    "crmkit.model.field": "Field IntegerField TextField",
     "crmkit.model.form": "* but core_schema object_schema",
     "crmkit.query": "where_from",
     "crmkit.repository.page": "Page",

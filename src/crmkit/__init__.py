@@ -92,6 +92,7 @@ if TYPE_CHECKING:
         tags,
         text,
     )
+    from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
     from crmkit.query import where_from
     from crmkit.repository.page import Page
@@ -142,8 +143,10 @@ __all__ = [
     "Duplicate",
     "Expr",
     "ExternalId",
+    "Field",
     "Funnel",
     "Group",
+    "IntegerField",
     "Lead",
     "Money",
     "MoneyBag",
@@ -175,6 +178,7 @@ __all__ = [
     "StoreError",
     "Task",
     "Team",
+    "TextField",
     "Ticket",
     "TicketMessage",
     "Unsupported",
@@ -261,8 +265,10 @@ _MODULE_OF = {
     "Duplicate": "crmkit.errors",
     "Expr": "crmkit.expr.node",
     "ExternalId": "crmkit.entities",
+    "Field": "crmkit.model.field",
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.tally",
+    "IntegerField": "crmkit.model.field",
     "Lead": "crmkit.entities",
     "Money": "crmkit.values",
     "MoneyBag": "crmkit.repository.tally",
@@ -295,6 +301,7 @@ _MODULE_OF = {
     "StoreError": "crmkit.errors",
     "Task": "crmkit.entities",
     "Team": "crmkit.entities",
+    "TextField": "crmkit.model.field",
     "Ticket": "crmkit.entities",
     "TicketMessage": "crmkit.entities",
     "UTC": "crmkit.values",

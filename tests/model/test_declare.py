@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import pickle
 from decimal import Decimal
+from typing import Annotated, Literal, NewType, Optional, get_type_hints
 from uuid import UUID
 
 import attrs
@@ -228,3 +229,72 @@ def test_a_group_of_one_field_is_still_a_group() -> None:
         @entity(indexes=("seats",))  # type: ignore[arg-type]  # wrong on purpose
         class Lorry(Record):
             seats: int = integer(default=1)
+
+
+def test_everything_that_is_wrong_is_named_at_once() -> None:
+    with pytest.raises(BadDefinition) as caught:
+
+        @entity(name="Boat", uniques=(("nme",),), indexes=(("sails", "mst"),))
+        class Boat(Record):
+            version: int = integer(default=1)
+            tenant: str = text()
+            owner: UUID = link("driver")
+            sails: str = integer()  # type: ignore[assignment]  # wrong on purpose
+            name: str = text(default=None)  # type: ignore[assignment]  # wrong on purpose
+            mast: int | None = integer(default=0)
+            kind: str = choice(default="cutter")
+            Flag: bool = flag(default=False)
+            loose: int = 3
+            price: Money = money()
+            price_currency: str = text()
+            built: Sometime = day()  # type: ignore[name-defined]  # noqa: F821 - wrong on purpose
+
+    assert str(caught.value).removeprefix("Boat is declared wrongly: ").split("; ") == [
+        "'Boat' cannot name a model. Use lower case, in ASCII, at most 41 long.",
+        "'Boats' cannot name a model. Use lower case, in ASCII, at most 41 long.",
+        "Boat.version: crmkit keeps this name for a field of its own. Rename the field.",
+        "Boat.tenant: crmkit keeps this name for a field of its own. Rename the field.",
+        "Boat.owner: a link's name must end in _id.",
+        "Boat.sails is annotated as str. It holds integer: write int.",
+        "Boat.name is annotated as str. It holds text: write str | None.",
+        "Boat.mast is annotated as int | None. It holds integer: write int.",
+        "Boat.kind: a choice needs words to choose from.",
+        "the default of Boat.kind 'cutter' is not one of its choices.",
+        "Boat.Flag: a field's name is lower case, in ASCII, at most 41 long.",
+        "Boat.loose is not declared. Use text(), integer(), link() or another of them.",
+        "Boat.built: its annotation names 'Sometime', which is not known where the model is declared. "
+        "Import it when the program runs, not for type checkers alone.",
+        "Boat: two columns would be called 'price_currency'. Rename a field.",
+        "Boat has no field 'nme'. Did you mean 'name'?",
+        "Boat has no field 'mst'. Did you mean 'mast'?",
+    ]
+
+
+Word = Literal["red", "blue"]
+Plate = NewType("Plate", str)
+
+
+def test_annotations_may_be_aliases_literals_and_new_types() -> None:
+    Here = Annotated[dt.date | None, "local to this function"]  # noqa: N806 - a type
+
+    @entity(name="aliased")
+    class Aliased(Record):
+        colour: Word = choice("red", "blue", default="red")
+        other: Optional[Word] = choice("blue", "red", default=None)  # noqa: UP045 - as older code has it
+        plate: Plate = text()
+        since: Here = day(default=None)
+
+    assert get_type_hints(Aliased)["colour"] == Word
+    assert get_type_hints(Aliased)["since"] == dt.date | None
+    assert attrs.fields(Aliased).id.type is UUID
+    with pytest.raises(BadDefinition, match="annotated as Literal"):
+
+        @entity()
+        class Wider(Record):
+            colour: Literal["red"] = choice("red", "blue")
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\x00", "\ud800", "x" * 201])
+def test_the_name_of_an_added_field_is_a_text_that_every_store_can_hold(name: str) -> None:
+    with pytest.raises(BadDefinition, match=r"driver\.extra: the name of an added field "):
+        Catalog([Driver], {Driver: {name: integer(default=None)}})

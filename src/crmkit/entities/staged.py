@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final, Literal, TypeAlias, get_args
 
 from crmkit.model.declare import Record, choice, fieldset, instant, integer, text
 from crmkit.values import NOT_YET
 
-OUTCOMES = ("open", "won", "lost", "done")
+Outcome: TypeAlias = Literal["open", "won", "lost", "done"]
 """What a stage can mean for a record in it: still going on, or how it ended; `done` is an end without a winner."""
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+"""The outcomes, in order."""
 
 
 @fieldset
@@ -32,7 +35,7 @@ class Staged(Record):
     stage_reached: int = integer(
         default=0, managed=True, doc="The greatest position of an open stage that it ever entered, counted from 1."
     )
-    outcome: str = choice(
+    outcome: Outcome = choice(
         *OUTCOMES, default="open", index=True, managed=True, doc="What its present stage means: open, or how it ended."
     )
     closed_at: datetime | None = instant(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from crmkit.entities.staged import OUTCOMES
+from crmkit.entities.staged import OUTCOMES, Outcome
 from crmkit.model.declare import Record, attached, choice, document, entity, instant, integer, key, text
 
 
@@ -65,7 +65,7 @@ class StageMove(Record):
         doc="Which way it went; a transfer leads into another pipeline or version.",
     )  # fmt: skip
     position: int = integer(min=1, doc="The place of the stage it entered among the pipeline's stages, from 1.")
-    outcome: str = choice(*OUTCOMES, doc="What the stage it entered means: open, or how the record ended.")
+    outcome: Outcome = choice(*OUTCOMES, doc="What the stage it entered means: open, or how the record ended.")
     at: datetime = instant(doc="When it moved.")
     spent: int | None = integer(
         default=None, min=0, doc="How long it had been in the stage it left, in milliseconds; missing on entering."

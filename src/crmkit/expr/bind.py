@@ -267,9 +267,9 @@ def _compare(field: Field, op: Op, value: Any) -> core.Core:
 
 
 def _one_of(field: Field, values: tuple[Any, ...]) -> core.Core:
-    if len(field.places) > 1:
+    (column, key), *more = field.places
+    if more:
         return core.Or(tuple(_compare(field, Op.EQ, value) for value in values))
-    ((column, key),) = field.places
     return core.In(column, _distinct(field.compared(value)[0] for value in values), key=key)
 
 

@@ -31,12 +31,11 @@ from crmkit.expr.node import (
 )
 from crmkit.expr.resolve import Facts, resolve
 from crmkit.expr.table import ROW_OF, Part
+from crmkit.model.schema import Schema
 from crmkit.values import Money, clean_instant, fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from crmkit.model.schema import Schema
+    from collections.abc import Callable, Iterable
 
 __all__ = ["World", "evaluate", "is_local"]
 
@@ -108,20 +107,21 @@ def _holds(node: Node, record: Any, world: World | None) -> bool:  # noqa: C901 
         case Not():
             return not _holds(node.item, record, world)
         case Missing():
-            return _value(record, node.ref, world) is None
+            return _subject(record, node.ref, world)[0] is None
         case Compare():
-            return _compares(_value(record, node.ref, world), node.op, node.value)
+            value, form = _subject(record, node.ref, world)
+            return _compares(value, node.op, form(node.value))
         case OneOf():
-            value = _value(record, node.ref, world)
-            return any(_compares(value, Op.EQ, wanted) for wanted in node.values)  # type: ignore[union-attr]  # resolved
+            value, form = _subject(record, node.ref, world)
+            return any(_compares(value, Op.EQ, form(wanted)) for wanted in node.values)  # type: ignore[union-attr]  # resolved
         case StartsWith():
-            value = _value(record, node.ref, world)
-            return value is not None and fold(value).startswith(fold(node.text))
+            value, form = _subject(record, node.ref, world)
+            return value is not None and fold(value).startswith(fold(form(node.text)))
         case Contains():
-            value = _value(record, node.ref, world)
-            return value is not None and fold(node.text) in fold(value)
+            value, form = _subject(record, node.ref, world)
+            return value is not None and fold(form(node.text)) in fold(value)
         case Has():
-            return node.tag in (_value(record, node.ref, world) or ())
+            return node.tag in (_subject(record, node.ref, world)[0] or ())
         case Reaches():
             found = [_holds(node.where, other, world) for other in _related(record, node.ref, world)]
             readings = {Quantifier.ANY: any(found), Quantifier.ALL: all(found), Quantifier.NONE: not any(found)}
@@ -133,20 +133,27 @@ def _holds(node: Node, record: Any, world: World | None) -> bool:  # noqa: C901 
             assert_never(node)
 
 
-def _value(record: Any, ref: Ref, world: World | None) -> Any:
+def _subject(record: Any, ref: Ref, world: World | None) -> tuple[Any, Callable[[Any], Any]]:
+    """Return a value, and what puts the literal that it is compared with into the form in which it is held."""
     *way, name = ref.path
     for step in way:
         if step == "extra":
-            return record.extra.get(name)
+            return record.extra.get(name), _as_it_is
         held = getattr(record, step, None)
         if isinstance(held, Money):
-            return held.currency
+            return held.currency, _as_it_is
         if name == "currency" and step == way[-1] and hasattr(record, step):
-            return None
+            return None, _as_it_is
         record = next(iter(_follow(record, step, world)), None)
         if record is None:
-            return None
-    return getattr(record, name)
+            return None, _as_it_is
+    schema = getattr(type(record), "__schema__", None)
+    field = schema.fields.get(name) if isinstance(schema, Schema) else None
+    return getattr(record, name), _as_it_is if field is None else field.operand
+
+
+def _as_it_is(literal: Any) -> Any:
+    return literal
 
 
 def _related(record: Any, ref: Ref, world: World | None) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from types import FrameType, NoneType, SimpleNamespace, UnionType
 from typing import TYPE_CHECKING, Any, NewType, Union, get_args, get_origin, get_type_hints
 
@@ -15,38 +16,41 @@ if TYPE_CHECKING:
 __all__ = ["expected", "fits", "resolve", "shown"]
 
 
-def resolve(cls: type[Any], frame: FrameType) -> dict[str, str]:
+def resolve(cls: type[Any], here: FrameType | None) -> dict[str, str]:
     """Put types in place of the names in a class's own annotations.
 
     Args:
         cls: the class, made by attrs.
-        frame: where it is declared; what is local there counts, too.
+        here: the decorator's frame; what is local to its caller counts, too.
 
     Returns:
         The names that could not be resolved, by the attribute they stand at.
     """
+    caller = here.f_back if here is not None else None
+    known = caller.f_globals if caller is not None else vars(sys.modules[cls.__module__])
+    scope = _scope(caller)
     own = inspect.get_annotations(cls)
-    scope = _scope(frame)
     unknown: dict[str, str] = {}
-    for name, annotation in own.items():
+    for name, annotation in list(own.items()):
         try:
-            own[name] = get_type_hints(SimpleNamespace(__annotations__={name: annotation}), frame.f_globals, scope)[
-                name
-            ]
+            own |= get_type_hints(SimpleNamespace(__annotations__={name: annotation}), known, scope)
         except NameError as error:
             unknown[name] = str(error.name)
     cls.__annotations__ = own
-    if not unknown:
-        attrs.resolve_types(cls)
+    for attribute in attrs.fields(cls):
+        if attribute.name in own:
+            # As attrs.resolve_types does, which gives up all types for a single name that is not known.
+            object.__setattr__(attribute, "type", own[attribute.name])
     return unknown
 
 
-def _scope(frame: FrameType) -> dict[str, Any]:
-    """Return what the code at a frame can name: its locals, and those of the functions of its module around it."""
+def _scope(caller: FrameType | None) -> dict[str, Any]:
+    """Return what code at a frame can name besides globals: its locals, and those of the functions around it."""
     names: dict[str, Any] = {}
-    here: FrameType | None = frame
-    while here is not None and here.f_globals is frame.f_globals:
-        names = {**here.f_locals, **names}
+    here = caller
+    while caller is not None and here is not None and here.f_globals is caller.f_globals:
+        if here.f_locals is not here.f_globals:
+            names = {**here.f_locals, **names}
         here = here.f_back
     return names
 

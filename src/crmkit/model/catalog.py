@@ -26,9 +26,7 @@ class Catalog:
         BadDefinition: two models want one name or table, a link leads nowhere, or a relation's name is taken.
     """
 
-    def __init__(
-        self, models: Iterable[type[Any]], extra: Mapping[type[Any], Mapping[str, Field]] | None = None
-    ) -> None:
+    def __init__(self, models: Iterable[type[Any]], extra: Mapping[type[Any], Mapping[str, Any]] | None = None) -> None:
         self._schemas: dict[str, Schema] = {}
         for model in models:
             self._admit(schema_of(model))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, cast, dataclass_transform
 from uuid import UUID
 
 import attrs
@@ -99,12 +99,13 @@ def entity(
 
     def decorate(cls: type[_T]) -> type[_T]:
         made: type[_T] = attrs.define(cls, frozen=True, kw_only=True, slots=True, eq=True, weakref_slot=True)
-        unknown = resolve(made, sys._getframe(1))  # noqa: SLF001 - names that are local to the caller count, too
+        unknown = resolve(made, inspect.currentframe())
         if extends is not None and not issubclass(made, extends):
             raise BadDefinition(f"{cls.__name__} extends {extends.__name__} but does not inherit from it.")
         parent = schema_of(extends) if extends is not None else None
         own_name = parent.name if parent else name or _snake(cls.__name__)
-        fields = {each.name: Field.named(each, each.name) for each in made.__attrs_attrs__ if declared_field(each)}  # type: ignore[attr-defined]  # made by attrs
+        attributes = attrs.fields(cast("type[Any]", made))
+        fields = {each.name: Field.named(each, each.name) for each in attributes if declared_field(each)}
         schema = Schema(
             name=own_name,
             plural=parent.plural if parent else plural or f"{own_name}s",
@@ -142,7 +143,7 @@ def _snake(name: str) -> str:
 def fieldset(cls: type[_T]) -> type[_T]:
     """Declare a class of fields that several models inherit, and which is no model itself."""
     made: type[_T] = attrs.define(cls, frozen=True, kw_only=True, slots=True)
-    resolve(made, sys._getframe(1))  # noqa: SLF001 - as above; a name that stays unknown is refused with the model
+    resolve(made, inspect.currentframe())
     return made
 
 

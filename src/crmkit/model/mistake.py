@@ -61,7 +61,8 @@ def _field(place: str, field: Field, attribute: attrs.Attribute[Any], unknown: s
         yield BadDefinition(f"{place}: a field's name is lower case, in ASCII, at most 41 long.")
     for mistake in field.mistakes():
         yield BadDefinition(f"{place}: {mistake}")
-    if unknown:
+    if unknown or isinstance(attribute.type, str):
+        unknown = unknown or str(attribute.type)
         yield BadDefinition(
             f"{place}: its annotation names {unknown!r}, which is not known where the model is declared.",
             hint="Import it when the program runs, not for type checkers alone.",

@@ -10,6 +10,7 @@ import attrs
 from crmkit.errors import BadDefinition, BadRecord, Problem, near
 from crmkit.model.field import Column, ExtraField, Field, ReferenceField
 from crmkit.model.kind import Kind
+from crmkit.values import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,8 @@ __all__ = ["TENANT", "Relation", "Schema", "entity_of", "schema_of"]
 
 TENANT: Final = Column("tenant", Kind.TEXT, max=64)
 """The column that leads every row and every index."""
+
+_LONGEST_EXTRA: Final = 200
 
 
 @attrs.frozen
@@ -157,10 +160,18 @@ class Schema:
         """Return the same schema with these fields declared inside `extra`.
 
         Raises:
-            BadDefinition: a field is of a kind that cannot stand there.
+            BadDefinition: a field is of a kind that cannot stand there, or its name is not a text of up to 200
+                characters that is not blank.
         """
         entries = {field.name: attrs.evolve(field, within="extra") for field in extra}
         for field in entries.values():
+            try:
+                blank = not clean_text(field.name, at_most=_LONGEST_EXTRA).strip()
+            except Problem as problem:
+                message = f"{self.name}.extra: the name of an added field {problem.message}"
+                raise BadDefinition(message, hint=problem.hint) from None
+            if blank:
+                raise BadDefinition(f"{self.name}.extra: the name of an added field is blank.")
             if not field.addable or field.unique or field.index or len(field.columns) > 1:
                 raise BadDefinition(
                     f"{self.name}.extra.{field.name}: an added field is a plain text, choice, integer or flag.",

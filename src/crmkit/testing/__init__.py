@@ -10,6 +10,7 @@ if "pytest" in sys.modules:
     sys.modules["pytest"].register_assert_rewrite(*(f"{__name__}.{name}" for name in _TESTS))
 
 from crmkit.storage.memory import MemoryStore  # noqa: E402 - pytest must be told first
+from crmkit.testing.strategy import values  # noqa: E402 - as above
 from crmkit.testing.suite import StoreSuite  # noqa: E402 - as above
 
-__all__ = ["MemoryStore", "StoreSuite"]
+__all__ = ["MemoryStore", "StoreSuite", "values"]

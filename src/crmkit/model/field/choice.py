@@ -26,7 +26,7 @@ class ChoiceField(Field):
     """One of a few words.
 
     Attributes:
-        words: the words it accepts.
+        choices: the words it accepts.
     """
 
     holds = str
@@ -35,50 +35,55 @@ class ChoiceField(Field):
     ordered = False
     addable = True
 
-    words: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     def accept(self, value: Any) -> str:
         """Return one of the words."""
         text = clean_text(value, at_most=_LONGEST)
-        if text not in self.words:
-            raise Problem("unknown_choice", f"{text!r} is not one of its choices.", hint=near(text, self.words))
+        if text not in self.choices:
+            raise Problem("unknown_choice", f"{text!r} is not one of its choices.", hint=near(text, self.choices))
         return text
 
     def annotated(self, annotation: Any) -> bool:
         """Tell whether a model may annotate it so: as `str`, or as a `Literal` of its words."""
         if get_origin(annotation) is Literal:
-            return set(get_args(annotation)) == set(self.words)
+            return set(get_args(annotation)) == set(self.choices)
         return super().annotated(annotation)
 
     def example(self, rng: Random) -> str:
         """Return one of the words."""
-        return rng.choice(self.words)
+        return rng.choice(self.choices)
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The word."""
-        longest = max(map(len, self.words), default=0)
-        return (Column(self.name, self.kind, self.nullable, max=longest, words=self.words),)
+        longest = max(map(len, self.choices), default=0)
+        return (Column(self.name, self.kind, self.nullable, max=longest, words=self.choices),)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words it accepts."""
+        return self.choices
 
     def reader(self, spelling: Spelling) -> Callable[[str], Any]:
         """Return what finds a word, whatever its case."""
-        return translator({key_of(word): word for word in self.words}, "unknown_choice")
+        return translator({key_of(word): word for word in self.choices}, "unknown_choice")
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of the words."""
-        return {"type": "string", "enum": list(self.words)}
+        return {"type": "string", "enum": list(self.choices)}
 
     @property
     def bounds(self) -> str:
         """The words."""
-        return ", ".join(f"`{word}`" for word in self.words)
+        return ", ".join(f"`{word}`" for word in self.choices)
 
     def mistakes(self) -> list[str]:
         """Return that there are no words, or that one of them is not a text that can be held."""
-        if not self.words:
+        if not self.choices:
             return ["a choice needs words to choose from."]
         found: list[str] = []
-        for word in self.words:
+        for word in self.choices:
             try:
                 clean_text(word, at_most=_LONGEST, at_least=1)
             except Problem as problem:
@@ -95,4 +100,4 @@ def choice(*words: Any, default: Any = REQUIRED, index: bool = False, managed: b
 
     Annotate it as `str`, or as a `Literal` of just these words where code depends on them.
     """
-    return declare(ChoiceField(words=words, index=index, managed=managed, doc=doc), default=default)
+    return declare(ChoiceField(choices=words, index=index, managed=managed, doc=doc), default=default)

@@ -43,7 +43,12 @@ class DayField(Field):
 
     def reader(self, spelling: Spelling) -> Callable[[str], Any]:
         """Return what reads a date, or the date of a time as it is written."""
-        return lru_cache(maxsize=20_000)(lambda text: spelling.moment(text)[0].date())
+
+        @lru_cache(maxsize=20_000)
+        def read(text: str) -> dt.date:
+            return spelling.moment(text)[0].date()
+
+        return read
 
     def encode(self, value: dt.date) -> str:
         """Return the date in ISO 8601."""

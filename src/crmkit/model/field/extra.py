@@ -98,8 +98,13 @@ class ExtraField(Field):
         """Return the entries that JSON stands for."""
         if not isinstance(data, Mapping):
             return data
-        given, known = cast("Mapping[str, Any]", data), self.entries
-        return {name: known[name].from_json(each) if name in known else each for name, each in given.items()}
+        made = dict(cast("Mapping[str, Any]", data))
+        for name in made.keys() & self.entries.keys():
+            try:
+                made[name] = self.entries[name].from_json(made[name])
+            except Problem as problem:
+                raise problem.at(f"{self.name}.{name}") from None
+        return made
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of an object with the added fields."""

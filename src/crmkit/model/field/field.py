@@ -108,6 +108,9 @@ class Field:
         for method, source in (("split", "split_source"), ("join", "join_source")):
             if method in vars(cls) and source not in vars(cls):
                 setattr(cls, source, vars(Field)[f"_{source}"])
+        # What is added lives in a mapping as it is, and who reads it there does not know its kind.
+        if "addable" not in vars(cls) and vars(cls).keys() & {"normal", "split", "join"}:
+            cls.addable = False
 
     def annotated(self, annotation: Any) -> bool:
         """Tell whether a model may annotate it so; whether it may be `None` is not the question."""
@@ -227,6 +230,10 @@ class Field:
             Problem: there is none of this name.
         """
         raise Problem("no_part", f"has no part {name!r}.")
+
+    def operand(self, value: Any) -> Any:
+        """Return what it is compared with in the form in which it holds such values."""
+        return value
 
     def literal(self, value: Any) -> tuple[Any, ...]:
         """Return what it is compared with as canonical values for `places`; its bounds do not matter here.

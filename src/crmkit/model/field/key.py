@@ -36,8 +36,8 @@ class KeyField(Field):
         return "a UUID"
 
     def example(self, rng: Random) -> UUID:
-        """Return any UUID."""
-        return UUID(int=rng.getrandbits(128))
+        """Return any UUID that a record may have."""
+        return UUID(int=rng.getrandbits(128) or 1)
 
     def encode(self, value: UUID) -> str:
         """Return the UUID as text."""

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import attrs
 
 from crmkit.errors import Problem
-from crmkit.model.field.field import MAX_LITERAL, Field, declare
+from crmkit.model.field.field import MAX_LITERAL, Field, declare, typed
 from crmkit.model.field.spelling import Spelling
 from crmkit.model.kind import Kind
 from crmkit.values import clean_text
@@ -63,6 +63,10 @@ class TagsField(Field):
     def encode(self, value: tuple[str, ...]) -> list[str]:
         """Return the tags as a list."""
         return list(value)
+
+    def decode(self, data: Any) -> Any:
+        """Return the tags of a list."""
+        return typed(data, list, "a list of texts")
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of a list of strings."""

@@ -41,14 +41,15 @@ class TextField(Field):
     search: bool = False
 
     def normal(self, text: str) -> str:
-        """Return the form in which a text is held and looked for; that of another kind may be without blanks, say."""
+        """Return the form in which a text is held and looked for; a kind may take out blanks, say."""
         return text
 
     def accept(self, value: Any) -> str:
         """Return text in normal form, within bounds, that every store can hold."""
-        return clean_text(self._normal(value), at_most=self.max, at_least=self.min)
+        return clean_text(self.operand(value), at_most=self.max, at_least=self.min)
 
-    def _normal(self, value: Any) -> Any:
+    def operand(self, value: Any) -> Any:
+        """Return text in normal form."""
         return self.normal(value) if isinstance(value, str) else value
 
     @property
@@ -103,13 +104,13 @@ class TextField(Field):
 
     def literal(self, value: Any) -> tuple[str]:
         """Return text of any length."""
-        return (clean_text(self._normal(value), at_most=MAX_LITERAL),)
+        return (clean_text(self.operand(value), at_most=MAX_LITERAL),)
 
     def searched(self, text: Any) -> tuple[str, str]:
         """Return the folded column, and the text in that form."""
         if not self.search:
             return super().searched(text)
-        return self.search_column, fold(clean_text(self._normal(text), at_most=MAX_LITERAL))
+        return self.search_column, fold(clean_text(self.operand(text), at_most=MAX_LITERAL))
 
     def reader(self, spelling: Spelling) -> Callable[[str], Any]:
         """Return what reads text, at a glance where nothing can be wrong: most cells of most files are such text."""

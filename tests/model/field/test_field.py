@@ -1,0 +1,256 @@
+"""Every kind of field: what it accepts comes back from columns, from JSON and from text as it was."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import typing
+from collections.abc import Mapping
+from decimal import Decimal
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmkit import Field, Money, Problem
+from crmkit.entities import BUILT_IN
+from crmkit.model.catalog import Catalog
+from crmkit.model.codec import CANONICAL, Codec
+from crmkit.model.declare import (
+    Record,
+    attached,
+    choice,
+    day,
+    decimal,
+    declare,
+    document,
+    entity,
+    extra,
+    flag,
+    instant,
+    integer,
+    key,
+    link,
+    money,
+    tags,
+    text,
+)
+from crmkit.model.field import IntegerField
+from crmkit.model.schema import schema_of
+from crmkit.testing import values
+from crmkit.values import UTC
+
+SOME_ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+MORE: Mapping[str, Any] = {"shoe_size": integer(default=None), "club": choice("red", "blue", default=None)}
+
+FIELDS: dict[str, Field] = {
+    name: Field.named(declared, name)
+    for name, declared in {
+        "note": text(max=30),
+        "name": text(min=1, max=30, search=True),
+        "grade": choice("gold", "silver"),
+        "score": integer(),
+        "seats": integer(min=1, max=9),
+        "ratio": decimal(scale=6),
+        "whole": decimal(scale=0, min=-5, max=5),
+        "tiny": decimal(scale=12),
+        "worth": money(),
+        "debt": money(min=0),
+        "vip": flag(),
+        "born": day(),
+        "seen": instant(),
+        "mark": key(),
+        "owner_id": link("user"),
+        "subject_id": attached(),
+        "labels": tags(),
+        "facts": document(),
+        "maybe": integer(default=None),
+        "extra": extra(),
+    }.items()
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+class TestEveryKind:
+    @given(data=st.data())
+    def test_accepts_its_own_examples(self, name, data):
+        field = FIELDS[name]
+        value = data.draw(values(field))
+        assert field.clean(value) == field.cleaner()(value) == value
+
+    @given(data=st.data())
+    def test_comes_back_from_its_columns(self, name, data):
+        field = FIELDS[name]
+        value = data.draw(values(field))
+        columns = field.to_columns(value)
+        assert len(columns) == len(field.columns)
+        back = field.from_columns(*columns[: len(field.read_columns)])
+        assert (back, type(back)) == (value, type(value))
+
+    @given(data=st.data())
+    def test_comes_back_from_json(self, name, data):
+        field = FIELDS[name]
+        value = data.draw(values(field))
+        back = field.from_json(json.loads(json.dumps(field.to_json(value))))
+        assert (back, type(back)) == (value, type(value))
+
+    def test_refuses_json_that_is_something_else(self, name):
+        with pytest.raises(Problem) as caught:
+            FIELDS[name].from_json(1.5)
+        assert caught.value.field == name
+
+    def test_says_what_its_json_is(self, name):
+        assert FIELDS[name].json_schema().keys() & {"type", "anyOf"}
+        json.dumps(FIELDS[name].json_schema())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "data"),
+    [
+        ("worth", Money("12.5", "EUR"), {"amount": "12.50", "currency": "EUR"}),
+        ("worth", Money("12", "JPY"), {"amount": "12", "currency": "JPY"}),
+        ("ratio", Decimal("0.000001"), "0.000001"),
+        ("tiny", Decimal("0.000000000001"), "0.000000000001"),
+        ("seen", dt.datetime(2026, 1, 2, 3, 4, 5, 6000, UTC), "2026-01-02T03:04:05.006Z"),
+        ("seen", dt.datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00.000Z"),
+        ("born", dt.date(2026, 1, 2), "2026-01-02"),
+        ("mark", SOME_ID, str(SOME_ID)),
+        ("labels", ("a", "b"), ["a", "b"]),
+        ("extra", {"shoe_size": 3}, {"shoe_size": 3}),
+        ("maybe", None, None),
+    ],
+)
+def test_the_json_form(name, value, data):
+    assert FIELDS[name].to_json(value) == data
+    assert FIELDS[name].from_json(data) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("note", None, "required"),
+        ("score", True, "wrong_type"),
+        ("ratio", 1.5, "float_number"),
+        ("ratio", "1.0000001", "too_precise"),
+        ("worth", "12.50 EUR", "wrong_type"),
+        ("worth", {"amount": "12.50"}, "wrong_type"),
+        ("worth", {"amount": 12.5, "currency": "EUR"}, "float_number"),
+        ("worth", {"amount": "12.50", "currency": "XYZ"}, "unknown_currency"),
+        ("debt", {"amount": "-1", "currency": "EUR"}, "too_small"),
+        ("seen", "2026-01-02T03:04:05", "naive_datetime"),
+        ("seen", "yesterday", "invalid_date"),
+        ("born", "2026-02-30", "invalid_date"),
+        ("mark", "7", "not_a_uuid"),
+        ("owner_id", str(UUID(int=0)), "link_not_added"),
+        ("labels", {"a": 1}, "wrong_type"),
+        ("labels", ["a", 1], "wrong_type"),
+        ("facts", "{", "not_json"),
+    ],
+)
+def test_json_that_the_field_does_not_accept_is_refused(name, data, code):
+    with pytest.raises(Problem) as caught:
+        FIELDS[name].from_json(data)
+    assert (caught.value.code, caught.value.field) == (code, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("note", "Acme", "Acme"),
+        ("grade", "GOLD", "gold"),
+        ("score", "-7", -7),
+        ("ratio", "1.5", Decimal("1.500000")),
+        ("worth", "12.50 EUR", Money("12.5", "EUR")),
+        ("vip", "yes", True),
+        ("born", "2026-01-02", dt.date(2026, 1, 2)),
+        ("seen", "2026-01-02T03:04:05+01:00", dt.datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC)),
+        ("mark", str(SOME_ID), SOME_ID),
+        ("owner_id", str(SOME_ID), SOME_ID),
+        ("labels", "a, b", ("a", "b")),
+        ("facts", "[1]", "[1]"),
+    ],
+)
+def test_text_is_read(name, text, value):
+    assert FIELDS[name].read(text) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("name", "x" * 31, "too_long"),
+        ("grade", "bronze", "unknown_choice"),
+        ("score", "1.5", "invalid_number"),
+        ("score", "many", "invalid_number"),
+        ("seats", "10", "too_large"),
+        ("worth", "12.50", "unknown_currency"),
+        ("worth", "12.50 XYZ", "unknown_currency"),
+        ("vip", "perhaps", "unknown_choice"),
+        ("born", "2026-02-30", "invalid_date"),
+        ("seen", "2026-01-02T03:04:05", "naive_datetime"),
+        ("mark", "7", "not_a_uuid"),
+    ],
+)
+def test_text_that_says_nothing_of_the_kind_is_refused(name, text, code):
+    with pytest.raises(Problem) as caught:
+        FIELDS[name].read(text)
+    assert caught.value.code == code
+
+
+def test_added_fields_are_read_by_their_own_kinds():
+    schema = Catalog(BUILT_IN, {BUILT_IN[0]: MORE}).of(BUILT_IN[0])
+    field = schema.fields["extra"]
+    assert field.json_schema()["properties"]["club"] == {
+        "anyOf": [{"type": "string", "enum": ["red", "blue"]}, {"type": "null"}]
+    }
+    assert field.from_json({"shoe_size": 38}) == {"shoe_size": 38}
+    assert field.example(Random(3)).keys() <= {"shoe_size", "club"}
+    with pytest.raises(Problem, match=r"extra.club: 'green' is not one of its choices"):
+        field.from_json({"club": "green"})
+
+
+@pytest.mark.parametrize("model", BUILT_IN, ids=lambda model: model.__name__)
+def test_every_annotation_resolves(model):
+    hints = typing.get_type_hints(model)
+    for name, field in schema_of(model).fields.items():
+        assert hints[name] is not None
+        assert field.described
+
+
+class DurationField(IntegerField):
+    """A span of time, held in seconds: a kind whose values are not those of its column."""
+
+    holds = dt.timedelta
+    word = "duration"
+
+    def accept(self, value: Any) -> dt.timedelta:
+        if not isinstance(value, dt.timedelta):
+            raise Problem("wrong_type", f"expects a timedelta, not {type(value).__name__}.")
+        return value
+
+    def split(self, value: dt.timedelta) -> tuple[int]:
+        return (int(value.total_seconds()),)
+
+    def join(self, *values: Any) -> dt.timedelta:
+        return dt.timedelta(seconds=values[0])
+
+    def literal(self, value: Any) -> tuple[int]:
+        return self.split(self.accept(value))
+
+
+@entity(name="kind_call")
+class Call(Record):
+    """A call, and how long it took."""
+
+    took: dt.timedelta = declare(DurationField())
+    waited: dt.timedelta | None = declare(DurationField(), default=None)
+
+
+def test_a_kind_of_other_values_needs_no_generated_code():
+    call = Call(took=dt.timedelta(minutes=3))
+    codec: Codec[Call] = Codec(schema_of(Call), CANONICAL)
+    row = codec.dump(call, "t")
+    assert row[codec.columns.index("took")] == 180
+    assert codec.load([[row[codec.columns.index(name)] for name in codec.read]]) == [call]
