@@ -179,7 +179,7 @@ class Binder:
             return core.Count(relation, self.guarded(relation, self.bind(target, expr.where)), expr.op, expr.number)
 
         bound = self._related(schema, expr.ref, count)
-        if len(expr.ref.path) > 1 and _holds(0, expr.op, expr.number):
+        if len(expr.ref.path) > 1 and expr.op.apply(0, expr.number):
             # Beyond a missing link there are no records, so their number is 0.
             way = self._along(schema, Ref((*expr.ref.path[:-1], "id")), self._present)
             return core.Or((bound, core.Not(way)))
@@ -246,13 +246,6 @@ def _within(schema: Schema, path: tuple[str, ...]) -> bool:
     if field is None or len(path[1:]) != 1:
         return False
     return field.kind is FieldKind.EXTRA or (field.kind is FieldKind.MONEY and path[1] == "currency")
-
-
-def _holds(count: int, op: Op, number: int) -> bool:
-    return {
-        Op.EQ: count == number, Op.NE: count != number, Op.LT: count < number,
-        Op.LE: count <= number, Op.GT: count > number, Op.GE: count >= number,
-    }[op]  # fmt: skip
 
 
 def _extra_field(schema: Schema, ref: Ref) -> Field:
