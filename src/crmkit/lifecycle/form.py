@@ -51,8 +51,8 @@ def _rule(kind: RuleKind) -> Form:
             "role": _NAME,
             "guard": _GUARD,
         },
-        required=("kind", *TAKES[kind].required),
-        omit=TAKES[kind].without,
+        required=("kind", *(name for name, must in TAKES[kind].items() if must)),
+        omit={"steps", "source", "target"} - TAKES[kind].keys(),
     )
 
 
