@@ -177,7 +177,7 @@ class Binder:
             return core.Count(relation, self.guarded(relation, self.bind(target, expr.where)), expr.op, expr.number)
 
         bound = self._related(schema, expr.ref, count)
-        if len(expr.ref.path) > 1 and _holds(0, expr.op, expr.number):
+        if len(expr.ref.path) > 1 and expr.op.apply(0, expr.number):
             # Beyond a missing link there are no records, so their number is 0.
             way = self._along(schema, Ref((*expr.ref.path[:-1], "id")), self._present)
             return core.Or((bound, core.Not(way)))
@@ -245,13 +245,6 @@ def _within(schema: Schema, path: tuple[str, ...]) -> bool:
     """Tell whether two names stay within one record: an entry of `extra`, or the currency of an amount."""
     field = schema.fields.get(path[0])
     return field is not None and len(path[1:]) == 1 and field.has_part(path[1])
-
-
-def _holds(count: int, op: Op, number: int) -> bool:
-    return {
-        Op.EQ: count == number, Op.NE: count != number, Op.LT: count < number,
-        Op.LE: count <= number, Op.GT: count > number, Op.GE: count >= number,
-    }[op]  # fmt: skip
 
 
 def _compare(field: Field, op: Op, value: Any) -> core.Core:

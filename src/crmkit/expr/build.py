@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVar, cast
 
 import attrs
 
@@ -50,6 +50,8 @@ __all__ = [
     "today",
 ]
 
+T_co = TypeVar("T_co", covariant=True)
+
 everything: Final[Expr] = Always(True)
 """True of every record."""
 nothing: Final[Expr] = Always(False)
@@ -71,8 +73,36 @@ class Sort:
     missing: Literal["first", "last"] = "last"
 
 
+class _Compared(Generic[T_co]):
+    """What makes an expression when compared."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]  # comparing makes an expression, so it cannot be a key
+
+    def _compare(self, op: Op, other: object) -> T_co:
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> T_co:  # type: ignore[override]  # the point of the language
+        return self._compare(Op.EQ, other)
+
+    def __ne__(self, other: object) -> T_co:  # type: ignore[override]  # the point of the language
+        return self._compare(Op.NE, other)
+
+    def __lt__(self, other: object) -> T_co:
+        return self._compare(Op.LT, other)
+
+    def __le__(self, other: object) -> T_co:
+        return self._compare(Op.LE, other)
+
+    def __gt__(self, other: object) -> T_co:
+        return self._compare(Op.GT, other)
+
+    def __ge__(self, other: object) -> T_co:
+        return self._compare(Op.GE, other)
+
+
 @attrs.frozen(eq=False, init=False, repr=False)
-class Name(Ref):
+class Name(_Compared[Compare], Ref):
     """A field or a relation, named by attribute access: `f.customer.country`.
 
     Comparing it makes an expression. A field whose name is also a method here is reached by `f["count"]`.
@@ -96,24 +126,6 @@ class Name(Ref):
 
     # -- comparisons ---------------------------------------------------------------------------------------------------
 
-    def __eq__(self, other: object) -> Compare:  # type: ignore[override]  # the point of the language
-        return self._compare(Op.EQ, other)
-
-    def __ne__(self, other: object) -> Compare:  # type: ignore[override]  # the point of the language
-        return self._compare(Op.NE, other)
-
-    def __lt__(self, other: object) -> Compare:
-        return self._compare(Op.LT, other)
-
-    def __le__(self, other: object) -> Compare:
-        return self._compare(Op.LE, other)
-
-    def __gt__(self, other: object) -> Compare:
-        return self._compare(Op.GT, other)
-
-    def __ge__(self, other: object) -> Compare:
-        return self._compare(Op.GE, other)
-
     def _compare(self, op: Op, other: object) -> Compare:
         if other is None:
             raise BadExpression(
@@ -125,7 +137,7 @@ class Name(Ref):
             raise BadExpression(f"{self.text} {op.value} {type(other).__name__}: a field compares with a value.")
         return Compare(Ref(self.path), op, other)
 
-    __hash__ = Ref.__hash__
+    __hash__ = Ref.__hash__  # type: ignore[assignment]  # a name is a key as its path is
 
     def one_of(self, *values: Any) -> OneOf:
         """Return whether the value is present and among these; also takes one collection, or `me.team_ids`."""
@@ -216,36 +228,16 @@ class Name(Ref):
 
 
 @attrs.frozen(eq=False)
-class Counted:
+class Counted(_Compared[Counts]):
     """The number of related records; it becomes an expression when compared."""
 
     ref: Ref
     where: Expr
 
-    def _compare(self, op: Op, number: object) -> Counts:
-        if type(number) is not int:
-            raise BadExpression(f"{self.ref.text}.count() compares with a whole number, not {type(number).__name__}.")
-        return Counts(self.ref, self.where, op, number)
-
-    def __eq__(self, other: object) -> Counts:  # type: ignore[override]  # the point of the language
-        return self._compare(Op.EQ, other)
-
-    def __ne__(self, other: object) -> Counts:  # type: ignore[override]  # the point of the language
-        return self._compare(Op.NE, other)
-
-    def __lt__(self, other: object) -> Counts:
-        return self._compare(Op.LT, other)
-
-    def __le__(self, other: object) -> Counts:
-        return self._compare(Op.LE, other)
-
-    def __gt__(self, other: object) -> Counts:
-        return self._compare(Op.GT, other)
-
-    def __ge__(self, other: object) -> Counts:
-        return self._compare(Op.GE, other)
-
-    __hash__ = None  # type: ignore[assignment]  # comparing makes an expression, so it cannot be a key
+    def _compare(self, op: Op, other: object) -> Counts:
+        if type(other) is not int:
+            raise BadExpression(f"{self.ref.text}.count() compares with a whole number, not {type(other).__name__}.")
+        return Counts(self.ref, self.where, op, other)
 
     def __bool__(self) -> NoReturn:
         raise BadExpression("a count is not a test.", hint=f"Compare it, as in {self.ref.text}.count() > 0.")

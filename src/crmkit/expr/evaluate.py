@@ -178,16 +178,4 @@ def _compares(value: Any, op: Op, wanted: Any) -> bool:
         wanted = clean_instant(wanted)
     if isinstance(value, Money) and value.currency != wanted.currency:
         return op is Op.NE
-    match op:
-        case Op.EQ:
-            return bool(value == wanted)
-        case Op.NE:
-            return bool(value != wanted)
-        case Op.LT:
-            return bool(value < wanted)
-        case Op.LE:
-            return bool(value <= wanted)
-        case Op.GT:
-            return bool(value > wanted)
-        case Op.GE:
-            return bool(value >= wanted)
+    return bool(op.apply(value, wanted))

@@ -16,7 +16,8 @@ false. So `~(f.amount > 10)` also finds the records without an amount.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import Enum, unique
 from typing import Any, Final, NoReturn, TypeAlias, TypeGuard, get_args
@@ -62,6 +63,19 @@ class Op(Enum):
     GT = ">"
     GE = ">="
 
+    def apply(self, left: Any, right: Any) -> Any:
+        """Return what Python's operator makes of two values.
+
+        >>> Op.LE.apply(1, 2)
+        True
+        """
+        return _APPLY[self](left, right)
+
+
+_APPLY: Final[Mapping[Op, Callable[[Any, Any], Any]]] = {
+    Op.EQ: operator.eq, Op.NE: operator.ne, Op.LT: operator.lt,
+    Op.LE: operator.le, Op.GT: operator.gt, Op.GE: operator.ge,
+}  # fmt: skip
 
 NEGATED: Final[Mapping[Op, Op]] = {
     Op.EQ: Op.NE, Op.NE: Op.EQ, Op.LT: Op.GE, Op.GE: Op.LT, Op.GT: Op.LE, Op.LE: Op.GT,

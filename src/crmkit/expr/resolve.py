@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final, Protocol, assert_never
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import attrs
 
 from crmkit.errors import BadExpression
 from crmkit.expr.node import Always, Expr, Me, Moment, Node, closed
-from crmkit.expr.table import ROW_OF
+from crmkit.expr.table import ROW_OF, Sort
 from crmkit.form.document import is_list
 from crmkit.values import UTC
 
@@ -86,23 +88,27 @@ def resolve(expr: Expr, facts: Facts) -> Node:
     changes: dict[str, Any] = {}
     for part in ROW_OF[type(node)].parts:
         held = getattr(node, part.attribute)
-        match part.sort:
-            case "value":
-                changes[part.attribute] = _value(held, facts)
-                if changes[part.attribute] is None:
-                    return Always(False)
-            case "values":
-                known = (_value(value, facts) for value in _several(held, facts))
-                changes[part.attribute] = tuple(value for value in known if value is not None)
-            case "node":
-                changes[part.attribute] = resolve(held, facts)
-            case "nodes":
-                changes[part.attribute] = tuple(resolve(item, facts) for item in held)
-            case "ref" | "op" | "quantifier" | "number" | "flag":
-                pass
-            case _:
-                assert_never(part.sort)
+        resolved = _RESOLVED[part.sort](held, facts)
+        if resolved is None:
+            return Always(False)
+        if resolved is not held:
+            changes[part.attribute] = resolved
+    # Most expressions hold no placeholders, and this is on the way of every query.
     return attrs.evolve(node, **changes) if changes else node
+
+
+def _nodes(items: tuple[Node, ...], facts: Facts) -> tuple[Node, ...]:
+    resolved = tuple(resolve(item, facts) for item in items)
+    return items if all(map(operator.is_, resolved, items)) else resolved
+
+
+def _values(values: tuple[Any, ...] | Me, facts: Facts) -> tuple[Any, ...]:
+    known = (_value(value, facts) for value in _several(values, facts))
+    return tuple(value for value in known if value is not None)
+
+
+def _as_it_is(held: Any, _: Facts) -> Any:
+    return held
 
 
 def _several(values: tuple[Any, ...] | Me, facts: Facts) -> tuple[Any, ...]:
@@ -123,3 +129,10 @@ def _value(value: Any, facts: Facts) -> Any:
         except OverflowError:
             raise BadExpression("a relative moment lies outside the years 1 to 9999.") from None
     return value
+
+
+_RESOLVED: Final[Mapping[Sort, Callable[[Any, Facts], Any]]] = {
+    "value": _value, "values": _values, "node": resolve, "nodes": _nodes, "ref": _as_it_is, "op": _as_it_is,
+    "quantifier": _as_it_is, "number": _as_it_is, "flag": _as_it_is,
+}  # fmt: skip
+"""How what an attribute of each sort holds is resolved."""

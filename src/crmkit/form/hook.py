@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeAlias
 
-from cattrs.errors import IterableValidationError, IterableValidationNote
-
 from crmkit.errors import Problem, near
 from crmkit.form.document import Beyond, Object, in_words, is_list, is_object
+from crmkit.form.problem import Problems, problems_in
 from crmkit.values import INT64_MAX, INT64_MIN, clean_text
 
 __all__ = ["Hook", "an_object", "flag", "integer", "listed", "member", "tagged", "text", "versioned", "word"]
@@ -56,15 +55,20 @@ def flag(data: Any, _: object) -> bool:
     return data
 
 
-def word(words: Collection[str]) -> Hook:
-    """Return the hook for a text that is one of these; with a mapping, what it stands for."""
+def word(words: Collection[str], meaning: Callable[[str], Any] = str) -> Hook:
+    """Return the hook for a text that is one of these.
+
+    Args:
+        words: the texts.
+        meaning: what each of them stands for.
+    """
 
     def read(data: Any, _: object) -> Any:
         if not isinstance(data, str) or data not in words:
             few = not isinstance(data, str) or len(words) <= _FEW
             hint = f"There is: {', '.join(sorted(words))}." if few else near(str(data)[:40], words)
             raise Problem("unknown_word", f"is {in_words(data)}, which is not known here.", hint=hint)
-        return words[data] if isinstance(words, Mapping) else data
+        return meaning(data)
 
     return read
 
@@ -79,15 +83,14 @@ def listed(hook: Hook, *, at_most: int, at_least: int = 0) -> Hook:
             wanted = f"{at_most} at most" if len(data) > at_most else f"{at_least} or more"
             raise Problem("wrong_length", f"has {len(data)} entries, {wanted}.")
         made: list[Any] = []
-        wrong: list[Exception] = []
+        wrong: list[Problem] = []
         for index, each in enumerate(data):
             try:
                 made.append(hook(each, Any))
-            except Exception as error:  # noqa: BLE001 - what is not a mistake of the document is raised when all are worded
-                error.add_note(IterableValidationNote("", index, Any))
-                wrong.append(error)
+            except Exception as error:  # noqa: BLE001 - `problems_in` raises again what is not a mistake of the data
+                wrong += (problem.at(f"[{index}]{problem.field}") for problem in problems_in(error))
         if wrong:
-            raise IterableValidationError("", wrong, tuple)
+            raise Problems(wrong)
         return tuple(made)
 
     return read
@@ -119,7 +122,7 @@ def member(data: object, key: str, hook: Hook) -> Any:
 
 def tagged(key: str, hooks: Mapping[str, Hook]) -> Hook:
     """Return the hook for an object in which one key says by which hook it is read."""
-    tag = word(hooks)
+    tag = word(hooks, hooks.__getitem__)
     return lambda data, wanted: member(data, key, tag)(data, wanted)
 
 

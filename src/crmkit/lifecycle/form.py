@@ -44,15 +44,15 @@ def _rule(kind: RuleKind) -> Form:
     return _FORMAT.describe(
         Rule,
         {
-            "kind": Spelled(word({kind.value: kind}), lambda kind: kind.value, "rule"),
+            "kind": Spelled(word([kind.value], RuleKind), lambda kind: kind.value, "rule"),
             "steps": Spelled(integer(at_least=1, at_most=_MAX_STAGES)),
             "source": _NAME,
             "target": _NAME,
             "role": _NAME,
             "guard": _GUARD,
         },
-        required=("kind", *TAKES[kind].required),
-        omit=TAKES[kind].without,
+        required=("kind", *(name for name, must in TAKES[kind].items() if must)),
+        omit={"steps", "source", "target"} - TAKES[kind].keys(),
     )
 
 

@@ -279,6 +279,10 @@ class Pipeline:
         Raises:
             BadDefinition: it is too large, or a guard holds a value that is not part of the language.
         """
+        return self._json
+
+    @cached_property
+    def _json(self) -> str:
         from crmkit.lifecycle import form
 
         return form.to_json(self)

@@ -13,7 +13,7 @@ from crmkit.expr.form.show import show, show_value
 from crmkit.expr.node import Expr
 from crmkit.lifecycle.stage import Stage, check_guard, checked_name
 
-__all__ = ["TAKES", "Place", "Rule", "RuleKind", "Takes", "back", "forward", "into", "move", "reopen"]
+__all__ = ["TAKES", "Place", "Rule", "RuleKind", "back", "forward", "into", "move", "reopen"]
 
 
 @unique
@@ -50,32 +50,14 @@ def _name(given: str | None) -> str:
     return "" if given is None else given
 
 
-@attrs.frozen
-class Takes:
-    """What a kind of rules is given beside a role and a guard.
-
-    Attributes:
-        required: the attributes that it needs.
-        optional: those it may have.
-    """
-
-    required: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-
-    @property
-    def without(self) -> tuple[str, ...]:
-        """The attributes that have no meaning for it."""
-        return tuple(name for name in ("steps", "source", "target") if name not in (*self.required, *self.optional))
-
-
-TAKES: Final[Mapping[RuleKind, Takes]] = {
-    RuleKind.FORWARD: Takes(optional=("steps",)),
-    RuleKind.BACK: Takes(required=("steps",)),
-    RuleKind.INTO: Takes(required=("target",)),
-    RuleKind.REOPEN: Takes(optional=("target",)),
-    RuleKind.MOVE: Takes(required=("source", "target")),
+TAKES: Final[Mapping[RuleKind, Mapping[str, bool]]] = {
+    RuleKind.FORWARD: {"steps": False},
+    RuleKind.BACK: {"steps": True},
+    RuleKind.INTO: {"target": True},
+    RuleKind.REOPEN: {"target": False},
+    RuleKind.MOVE: {"source": True, "target": True},
 }
-"""What each kind of rules is given."""
+"""What each kind of rules takes beside a role and a guard, and whether it must be given."""
 
 
 @attrs.frozen
@@ -103,16 +85,14 @@ class Rule:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what the kind does not take, or lacks."""
-        where = f"{self.kind.value}()"
-        takes = TAKES[self.kind]
-        for name in takes.without:
-            if getattr(self, name):
+        where, takes = f"{self.kind.value}()", TAKES[self.kind]
+        for name in ("steps", "source", "target"):
+            if name not in takes and getattr(self, name):
                 raise BadDefinition(f"{where} takes no {name}.", hint="Leave it out.")
-        least = 1 if "steps" in takes.required else 0
-        if type(self.steps) is not int or self.steps < least:
+        if type(self.steps) is not int or self.steps < takes.get("steps", False):
             raise BadDefinition(f"{where} goes {self.steps!r} steps.", hint="Write a whole number from 1.")
         for name in ("source", "target"):
-            if getattr(self, name) != "" or name in takes.required:
+            if getattr(self, name) != "" or takes.get(name):
                 checked_name(f"the stage of {where}", getattr(self, name))
         if self.role != "":
             checked_name(f"the role of {where}", self.role)

@@ -103,7 +103,7 @@ class Money:
         Raises:
             Problem: they stand for none.
         """
-        given = cast("dict[Any, Any]", data) if isinstance(data, dict) else {}
+        given = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
         if given.keys() != {"amount", "currency"} or type(given["amount"]) not in {str, int}:
             hint = 'Write {"amount": "12.50", "currency": "EUR"}.'
             raise Problem("wrong_type", "expects an amount and a currency.", hint=hint)

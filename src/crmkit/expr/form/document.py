@@ -85,8 +85,8 @@ _SORTS: Final[dict[Sort, Form]] = {
     "values": Form(_read_values, _write_values),
     "node": Form(_read_node, _write_node),
     "nodes": Form(listed(_read_node, at_most=_MOST, at_least=1), lambda items: list(map(_write_node, items))),
-    "op": Form(word({op.value: op for op in Op}), lambda op: op.value),
-    "quantifier": Form(word({each.value: each for each in Quantifier}), lambda quantifier: quantifier.value),
+    "op": Form(word([op.value for op in Op], Op), lambda op: op.value),
+    "quantifier": Form(word([each.value for each in Quantifier], Quantifier), lambda quantifier: quantifier.value),
     "number": Form(integer(), lambda number: number),
     "flag": Form(flag, bool),
 }

@@ -9,10 +9,12 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+import attrs
+
 from crmkit.errors import Problem, near
 from crmkit.expr.build import ME
 from crmkit.expr.node import Me, Moment
-from crmkit.form.document import in_words
+from crmkit.form.document import in_words, is_object
 from crmkit.form.form import wrong_keys
 from crmkit.form.hook import an_object, integer, member, text, word
 from crmkit.form.problem import Problems
@@ -29,14 +31,15 @@ _FURTHEST: Final = dt.timedelta(days=3_652_058)
 """From the first day of the calendar to its last."""
 _MAX_DIGITS: Final = 30
 _DECIMAL: Final = re.compile(rf"-?[0-9]{{1,{_MAX_DIGITS}}}(\.[0-9]{{1,{_MAX_DIGITS}}})?")
-_HINTS: Final[Mapping[type, str]] = {
+_INSTEAD_OF: Final[Mapping[type, str]] = {
     type(None): "Write .missing() instead of comparing with None.",
     float: 'Write Decimal("...") or a whole number.',
     dt.timedelta: "Write ago(...) or ahead(...).",
 }
-
-
-# -- writing -----------------------------------------------------------------------------------------------------------
+_IN_JSON_INSTEAD_OF: Final[Mapping[type, str]] = {
+    type(None): 'A test for a missing value is {"node": "missing"}.',
+    float: 'Write {"decimal": "1.5"}, or a whole number.',
+}
 
 
 def write_value(value: object) -> Any:
@@ -55,50 +58,16 @@ def _plain(value: object) -> Any:
             return clean_integer(value)
         case str():
             return clean_text(value, at_most=MAX_TEXT)
-        case Decimal():
-            return {"decimal": _decimal_text(value)}
         case Money():
             return {"money": str(value.amount), "currency": value.currency}
-        case dt.datetime():
-            return {"instant": clean_instant(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
-        case dt.date():
-            return {"date": dt.date(value.year, value.month, value.day).isoformat()}
-        case UUID():
-            return {"uuid": str(value)}
-        case Me() if value.name in ME:
-            return {"me": value.name}
         case Moment():
             return _moment(value)
         case _:
-            hint = _HINTS.get(type(value), "")
-            raise Problem("wrong_type", f"holds {type(value).__name__}, which is not a value here.", hint=hint)
-
-
-def _decimal_text(number: Decimal) -> str:
-    if not number.is_finite():
-        raise Problem("not_finite", f"is {number}, which is not a number.")
-    # The exponent is looked at first: spelling Decimal("1E+999999") out would take a million digits.
-    text = format(number, "f") if abs(number.adjusted()) <= _MAX_DIGITS else ""
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    if not number:
-        text = "0"
-    if not _DECIMAL.fullmatch(text):
-        raise Problem("too_precise", f"has more than {_MAX_DIGITS} digits before or after the point.")
-    return text
-
-
-def _moment(value: Moment) -> dict[str, int]:
-    if abs(value.offset) > _FURTHEST:
-        raise Problem("out_of_range", "reaches further than the years 1 to 9999 span.")
-    if not value.of_day:
-        return {"now": value.offset // _MICROSECOND}
-    if value.offset % _DAY:
-        raise Problem("wrong_type", "adds part of a day to a day.", hint="Write today(days) with a whole number.")
-    return {"today": value.offset // _DAY}
-
-
-# -- reading -----------------------------------------------------------------------------------------------------------
+            tag = next((tag for tag, kind in _TAGGED.items() if isinstance(value, kind.cls)), None)
+            if tag is None or (isinstance(value, Me) and value.name not in ME):
+                hint = _INSTEAD_OF.get(type(value), "")
+                raise Problem("wrong_type", f"holds {type(value).__name__}, which is not a value here.", hint=hint)
+            return {tag: _TAGGED[tag].write(value)}
 
 
 def read_value(data: Any, _: object) -> Any:
@@ -107,6 +76,8 @@ def read_value(data: Any, _: object) -> Any:
     Raises:
         Problem: they do not spell a value.
     """
+    if is_object(data):
+        return _tagged(data)
     match data:
         case Problem():
             raise data
@@ -114,34 +85,35 @@ def read_value(data: Any, _: object) -> Any:
             return data
         case str():
             return text(at_most=MAX_TEXT)(data, str)
-        case Mapping():
-            return _tagged(data)
         case None | float():
-            raise Problem("wrong_type", f"is {in_words(data)}, which is not a value here.", hint=_WAYS_OUT[type(data)])
+            hint = _IN_JSON_INSTEAD_OF[type(data)]
+            raise Problem("wrong_type", f"is {in_words(data)}, which is not a value here.", hint=hint)
         case _:
             return integer()(data, int)
 
 
 def _tagged(data: Mapping[Any, Any]) -> Any:
-    tag = next((tag for tag in _READ if tag in data), None)
+    tag = next((tag for tag in _TAGGED if tag in data), None)
     if tag is None:
         first = next((key for key in data if isinstance(key, str)), "")
-        hint = near(first[:40], _READ) if first else f"There is: {', '.join(sorted(_READ))}."
+        hint = near(first[:40], _TAGGED) if first else f"There is: {', '.join(sorted(_TAGGED))}."
         raise Problem("wrong_type", "is an object that does not spell a value.", hint=hint)
-    keys = ("money", "currency") if tag == "money" else (tag,)
+    kind, held = _TAGGED[tag], data[tag]
+    keys = (tag, "currency") if kind.cls is Money else (tag,)
     wrong = [*wrong_keys(an_object(data), keys, keys)]
     if wrong:
         raise Problems(wrong)
-    held = data[tag]
     try:
-        return _READ[tag](held, data)
+        made = kind.read(held)
+        return Money(made, member(data, "currency", text(at_most=10))) if kind.cls is Money else made
     except Problem as problem:
         raise problem.at(problem.field or f".{tag}") from None
     except (ValueError, OverflowError):
-        raise Problem(
-            "wrong_value", f"is {in_words(held)}, which is not {_A.get(tag, f'a {tag}')}.",
-            hint=f"Write it like {_EXAMPLES[tag]}.", field=f".{tag}",
-        ) from None  # fmt: skip
+        hint, message = f"Write it like {kind.example}.", f"is {in_words(held)}, which is not {kind.words}."
+        raise Problem("wrong_value", message, hint=hint, field=f".{tag}") from None
+
+
+# -- kinds of values ---------------------------------------------------------------------------------------------------
 
 
 def _short(data: Any) -> str:
@@ -156,9 +128,34 @@ def _decimal(data: Any) -> Decimal:
     return Decimal(spelled)
 
 
-def _money(data: Any, whole: Mapping[str, Any]) -> Money:
-    currency = member(whole, "currency", text(at_most=10))
-    return Money(_decimal(data), currency)
+def _decimal_text(number: Decimal) -> str:
+    if not number.is_finite():
+        raise Problem("not_finite", f"is {number}, which is not a number.")
+    # The exponent is looked at first: spelling Decimal("1E+999999") out would take a million digits.
+    spelled = format(number, "f") if abs(number.adjusted()) <= _MAX_DIGITS else ""
+    if "." in spelled:
+        spelled = spelled.rstrip("0").rstrip(".")
+    if not number:
+        spelled = "0"
+    if not _DECIMAL.fullmatch(spelled):
+        raise Problem("too_precise", f"has more than {_MAX_DIGITS} digits before or after the point.")
+    return spelled
+
+
+def _instant(data: Any) -> dt.datetime:
+    return clean_instant(dt.datetime.fromisoformat(_short(data)))
+
+
+def _instant_text(value: dt.datetime) -> str:
+    return clean_instant(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _date(data: Any) -> dt.date:
+    return dt.date.fromisoformat(_short(data))
+
+
+def _date_text(value: dt.date) -> str:
+    return dt.date(value.year, value.month, value.day).isoformat()
 
 
 def _uuid(data: Any) -> UUID:
@@ -175,25 +172,33 @@ def _span(data: Any, unit: dt.timedelta) -> dt.timedelta:
     return number * unit
 
 
-_READ: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], object]]] = {
-    "decimal": lambda data, _: _decimal(data),
-    "money": _money,
-    "date": lambda data, _: dt.date.fromisoformat(_short(data)),
-    "instant": lambda data, _: clean_instant(dt.datetime.fromisoformat(_short(data))),
-    "uuid": lambda data, _: _uuid(data),
-    "me": lambda data, _: Me(word(ME)(data, str)),
-    "now": lambda data, _: Moment(offset=_span(data, _MICROSECOND)),
-    "today": lambda data, _: Moment(of_day=True, offset=_span(data, _DAY)),
+def _moment(value: Moment) -> dict[str, int]:
+    if abs(value.offset) > _FURTHEST:
+        raise Problem("out_of_range", "reaches further than the years 1 to 9999 span.")
+    if not value.of_day:
+        return {"now": value.offset // _MICROSECOND}
+    if value.offset % _DAY:
+        raise Problem("wrong_type", "adds part of a day to a day.", hint="Write today(days) with a whole number.")
+    return {"today": value.offset // _DAY}
+
+
+@attrs.frozen
+class _Tagged:
+    cls: type
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Any] = str
+    words: str = ""
+    example: str = ""
+
+
+_TAGGED: Final[Mapping[str, _Tagged]] = {
+    "decimal": _Tagged(Decimal, _decimal, _decimal_text, "a decimal", '"1.5"'),
+    "money": _Tagged(Money, _decimal, str, "an amount", '"12.50"'),
+    "instant": _Tagged(dt.datetime, _instant, _instant_text, "an instant", '"2026-01-31T09:00:00.000Z"'),
+    "date": _Tagged(dt.date, _date, _date_text, "a date", '"2026-01-31"'),
+    "uuid": _Tagged(UUID, _uuid, str, "a UUID", '"0198c0de-0000-7000-8000-000000000000"'),
+    "me": _Tagged(Me, lambda data: Me(word(ME)(data, str)), lambda me: me.name),
+    "now": _Tagged(Moment, lambda data: Moment(offset=_span(data, _MICROSECOND))),
+    "today": _Tagged(Moment, lambda data: Moment(of_day=True, offset=_span(data, _DAY))),
 }
-_EXAMPLES: Final = {
-    "decimal": '"1.5"',
-    "money": '"12.50"',
-    "date": '"2026-01-31"',
-    "instant": '"2026-01-31T09:00:00.000Z"',
-    "uuid": '"0198c0de-0000-7000-8000-000000000000"',
-}
-_A: Final = {"instant": "an instant", "money": "an amount", "uuid": "a UUID"}
-_WAYS_OUT: Final[Mapping[type, str]] = {
-    type(None): 'A test for a missing value is {"node": "missing"}.',
-    float: 'Write {"decimal": "1.5"}, or a whole number.',
-}
+"""What JSON has no kind for, by the key that tells it apart; to Python an instant is a date too, so it comes first."""

@@ -7,7 +7,6 @@ or run. Because people type them, `and`, `or` and `not` are read as `&`, `|` and
 from __future__ import annotations
 
 import ast
-import operator
 import re
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -25,21 +24,8 @@ from crmkit.expr.table import ROWS
 __all__ = ["parse"]
 
 _OPS: Final[Mapping[type[ast.cmpop], Op]] = {
-    ast.Eq: Op.EQ,
-    ast.NotEq: Op.NE,
-    ast.Lt: Op.LT,
-    ast.LtE: Op.LE,
-    ast.Gt: Op.GT,
-    ast.GtE: Op.GE,
-}
-_COMPARE: Final[Mapping[Op, Callable[[Any, Any], Any]]] = {
-    Op.EQ: operator.eq,
-    Op.NE: operator.ne,
-    Op.LT: operator.lt,
-    Op.LE: operator.le,
-    Op.GT: operator.gt,
-    Op.GE: operator.ge,
-}
+    ast.Eq: Op.EQ, ast.NotEq: Op.NE, ast.Lt: Op.LT, ast.LtE: Op.LE, ast.Gt: Op.GT, ast.GtE: Op.GE,
+}  # fmt: skip
 _JOINS: Final[Mapping[type[ast.AST], Callable[[Expr, Expr], Expr]]] = {
     ast.BitAnd: Expr.__and__,
     ast.And: Expr.__and__,
@@ -144,7 +130,7 @@ class _Parser:
             raise self._refuse(node, "f alone is not a field.", "Name one, as in f.amount > 1.")
         with self._placed(node):
             # The language's own operators do the comparing: what they refuse is refused here, in the same words.
-            made: Expr = _COMPARE[known](first, second)
+            made: Expr = known.apply(first, second)
         return made
 
     def _side(self, node: ast.expr, depth: int) -> Any:

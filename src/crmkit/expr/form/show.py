@@ -39,7 +39,7 @@ def show(expr: Expr) -> str:
         case And() | Or():
             if not node.items:
                 return "everything" if isinstance(node, And) else "nothing"
-            return row.text.join(map(_operand, node.items)) if len(node.items) > 1 else show(node.items[0])
+            return row.text.join(map(_operand if len(node.items) > 1 else show, node.items))
         case Not():
             return row.text.format(item=_operand(node.item))
         case Reaches(quantifier=Quantifier.ALL, where=Always(value=True)):
