@@ -91,6 +91,8 @@ def test_what_cannot_be_generated_is_said_in_one_line(folder, module, message):
         ("async def all(self) -> list[AsyncA]: ...", "returns list[AsyncA], in which something must be awaited"),
         ("async def merge(self, other: AsyncA) -> None: ...", "takes other: AsyncA, which must be awaited"),
         ("async def on(self, call: Callable[[], Awaitable[None]]) -> None: ...", "takes call: Callable[[], Awaitable"),
+        ("def every(self) -> AsyncIterator[AsyncA]: ...", "returns AsyncIterator[AsyncA], in which something must be"),
+        ("async def go(self, run: bool) -> None: ...", "takes an argument called 'run', which its twin needs itself"),
         ("@staticmethod\n    async def make() -> None: ...", "is not a method of an instance"),
     ],
 )
@@ -115,6 +117,7 @@ def test_bases_are_flattened_and_state_is_taken_over(tmp_path, monkeypatch):
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -134,6 +137,9 @@ class AsyncReader(Generic[T]):
     async def batches(self) -> AsyncIterator[list[int]]:
         yield [1, 2]
 
+    async def since(self, span: int = 1) -> "AsyncStock[T]":
+        return AsyncStock(span)
+
 
 class AsyncStock(AsyncReader[T], Report):
     """What is left."""
@@ -146,13 +152,14 @@ class AsyncStock(AsyncReader[T], Report):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     place, text = twins_for("stock")
-    place.write_text(text.replace("from stock import", "from stock import"), encoding="utf-8")
+    place.write_text(text, encoding="utf-8")
     import stock  # type: ignore[import-not-found]
     import stock_blocking  # type: ignore[import-not-found]
 
     twin = stock_blocking.Stock(stock.AsyncStock(7))
     assert isinstance(twin, stock.Report)
     assert (twin.total, twin.one("a", "b", x=1), list(twin.each())) == (7, "a", [1, 2])
+    assert twin.since(3).total == 3
     assert twin.one.__doc__ == "Return `self.one()`."
     assert "yield from batch" in text
     for name in ("stock", "stock_blocking"):

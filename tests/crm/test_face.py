@@ -206,6 +206,24 @@ def test_the_awaited_face_does_what_the_blocking_one_does(awaited_url: str) -> N
     asyncio.run(work())
 
 
+def test_a_crm_is_awaited_or_entered(awaited_url: str) -> None:
+    async def work() -> None:
+        crm = await aconnect(awaited_url)
+        async with crm.session(system("test")) as s:
+            await s.customers.add(Customer(name="Acme"))
+        if awaited_url != "memory://":  # what is in memory goes with the CRM
+            await crm.close()
+            async with aconnect(awaited_url) as crm, crm.session(system("test")) as s:
+                assert await s.customers.count() == 1
+        assert isinstance(await asyncio.create_task(aconnect("memory://")), AsyncCrm)
+        with pytest.raises(Unsupported, match="there is no store for oracle://"):
+            async with aconnect("oracle://host"):
+                pass
+
+    asyncio.run(work())
+    assert isinstance(asyncio.run(aconnect("memory://")), AsyncCrm)
+
+
 def test_many_awaited_sessions_run_side_by_side(awaited_url: str) -> None:
     async def work() -> int:
         async with await aconnect(awaited_url) as crm:

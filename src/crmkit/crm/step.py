@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from crmkit.errors import BadDefinition, Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
     from contextlib import AbstractAsyncContextManager
 
 __all__ = ["blocking", "run", "step_into", "step_through"]
@@ -50,7 +50,7 @@ def step_through(source: AsyncIterator[T]) -> Iterator[T]:
 
 
 @contextmanager
-def step_into(manager: AbstractAsyncContextManager[T]) -> Iterator[T]:
+def step_into(manager: AbstractAsyncContextManager[T]) -> Generator[T, None, None]:
     """Enter an asynchronous context manager, and leave it."""
     value = run(manager.__aenter__())
     try:

@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from crmkit.cli.generate.layout import call, doc
-from crmkit.cli.generate.words import AWAITED, ENTERING, blocking_words
+from crmkit.cli.generate.words import AWAITED, ENTERING, STEPS, blocking_words
 from crmkit.errors import BadDefinition
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Call:
 
     def lines(self) -> list[str]:
         """Return the method as it stands in the twin."""
-        returns = self.twins.renamed(self.module, self.module.cut(self.node.returns)) if self.node.returns else "None"
+        returns = self.twins.renamed(self.module, self.module.annotation(self.node.returns)) or "None"
         if "asynccontextmanager" in self.marks:
             returns = re.sub(r"^(Iterator|Generator)\b", "AbstractContextManager", returns)
         return [
@@ -68,10 +68,12 @@ class Call:
         return parts if self.indent else parts[1 + (len(given.posonlyargs) == 1) :]
 
     def _parameter(self, argument: ast.arg, default: ast.expr | None) -> str:
-        written = self.module.cut(argument.annotation) if argument.annotation else ""
+        written = self.module.annotation(argument.annotation)
         typed = self.twins.renamed(self.module, written)
         if "Awaitable" in written or (typed != written and not self._variables(written)):
             raise self._refusal(f"takes {argument.arg}: {written}, which must be awaited")
+        if argument.arg in STEPS:
+            raise self._refusal(f"takes an argument called {argument.arg!r}, which its twin needs itself")
         shown = f"{argument.arg}: {typed}" if typed else argument.arg
         value = "" if default is None else self.module.cut(default)
         return shown + (f" = {value}" if typed and value else f"={value}" if value else "")
@@ -92,23 +94,34 @@ class Call:
         if self.marks & _PROPERTIES:
             found = self._wrapped(returns)
             return [*self._lazy(found), f"{indent}return {found}{self.head}{')' if found else ''}"]
-        heads = [f"{self.head}("]
-        if "asynccontextmanager" in self.marks or returns.startswith("AbstractContextManager["):
-            return call("return ", ["step_into(", *heads], self._arguments(), "", indent)
-        if returns.startswith(("Iterator[", "Iterable[", "Generator[")):
-            return self._unrolled() or call("return ", ["step_through(", *heads], self._arguments(), "", indent)
+        given, heads = self._arguments(), [f"{self.head}("]
+        if returns.startswith(("AbstractContextManager[", "Iterator[", "Iterable[", "Generator[")):
+            step = "step_into(" if returns.startswith("Abstract") else "step_through("
+            return self._unrolled() or call("return ", [self._plain(returns, step), *heads], given, "", indent)
         if isinstance(self.node, ast.AsyncFunctionDef):
             heads.insert(0, "run(")
-        if returns in {"None", "Self"}:
-            done = call("", heads, self._arguments(), "", indent)
-            return done if returns == "None" else [*done, f"{indent}return self"]
+        if returns == "None":
+            return call("", heads, given, "", indent)
+        if returns == "Self":
+            entering = self.node.name in ENTERING
+            done = call(
+                "" if entering else "return ", heads if entering else ["type(self)(", *heads], given, "", indent
+            )
+            return [*done, f"{indent}return self"] if entering else done
         found = self._wrapped(returns)
         heads = [found, *heads] if found else heads
-        return [*self._lazy(found), *call("return ", heads, self._arguments(), "", indent)]
+        return [*self._lazy(found), *call("return ", heads, given, "", indent)]
+
+    def _plain(self, returns: str, step: str) -> str:
+        written = self.module.annotation(self.node.returns)
+        inside, found = written.partition("[")[2], returns.partition("[")[2]
+        if inside != found:
+            raise self._refusal(f"returns {written}, in which something must be awaited")
+        return step
 
     def _wrapped(self, returns: str) -> str:
         """Return the call by which a result becomes its twin; blank if it is given on as it is."""
-        written = self.module.cut(self.node.returns) if self.node.returns else ""
+        written = self.module.annotation(self.node.returns)
         if returns == written:
             return ""
         name = returns.partition("[")[0]
@@ -119,7 +132,7 @@ class Call:
         return f"{name}("
 
     def _mentions(self, argument: ast.arg, name: str) -> bool:
-        return argument.annotation is not None and f"Async{name}" in self.module.cut(argument.annotation)
+        return f"Async{name}" in self.module.annotation(argument.annotation)
 
     def _lazy(self, found: str) -> list[str]:
         name = found.removesuffix("(")

@@ -85,6 +85,12 @@ class Module:
         """Return a node as it is written."""
         return " ".join((ast.get_source_segment(self.text, node) or "").split())
 
+    def annotation(self, node: ast.expr | None) -> str:
+        """Return an annotation as it is written, without quotes; blank if there is none."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+        return self.cut(node) if node is not None else ""
+
     def _absolute(self, statement: ast.ImportFrom) -> str:
         if not statement.level:
             return statement.module or ""

@@ -15,7 +15,7 @@ from typing import Final
 from crmkit.cli.generate.call import Call
 from crmkit.cli.generate.layout import doc, import_lines, in_order, names
 from crmkit.cli.generate.source import Class, Method, Module, Sources
-from crmkit.cli.generate.words import AWAITED, ENTERING, KINDS, blocking_name, blocking_words
+from crmkit.cli.generate.words import AWAITED, ENTERING, KINDS, STEPS, blocking_name, blocking_words
 from crmkit.errors import BadDefinition
 
 __all__ = ["Homes", "Twins", "twins_of"]
@@ -179,22 +179,18 @@ class Twins:
 
     def _imports(self, body: str) -> list[str]:
         tree = ast.parse(body)
-        typed = {id(each) for part in _annotations(tree) for each in ast.walk(part)}
-        used: dict[bool, set[str]] = {True: set(), False: set()}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name):
-                used[id(node) in typed].add(node.id)
+        used = _Names()
+        used.visit(tree)
         here = {each.name for each in tree.body if isinstance(each, ast.ClassDef)} | set(dir(builtins))
-        here |= set(self.variables) | {each.arg for each in ast.walk(tree) if isinstance(each, ast.arg)}
-        for name in used[True]:
-            if any(self.variable(module, name) for module in self.modules.values() if name not in here):
-                here.add(name)
-        now = self._wanted(used[False] - here - self.late)
-        late = self._wanted(used[True] - used[False] - here | self.late)
-        typing = late.pop("typing", set()) | ({"TYPE_CHECKING"} if late else set())
-        typing |= {"TypeVar"} if self.variables else set()
+        for name in used.late - here:
+            any(self.variable(module, name) for module in self.modules.values())
+        here |= set(self.variables)
+        now, late = self._wanted(used.now - here), self._wanted(used.late - used.now - here)
+        typing = late.pop("typing", set[str]())
+        typing |= {"TYPE_CHECKING"} if late else set[str]()
+        typing |= {"TypeVar"} if self.variables else set[str]()
         if typing:
-            now["typing"] = now.get("typing", set()) | typing
+            now["typing"] = now.get("typing", set[str]()) | typing
         own = self.target.partition(".")[0]
         blocks = ["\n".join(import_lines(now, own))] if now else []
         if late:
@@ -205,14 +201,13 @@ class Twins:
         wanted: dict[str, set[str]] = {}
         for name in used:
             home, written = self._origin(name)
-            if home:
-                wanted.setdefault(home, set()).add(written)
+            wanted.setdefault(home, set()).add(written)
         return wanted
 
     def _origin(self, name: str) -> tuple[str, str]:
         if name in self.elsewhere:
             return self.elsewhere[name], name
-        if name in {"blocking", "run", "step_into", "step_through"}:
+        if name in STEPS:
             return STEP, name
         if name in {"Generic", "TypeVar"}:
             return "typing", name
@@ -229,15 +224,31 @@ class Twins:
                 return found.module, f"= {name}" if name != found.module else ""
             if found is not None:
                 return found.module, found.name + (f" as {name}" if name != found.name else "")
-        return "", name  # a name of the method's own
+        raise BadDefinition(f"{self.module.name}: {name} is not defined at its top.", hint="Import it there.")
 
 
-def _annotations(tree: ast.AST) -> list[ast.expr]:
-    """Return every annotation, none of which is evaluated."""
-    found: list[ast.expr | None] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg | ast.AnnAssign):
-            found.append(node.annotation)
-        elif isinstance(node, Method):
-            found.append(node.returns)
-    return [each for each in found if each is not None]
+class _Names(ast.NodeVisitor):
+    """The names that a module needs: now, or late, in annotations alone."""
+
+    def __init__(self) -> None:
+        self.now: set[str] = set()
+        self.late: set[str] = set()
+        self._local: set[str] = set()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if node.id not in self._local:
+            self.now.add(node.id)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        given = [each for each in ast.walk(node.args) if isinstance(each, ast.arg)]
+        for annotation in filter(None, [node.returns, *(each.annotation for each in given)]):
+            self.late |= {each.id for each in ast.walk(annotation) if isinstance(each, ast.Name)}
+        for each in [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]:
+            self.visit(each)
+        inside = [each for statement in node.body for each in ast.walk(statement)]
+        self._local = {each.arg for each in given}
+        self._local |= {each.id for each in inside if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+        self._local |= {each.name for each in inside if isinstance(each, ast.alias)}
+        for statement in node.body:
+            self.visit(statement)
+        self._local = set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["AWAITED", "ENTERING", "KINDS", "blocking_name", "blocking_words"]
+__all__ = ["AWAITED", "ENTERING", "KINDS", "STEPS", "blocking_name", "blocking_words"]
 
 ENTERING: Final = {"__aenter__": "__enter__", "__aexit__": "__exit__"}
 KINDS: Final = {
@@ -14,6 +14,8 @@ KINDS: Final = {
     "AsyncIterable": "Iterable",
     "AsyncIterator": "Iterator",
 }
+STEPS: Final = frozenset({"blocking", "run", "step_into", "step_through"})
+"""What a twin calls; an argument of such a name would stand in front of it."""
 AWAITED: Final = re.compile(r"\b(Async[A-Z]\w*|AbstractAsyncContextManager)\b")
 _WORDS: Final = (
     (r"\bawait ", ""),
