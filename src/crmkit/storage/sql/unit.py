@@ -10,14 +10,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crmkit.errors import BadRecord, Busy, CrmError, Duplicate, Problem, StoreError
 from crmkit.model.field import FieldKind
-from crmkit.storage.sql.bucket import ranges
+from crmkit.storage.spi.zone import ranges
 from crmkit.storage.sql.dialect import Fault
 
 if TYPE_CHECKING:
     from crmkit.model.codec import Row
     from crmkit.model.schema import Schema
     from crmkit.storage.spi.plan import Patch, Query, Removal, Tally
-    from crmkit.storage.sql.bucket import Range
+    from crmkit.storage.spi.zone import Range
     from crmkit.storage.sql.channel import Channel
     from crmkit.storage.sql.database import Command, Database
 
