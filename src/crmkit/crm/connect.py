@@ -10,7 +10,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 from crmkit.crm.capability import Capabilities
-from crmkit.crm.open import open_store
 from crmkit.crm.session import AsyncSession
 from crmkit.entities import BUILT_IN
 from crmkit.errors import BadDefinition
@@ -20,6 +19,7 @@ from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
 from crmkit.repository import Pipelines, Setup
 from crmkit.security.access import Open
+from crmkit.storage.opening import open_store
 from crmkit.values import clean_instant, system_clock
 from crmkit.values.identifier import uuid7_source
 

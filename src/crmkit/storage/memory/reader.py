@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from crmkit.errors import Unsupported
 from crmkit.expr.core import (
@@ -25,25 +25,21 @@ from crmkit.expr.core import (
 from crmkit.expr.node import Op
 from crmkit.model.kind import Kind
 from crmkit.storage.memory.table import ID
+from crmkit.storage.spi.compare import COMPARE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from uuid import UUID
 
     from crmkit.model.codec import Row
     from crmkit.model.schema import Relation
     from crmkit.storage.memory.table import Table
-    from crmkit.storage.spi.plan import SortKey
+    from crmkit.storage.spi.plan import Hop, SortKey
 
-__all__ = ["Reader", "Test", "rises", "sort_rows"]
+__all__ = ["Reader", "Test", "column_beyond", "rises", "sort_rows"]
 
 Test: TypeAlias = Callable[["Row"], bool]
 """Whether a row satisfies an expression."""
 _Tables: TypeAlias = Callable[[str], "Table"]
-_COMPARE: Final[Mapping[Op, Callable[[Any, Any], bool]]] = {
-    Op.EQ: operator.eq, Op.NE: operator.ne, Op.LT: operator.lt,
-    Op.LE: operator.le, Op.GT: operator.gt, Op.GE: operator.ge,
-}  # fmt: skip
 
 
 class Reader:
@@ -115,7 +111,7 @@ class Reader:
         if isinstance(node, Exists):
             wanted = not node.negated
             return lambda row: any(True for _ in related(row)) is wanted
-        compare, number = _COMPARE[node.op], node.number
+        compare, number = COMPARE[node.op], node.number
         return lambda row: compare(sum(1 for _ in related(row)), number)
 
     def related(self, relation: Relation, where: Core) -> Callable[[Row], Iterator[Row]]:
@@ -194,7 +190,7 @@ def _comparison(node: Compare, get: Callable[[Row], Any]) -> Test:
         return lambda row: (value := get(row)) is not None and (_kinded(value) == _kinded(wanted)) is equal
     if node.op is Op.EQ:
         return lambda row: bool(get(row) == wanted)
-    compare = _COMPARE[node.op]
+    compare = COMPARE[node.op]
     return lambda row: (value := get(row)) is not None and compare(value, wanted)
 
 
@@ -212,27 +208,51 @@ def _kinded(value: object) -> tuple[str, object]:
     return type(value).__name__, value
 
 
-# -- order -------------------------------------------------------------------------------------------------------------
+# -- values and order --------------------------------------------------------------------------------------------------
+
+
+def column_beyond(tables: _Tables, name: str, hops: tuple[Hop, ...], column: str) -> tuple[Table, Callable[[Row], Any]]:
+    """Return the table to which hops lead from a model's rows, and what reads a column there; missing if they fail."""
+    steps: list[Callable[[Row], Iterator[Row]]] = []
+    for hop in hops:
+        steps.append(Reader(tables, name).related(hop.relation, hop.where))
+        name = hop.relation.target
+    table = tables(name)
+    get: Callable[[Row], Any] = operator.itemgetter(table.places[column])
+    if not steps:
+        return table, get
+
+    def read(row: Row) -> Any:
+        for step in steps:
+            reached = next(step(row), None)
+            if reached is None:
+                return None
+            row = reached
+        return get(row)
+
+    return table, read
 
 
 def rises(order: tuple[SortKey, ...]) -> bool:
     """Tell whether an order is the one by rising id."""
-    return bool(order) and order[0].column == "id" and not order[0].descending
+    return bool(order) and order[0].column == "id" and not order[0].descending and not order[0].hops
 
 
-def sort_rows(rows: Iterable[Row], order: tuple[SortKey, ...], table: Table) -> list[Row]:
-    """Return rows in order."""
+def sort_rows(rows: Iterable[Row], order: tuple[SortKey, ...], tables: _Tables, name: str) -> list[Row]:
+    """Return the rows of a model in order."""
     found = list(rows)
     for key in reversed(order):
-        place = table.places[key.column]
-        get = _sortable(table.schema.by_column[key.column].kind, place)
-        present = sorted((row for row in found if row[place] is not None), key=get, reverse=key.descending)
-        missing = [row for row in found if row[place] is None]
-        found = [*missing, *present] if key.missing_first else [*present, *missing]
+        table, read = column_beyond(tables, name, key.hops, key.column)
+        pairs = [(read(row), row) for row in found]
+        present = [pair for pair in pairs if pair[0] is not None]
+        present.sort(key=_sortable(table.schema.by_column[key.column].kind), reverse=key.descending)
+        missing = [row for value, row in pairs if value is None]
+        sorted_rows = [row for _, row in present]
+        found = [*missing, *sorted_rows] if key.missing_first else [*sorted_rows, *missing]
     return found
 
 
-def _sortable(kind: Kind, place: int) -> Callable[[Row], Any]:
+def _sortable(kind: Kind) -> Callable[[tuple[Any, Row]], Any]:
     if kind is Kind.UUID:  # the same order as the UUIDs', and several times faster to compare
-        return lambda row: row[place].int
-    return operator.itemgetter(place)
+        return lambda pair: pair[0].int
+    return operator.itemgetter(0)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crmkit.errors import BadRecord, Busy, CrmError, Duplicate, Problem, StoreError
-from crmkit.storage.sql.bucket import ranges
+from crmkit.storage.spi.zone import ranges
 from crmkit.storage.sql.dialect import Fault
 
 if TYPE_CHECKING:
     from crmkit.model.codec import Row
     from crmkit.model.schema import Schema
     from crmkit.storage.spi.plan import Patch, Query, Removal, Tally
-    from crmkit.storage.sql.bucket import Range
-    from crmkit.storage.sql.channel import Channel
+    from crmkit.storage.spi.zone import Range
+    from crmkit.storage.sql.channel import Channel, Values
     from crmkit.storage.sql.database import Command, Database
 
-__all__ = ["SqlUnit"]
+__all__ = ["SqlSavepoint", "SqlUnit"]
+
+_INSERT: Final = "crmkit_insert"
+"""The savepoint round an insert of many rows, which is made whole or not at all."""
 
 
 class SqlUnit:
@@ -43,6 +46,7 @@ class SqlUnit:
         self._writing = False
         self._ended = ""
         self._written: dict[str, Schema] = {}
+        self._savepoints: list[SqlSavepoint] = []
 
     # -- reads ---------------------------------------------------------------------------------------------------------
 
@@ -59,7 +63,7 @@ class SqlUnit:
             rows = await self._zoned_rows(tally, zoned)
         else:
             # What years there are is asked first; nothing may be added between that and the tally.
-            await self._rows(tally.schema, ("BEGIN", ()))
+            await self._rows(tally.schema, (self._database.dialect.snapshot, ()))
             try:
                 rows = await self._zoned_rows(tally, zoned)
             finally:
@@ -91,25 +95,27 @@ class SqlUnit:
         Raises:
             Duplicate: a unique group of columns, or an id, is taken.
         """
-        text = self._database.insert(schema)
-        if len(rows) == 1:
-            await self._change(schema, (text, rows[0]))
-        elif rows:
+        statement = self._database.insert(schema)
+        given = rows if statement.arrange is tuple else [statement.arrange(row) for row in rows]
+        if len(given) == 1:
+            await self._change(schema, (statement.text, given[0]))
+        elif given:
             await self._start(schema)
             try:
-                await self._insert_all(text, rows)
+                await self._insert_all(statement.text, given)
             except self._errors as error:
                 raise await self._refused(schema, error) from None
 
-    async def _insert_all(self, text: str, rows: Sequence[Row]) -> None:
-        await self._channel.change("SAVEPOINT crmkit_insert")
+    async def _insert_all(self, text: str, rows: Sequence[Values]) -> None:
+        dialect = self._database.dialect
+        await self._channel.change(dialect.savepoint.format(_INSERT))
         try:
             await self._channel.many(text, rows)
         except self._errors:
             with suppress(*self._errors):
-                await self._channel.change("ROLLBACK TO crmkit_insert")
+                await self._channel.change(dialect.rollback_to.format(_INSERT))
             raise
-        await self._channel.change("RELEASE crmkit_insert")
+        await self._channel.change(dialect.release.format(_INSERT))
 
     async def patch(self, patch: Patch) -> int:
         """Change rows in place and return how many.
@@ -130,7 +136,7 @@ class SqlUnit:
         except self._errors as error:
             raise await self._refused(schema, error) from None
 
-    async def _start(self, schema: Schema) -> None:
+    async def _start(self, schema: Schema | None = None) -> None:
         if not self._writing:
             try:
                 if not self._opened:
@@ -139,7 +145,39 @@ class SqlUnit:
             except self._errors as error:
                 raise await self._refused(schema, error) from None
             self._writing = True
-        self._written[schema.name] = schema
+        if schema is not None:
+            self._written[schema.name] = schema
+
+    # -- savepoints ----------------------------------------------------------------------------------------------------
+
+    async def savepoint(self) -> SqlSavepoint:
+        """Set a savepoint, in the transaction that the first write would begin."""
+        await self._start()
+        savepoint = SqlSavepoint(self, f"crmkit_{len(self._savepoints)}")
+        await self._point(self._database.dialect.savepoint, savepoint)
+        self._savepoints.append(savepoint)
+        return savepoint
+
+    async def end_savepoint(self, savepoint: SqlSavepoint, *, undo: bool) -> None:
+        """Release a savepoint, and before that undo what was written since if asked to.
+
+        Raises:
+            StoreError: it, or the unit, has ended.
+        """
+        if self._ended:
+            raise StoreError(self._ended)
+        if savepoint not in self._savepoints:
+            raise StoreError("the savepoint has ended.", hint="Set another one.")
+        if undo:
+            await self._point(self._database.dialect.rollback_to, savepoint)
+        await self._point(self._database.dialect.release, savepoint)
+        del self._savepoints[self._savepoints.index(savepoint) :]
+
+    async def _point(self, statement: str, savepoint: SqlSavepoint) -> None:
+        try:
+            await self._channel.change(statement.format(savepoint.name))
+        except self._errors as error:
+            raise await self._refused(None, error) from None
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
@@ -223,11 +261,31 @@ class SqlUnit:
     async def _orphan(self) -> CrmError | None:
         for schema in self._database.catalog:
             for link in schema.links:
-                if not link.link_target or not self._written.keys() & {schema.name, link.to}:
+                if not link.link_target or not self._written.keys() & {schema.name, link.link_target}:
                     continue
                 with suppress(*self._errors):
                     if await self._channel.rows(*self._database.orphans(schema, link)):
-                        lost = f"links to a {link.to} that does not exist."
+                        lost = f"links to a {link.link_target} that does not exist."
                         hint = "Add it first, or leave the link out."
                         return BadRecord(schema.name, [Problem("no_such_link", lost, hint=hint, field=link.name)])
         return None
+
+
+class SqlSavepoint:
+    """A savepoint of a unit.
+
+    Attributes:
+        name: its name in SQL.
+    """
+
+    def __init__(self, unit: SqlUnit, name: str) -> None:
+        self._unit = unit
+        self.name = name
+
+    async def release(self) -> None:
+        """Keep what was written since."""
+        await self._unit.end_savepoint(self, undo=False)
+
+    async def rollback(self) -> None:
+        """Undo what was written since."""
+        await self._unit.end_savepoint(self, undo=True)
