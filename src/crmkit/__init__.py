@@ -96,8 +96,7 @@ if TYPE_CHECKING:
         tags,
         text,
     )
-    from crmkit.repository.page import Page
-    from crmkit.repository.tally import (
+    from crmkit.repository.aggregator import (
         Group,
         MoneyBag,
         average,
@@ -112,6 +111,7 @@ if TYPE_CHECKING:
         least,
         total,
     )
+    from crmkit.repository.pager import Page
     from crmkit.security.access import Action, Actor, Open, Policy, system
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
@@ -255,10 +255,10 @@ _MODULE_OF = {
     "Expr": "crmkit.expr.nodes",
     "ExternalId": "crmkit.entities",
     "Funnel": "crmkit.analytics",
-    "Group": "crmkit.repository.tally",
+    "Group": "crmkit.repository.aggregator",
     "Lead": "crmkit.entities",
     "Money": "crmkit.values",
-    "MoneyBag": "crmkit.repository.tally",
+    "MoneyBag": "crmkit.repository.aggregator",
     "MoveRefused": "crmkit.errors",
     "NEW": "crmkit.values.identifier",
     "NotAllowed": "crmkit.errors",
@@ -267,7 +267,7 @@ _MODULE_OF = {
     "Opportunity": "crmkit.entities",
     "OpportunityLine": "crmkit.entities",
     "OutboxMessage": "crmkit.entities",
-    "Page": "crmkit.repository.page",
+    "Page": "crmkit.repository.pager",
     "Pipeline": "crmkit.lifecycle",
     "PipelineDefinition": "crmkit.entities",
     "Policy": "crmkit.security.access",
@@ -297,17 +297,17 @@ _MODULE_OF = {
     "aconnect": "crmkit.crm",
     "ago": "crmkit.expr.build",
     "ahead": "crmkit.expr.build",
-    "average": "crmkit.repository.tally",
+    "average": "crmkit.repository.aggregator",
     "back": "crmkit.lifecycle",
-    "by_day": "crmkit.repository.tally",
-    "by_month": "crmkit.repository.tally",
-    "by_quarter": "crmkit.repository.tally",
-    "by_week": "crmkit.repository.tally",
-    "by_year": "crmkit.repository.tally",
+    "by_day": "crmkit.repository.aggregator",
+    "by_month": "crmkit.repository.aggregator",
+    "by_quarter": "crmkit.repository.aggregator",
+    "by_week": "crmkit.repository.aggregator",
+    "by_year": "crmkit.repository.aggregator",
     "choice": "crmkit.model.declare",
     "connect": "crmkit.crm",
-    "count": "crmkit.repository.tally",
-    "count_distinct": "crmkit.repository.tally",
+    "count": "crmkit.repository.aggregator",
+    "count_distinct": "crmkit.repository.aggregator",
     "day": "crmkit.model.declare",
     "days": "crmkit.expr.build",
     "decimal": "crmkit.model.declare",
@@ -319,13 +319,13 @@ _MODULE_OF = {
     "f": "crmkit.expr.build",
     "flag": "crmkit.model.declare",
     "forward": "crmkit.lifecycle",
-    "greatest": "crmkit.repository.tally",
+    "greatest": "crmkit.repository.aggregator",
     "hours": "crmkit.expr.build",
     "instant": "crmkit.model.declare",
     "integer": "crmkit.model.declare",
     "into": "crmkit.lifecycle",
     "key": "crmkit.model.declare",
-    "least": "crmkit.repository.tally",
+    "least": "crmkit.repository.aggregator",
     "link": "crmkit.model.declare",
     "me": "crmkit.expr.build",
     "money": "crmkit.model.declare",
@@ -338,7 +338,7 @@ _MODULE_OF = {
     "tags": "crmkit.model.declare",
     "text": "crmkit.model.declare",
     "today": "crmkit.expr.build",
-    "total": "crmkit.repository.tally",
+    "total": "crmkit.repository.aggregator",
 }
 
 

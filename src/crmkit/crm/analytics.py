@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.period import Bounds
     from crmkit.expr.nodes import Expr, Ref
     from crmkit.lifecycle import Pipeline
-    from crmkit.repository.tally import By
+    from crmkit.repository.aggregator import By
     from crmkit.segment import Segment
 
 __all__ = ["Analytics"]

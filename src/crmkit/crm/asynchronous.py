@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from crmkit.crm.open import make_setup, open_store, prepared
 from crmkit.crm.shelf import AsyncShelf
 from crmkit.errors import CrmError
-from crmkit.repository import AsyncRepository, Work
+from crmkit.repository import AsyncRepository, Doors
 from crmkit.repository.segment import AsyncSegments
 from crmkit.security.access import Actor
 
@@ -41,9 +41,12 @@ async def aconnect(
     create: bool = True,
 ) -> AsyncCrm:
     """Connect to a database that is awaited; see `connect` for the arguments and what is raised."""
+    import asyncio  # here, as only those who await need it
+
     setup = make_setup(
         open_store(database, awaited=True),
         models=models, extra=extra, pipelines=pipelines, policy=policy, clock=clock, ids=ids, outbox=outbox,
+        pause=asyncio.sleep,
     )  # fmt: skip
     return AsyncCrm(await prepared(setup, create=create))
 
@@ -62,7 +65,7 @@ class AsyncCrm:
         """Return the imports of an actor: `await crm.imports(actor).plan("mapping.toml")` looks first."""
         from crmkit.importers import AsyncImports  # loads CSV and TOML readers
 
-        return AsyncImports(self.setup, actor)
+        return AsyncImports(Doors(self.setup, actor))
 
     async def close(self) -> None:
         """Give back the connections that crmkit opened itself."""
@@ -84,13 +87,12 @@ class AsyncSession(AsyncShelf):
                 f"a session acts for an Actor, not for {type(actor).__name__}.",
                 hint='Give Actor(id=user.id), or system("nightly") for background work.',
             )
-        self._setup = setup
-        self.work = Work(setup, actor, entered=False)
+        self.doors = Doors(setup, actor, entered=False)
 
     @property
     def actor(self) -> Actor:
         """Whoever the session acts for."""
-        return self.work.actor
+        return self.doors.actor
 
     def repository(self, model: type[T]) -> AsyncRepository[T]:
         """Return the repository of a model.
@@ -98,31 +100,30 @@ class AsyncSession(AsyncShelf):
         Raises:
             BadDefinition: the model is not one of this CRM's.
         """
-        return AsyncRepository(self.work, self._setup.catalog.of(model))
+        return AsyncRepository(self.doors, self.doors.catalog.of(model))
 
     @property
     def segments(self) -> AsyncSegments:
         """The segments kept in the tenant."""
-        return AsyncSegments(self.work)
+        return AsyncSegments(self.doors)
 
     @property
     def analytics(self) -> AsyncAnalytics:
         """Funnels and pipeline figures over the records that the actor may see."""
         from crmkit.analytics import AsyncAnalytics  # loaded by those who use it
 
-        return AsyncAnalytics(self.work)
+        return AsyncAnalytics(self.doors)
 
     async def commit(self) -> None:
         """Make everything so far permanent and go on in a new transaction."""
-        await self.work.commit()
+        await self.doors.unit.commit()
 
     async def rollback(self) -> None:
         """Undo everything since the last commit and go on in a new transaction."""
-        await self.work.rollback()
+        await self.doors.unit.rollback()
 
     async def __aenter__(self) -> Self:
-        await self._setup.pipelines.meet(self._setup, self.actor)
-        self.work.enter()
+        self.doors.unit.enter()
         return self
 
     async def __aexit__(
@@ -130,8 +131,8 @@ class AsyncSession(AsyncShelf):
     ) -> None:
         try:
             if kind is None:
-                await self.work.commit()
+                await self.doors.unit.commit()
             else:
-                await self.work.rollback()
+                await self.doors.unit.rollback()
         finally:
-            self.work.end()
+            self.doors.unit.end()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crmkit.expr.nodes import Expr, Ref
     from crmkit.lifecycle import Pipeline
     from crmkit.repository import AsyncRepository, Group, Page, Setup
-    from crmkit.repository.tally import By, Measured
+    from crmkit.repository.aggregator import By, Measured
     from crmkit.security.access import Actor, Policy
     from crmkit.segment import Segment
     from crmkit.values import Clock

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.crm.step import run
 from crmkit.importers import AsyncImports, AsyncPlan, Report, Run
+from crmkit.repository import Doors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,7 @@ class Imports:
     """Imports for one actor. `crm.imports(actor)` makes it."""
 
     def __init__(self, setup: Setup, actor: Actor) -> None:
-        self._inner = AsyncImports(setup, actor)
+        self._inner = AsyncImports(Doors(setup, actor))
 
     def plan(
         self,

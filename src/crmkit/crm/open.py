@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,12 +14,13 @@ from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
 from crmkit.repository import Pipelines, Setup
+from crmkit.repository.journal import History, Observer, Outbox
 from crmkit.security.access import Open
 from crmkit.values import clean_instant, system_clock
 from crmkit.values.identifier import uuid7_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
@@ -112,6 +114,11 @@ def _whole(clock: Clock) -> Clock:
     return lambda: clean_instant(clock())
 
 
+async def sleep(seconds: float) -> None:
+    """Wait, which blocks the thread: the pause of the blocking face."""
+    time.sleep(seconds)  # noqa: ASYNC251 - no event loop runs this
+
+
 def make_setup(
     store: Store,
     *,
@@ -122,6 +129,7 @@ def make_setup(
     clock: Clock | None,
     ids: IdSource | None,
     outbox: bool,
+    pause: Callable[[float], Awaitable[None]] = sleep,
 ) -> Setup:
     """Return what sessions share.
 
@@ -137,16 +145,20 @@ def make_setup(
         )
     for pipeline in own:
         pipeline.check(catalog[pipeline.entity])
-    time = system_clock if clock is None else _whole(clock)
+    now = system_clock if clock is None else _whole(clock)
+    observers: list[Observer] = [History()]
+    if outbox:
+        observers.append(Outbox())
     return Setup(
         catalog=catalog,
         store=store,
         policy=policy or Open(),
-        clock=time,
+        clock=now,
         # Ids carry 74 random bits beside the time. They are names, not secrets, so a seeded generator will do.
-        ids=ids or uuid7_source(time, Random(os.urandom(16))),  # noqa: S311 - see above
+        ids=ids or uuid7_source(now, Random(os.urandom(16))),  # noqa: S311 - see above
         pipelines=Pipelines(own, BUILT_IN_PIPELINES),
-        outbox=outbox,
+        pause=pause,
+        observers=tuple(observers),
     )
 
 

@@ -36,7 +36,7 @@ class MemoryStore:
     """
 
     io: Literal["none"] = "none"
-    features: frozenset[Feature] = frozenset(Feature)
+    features: frozenset[Feature] = frozenset(Feature) - {Feature.QUEUE}
     wires: Wires = CANONICAL
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ class MongoStore:
         most_keys: how many keys of related rows one plan may carry; past that, the server looks them up row by row.
     """
 
-    features: frozenset[Feature] = frozenset(Feature)
+    features: frozenset[Feature] = frozenset(Feature) - {Feature.QUEUE}
     wires: Wires = WIRES
 
     def __init__(self, driver: Driver, most_keys: int = MOST_KEYS) -> None:

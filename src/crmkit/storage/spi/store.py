@@ -29,6 +29,9 @@ class Feature(Enum):
     """`Exists`, `Count` and the hops of keys can be answered."""
     BUCKETS = "buckets"
     """Keys may group by spans of time."""
+    QUEUE = "queue"
+    """A write that meets one of another unit waits until that unit ends, for some seconds. Without it, it is refused at
+    once."""
 
 
 @runtime_checkable
