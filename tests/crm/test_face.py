@@ -136,9 +136,13 @@ def test_a_driver_of_the_other_kind_is_refused_at_the_door(tmp_path: Path) -> No
     ("database", "kind", "message"),
     [
         ("crm.db", StoreError, "a database is named by a URL."),
-        ("oracle://host/crm", Unsupported, "there is no store for oracle:// yet. There is: sqlite, mongodb, memory."),
-        ("postgresql+psycopg://host/crm", Unsupported, "there is no store for postgresql+psycopg:// yet."),
-        (7, StoreError, "a int is no database."),
+        (
+            "oracle://host/crm",
+            Unsupported,
+            "there is no store for oracle://. There is: memory, mongodb, mongodb+srv, sqlite.",
+        ),
+        ("postgresql+psycopg://host/crm", Unsupported, "there is no store for postgresql+psycopg://."),
+        (7, StoreError, "no store takes an object of type int. Give a URL, an Engine or a MongoClient."),
         (
             "sqlite://crm.db",
             StoreError,

@@ -3,7 +3,7 @@
 import pytest
 
 from crmkit.storage.spi import Store
-from crmkit.storage.sql.store import open_async_sql, open_sql
+from crmkit.storage.sql.sqlite.store import open_async_sqlite, open_sqlite
 from crmkit.testing import StoreSuite
 
 
@@ -13,7 +13,7 @@ class TestSqliteStore(StoreSuite):
         self.url = sqlite_url
 
     async def make_store(self) -> Store:
-        return open_sql(self.url)
+        return open_sqlite(self.url)
 
 
 class TestAsyncSqliteStore(StoreSuite):
@@ -22,4 +22,4 @@ class TestAsyncSqliteStore(StoreSuite):
         self.url = sqlite_url
 
     async def make_store(self) -> Store:
-        return open_async_sql(self.url)
+        return open_async_sqlite(self.url)

@@ -11,6 +11,8 @@ TABLE = """\
 | unique       | yes         |
 | reach        | yes         |
 | buckets      | yes         |
+| savepoint    | yes         |
+| join         | no          |
 """
 
 

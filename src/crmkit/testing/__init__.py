@@ -3,7 +3,7 @@
 import sys
 from typing import Final
 
-_TESTS: Final = ("differential", "drive", "fidelity", "golden", "order", "scope", "summary", "transaction")
+_TESTS: Final = ("differential", "drive", "fidelity", "golden", "order", "savepoint", "scope", "summary", "transaction")
 
 if "pytest" in sys.modules:
     # Asserts outside test files say what they compared only if pytest is told of them before they are imported.

@@ -41,6 +41,8 @@ def table(targets: Sequence[str]) -> str:
     | unique       | yes         |
     | reach        | yes         |
     | buckets      | yes         |
+    | savepoint    | yes         |
+    | join         | no          |
     """
     columns = [["", "io", *(feature.value for feature in Feature)]]
     for target in targets:

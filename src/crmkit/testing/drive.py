@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from unittest import SkipTest
 
-from crmkit.testing.ground import Ground
+from crmkit.testing.ground import Ground, Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
 
     from crmkit.storage.spi.store import Feature, Store
 
-__all__ = ["Maker", "driven", "on_ground", "step"]
+__all__ = ["Host", "Maker", "driven", "on_ground", "step"]
 
 T = TypeVar("T")
 
@@ -25,6 +25,10 @@ class Maker(Protocol):
 
     async def make_store(self) -> Store:
         """Return a store that was not prepared yet."""
+        ...
+
+    async def begin_host(self, store: Store) -> Host:
+        """Return a transaction that the store can join."""
         ...
 
 
@@ -49,7 +53,7 @@ def on_ground(suite: Maker) -> Generator[tuple[Ground, Callable[[Coroutine[Any, 
     with asyncio.Runner() as runner:
         store = runner.run(suite.make_store())
         run: Callable[[Coroutine[Any, Any, Any]], Any] = runner.run if store.io == "asyncio" else step
-        ground = Ground(store)
+        ground = Ground(store, begin_host=suite.begin_host)
         try:
             run(ground.prepare())
             yield ground, run

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import uuid4
 
 from crmkit.errors import CrmError
@@ -17,7 +18,7 @@ from crmkit.storage.spi.store import Feature
 from crmkit.testing.world import CATALOG, UNIQUE_CATALOG, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
     from uuid import UUID
 
     from crmkit.model.codec import Row
@@ -25,7 +26,24 @@ if TYPE_CHECKING:
     from crmkit.model.schema import Schema
     from crmkit.storage.spi.store import Store, Unit
 
-__all__ = ["BY_ID", "Ground"]
+__all__ = ["BY_ID", "Ground", "Host"]
+
+
+class Host(Protocol):
+    """A transaction that somebody else than the store began.
+
+    Attributes:
+        handle: what `Store.join` takes.
+    """
+
+    handle: Any
+
+    async def commit(self) -> None:
+        """Commit it."""
+
+    async def rollback(self) -> None:
+        """Roll it back."""
+
 
 R = TypeVar("R", bound="Record")
 BY_ID = (SortKey("id"),)
@@ -37,9 +55,13 @@ class Ground:
     Args:
         store: the store.
         tenant: its tenant; a new one if blank.
+        begin_host: begins a transaction that the store can join.
     """
 
-    def __init__(self, store: Store, tenant: str = "") -> None:
+    def __init__(
+        self, store: Store, tenant: str = "", *, begin_host: Callable[[Store], Awaitable[Host]] | None = None
+    ) -> None:
+        self._begin_host = begin_host
         self.store = store
         self.tenant = tenant or f"kit-{uuid4().hex}"
         self.catalog = UNIQUE_CATALOG if Feature.UNIQUE in store.features else CATALOG
@@ -52,6 +74,18 @@ class Ground:
     def elsewhere(self) -> Ground:
         """Return the ground of another tenant on the same store."""
         return Ground(self.store)
+
+    @asynccontextmanager
+    async def hosted(self) -> AsyncIterator[Host]:
+        """Begin a transaction as a host does, and roll it back if the test fails."""
+        assert self._begin_host is not None, "a suite for a store that joins says how a host begins"
+        host = await self._begin_host(self.store)
+        try:
+            yield host
+        except BaseException:
+            with suppress(CrmError):
+                await host.rollback()
+            raise
 
     # -- plans ---------------------------------------------------------------------------------------------------------
 

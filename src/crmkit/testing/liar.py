@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
-from crmkit.errors import CrmError, Duplicate
+from crmkit.errors import CrmError, Duplicate, StoreError
 from crmkit.expr import core
 from crmkit.storage.memory import MemoryStore
 from crmkit.storage.spi.store import Feature
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from crmkit.model.field import Column
     from crmkit.model.schema import Schema
     from crmkit.storage.spi.plan import Patch, Query, Removal, Tally
-    from crmkit.storage.spi.store import Unit
+    from crmkit.storage.spi.store import Savepoint, Unit
 
 __all__ = ["Fault", "Liar"]
 
@@ -38,6 +38,8 @@ class Fault:
         hits: what it makes of the number of rows that a write hit.
         refusal: what it makes of a duplicate, given the rows; `None` swallows it.
         features: what it declares.
+        savepoint: what is wrong with savepoints.
+        join: what is wrong with joined units.
         keeps: a rollback commits.
         early: inserts are committed at once.
         blind: units do not see their own writes.
@@ -54,6 +56,8 @@ class Fault:
     hits: Callable[[int], int] | None = None
     refusal: Callable[[Duplicate, Sequence[Row]], CrmError | None] | None = None
     features: frozenset[Feature] = frozenset(Feature)
+    savepoint: Literal["", "undo keeps", "release undoes", "ends twice", "commits", "keys stay taken"] = ""
+    join: Literal["", "commits", "apart", "undo keeps", "ends the host's"] = ""
     keeps: bool = False
     early: bool = False
     blind: bool = False
@@ -83,6 +87,11 @@ class Liar:
             await asyncio.sleep(0)
         return _LyingUnit(self._fault, self._store, await self._store.begin())
 
+    async def join(self, handle: Any) -> Unit:
+        """Return a unit inside another one of this store, which stands for the host's transaction."""
+        unit = await self._store.begin() if self._fault.join == "apart" else handle
+        return _JoinedUnit(self._fault, self._store, unit, await unit.savepoint())
+
     async def close(self) -> None:
         """Close the store in memory."""
         await self._store.close()
@@ -93,8 +102,15 @@ class _LyingUnit:
         self._fault = fault
         self._store = store
         self._unit = unit
+        self._inserted: list[Row] = []
 
     async def insert(self, schema: Schema, rows: Sequence[Row]) -> None:
+        group = next(iter(schema.unique_columns()), None)
+        if self._fault.savepoint == "keys stay taken" and group is not None:
+            place = schema.columns.index(schema.by_column[group[0]])
+            if {row[place] for row in rows} & {row[place] for row in self._inserted if row[place] is not None}:
+                raise Duplicate(schema.name, group)
+            self._inserted += rows
         spoil = self._fault.value
         if spoil is not None:
             rows = [tuple(map(spoil, schema.columns, row)) for row in rows]
@@ -130,6 +146,12 @@ class _LyingUnit:
         hits = await self._unit.remove(attrs.evolve(removal, where=self._rewritten(removal.where)))
         return hits if self._fault.hits is None else self._fault.hits(hits)
 
+    async def savepoint(self) -> Savepoint:
+        if self._fault.savepoint == "commits":
+            await self._unit.commit()
+            self._unit = await self._store.begin()
+        return _LyingSavepoint(self._fault, await self._unit.savepoint())
+
     async def commit(self) -> None:
         await self._unit.commit()
 
@@ -150,3 +172,37 @@ class _LyingUnit:
                 return change(attrs.evolve(node, where=self._rewritten(node.where)))
             case _:
                 return change(node)
+
+
+class _JoinedUnit(_LyingUnit):
+    def __init__(self, fault: Fault, store: MemoryStore, unit: Unit, start: Savepoint) -> None:
+        super().__init__(fault, store, unit)
+        self._start = start
+
+    async def commit(self) -> None:
+        await (self._unit.commit() if self._fault.join == "commits" else self._start.release())
+
+    async def rollback(self) -> None:
+        if self._fault.join == "ends the host's":
+            await self._unit.rollback()
+        else:
+            await (self._start.release() if self._fault.join == "undo keeps" else self._start.rollback())
+
+
+class _LyingSavepoint:
+    def __init__(self, fault: Fault, savepoint: Savepoint) -> None:
+        self._fault = fault
+        self._savepoint = savepoint
+
+    async def release(self) -> None:
+        await self._end(self._savepoint.rollback if self._fault.savepoint == "release undoes" else None)
+
+    async def rollback(self) -> None:
+        await self._end(None if self._fault.savepoint == "undo keeps" else self._savepoint.rollback)
+
+    async def _end(self, undo: Callable[[], Coroutine[Any, Any, None]] | None) -> None:
+        try:
+            await (undo or self._savepoint.release)()
+        except StoreError:
+            if self._fault.savepoint != "ends twice":
+                raise

@@ -90,6 +90,8 @@ class Features:
             Feature.UNIQUE: (_take_key,),
             Feature.REACH: (_exists, _count, _hop),
             Feature.BUCKETS: (_bucket,),
+            Feature.SAVEPOINT: (_savepoint,),
+            Feature.JOIN: (_join,),
         }
         for feature in Feature:
             if feature not in ground.store.features:
@@ -138,6 +140,18 @@ async def _hop(ground: Ground) -> None:
 
 async def _bucket(ground: Ground) -> None:
     await ground.tally(Account, _ALL, [Key("seen", bucket=Bucket.DAY)], _COUNT)
+
+
+async def _savepoint(ground: Ground) -> None:
+    unit = await ground.store.begin()
+    try:
+        await unit.savepoint()
+    finally:
+        await unit.rollback()
+
+
+async def _join(ground: Ground) -> None:
+    await ground.store.join(await ground.store.begin())
 
 
 class Bulk:

@@ -17,12 +17,14 @@ from crmkit.testing.differential import Differential
 from crmkit.testing.fidelity import Fidelity
 from crmkit.testing.golden import Golden
 from crmkit.testing.order import Order, Sets
+from crmkit.testing.savepoint import Joined, Savepoints
 from crmkit.testing.scope import Bulk, Features, Life, Tenants
 from crmkit.testing.summary import Summary
 from crmkit.testing.transaction import Contention, Unique, Visibility
 
 if TYPE_CHECKING:
     from crmkit.storage.spi.store import Store
+    from crmkit.testing.drive import Host
 
 __all__ = ["StoreSuite"]
 
@@ -36,6 +38,8 @@ class StoreSuite(
     Visibility,
     Unique,
     Contention,
+    Savepoints,
+    Joined,
     Tenants,
     Features,
     Life,
@@ -48,3 +52,11 @@ class StoreSuite(
     @abstractmethod
     async def make_store(self) -> Store:
         """Return a store, not prepared, on a database that holds nothing or what an earlier test left."""
+
+    async def begin_host(self, store: Store) -> Host:
+        """Begin a transaction on the store's database as a host would; to be written for a store that joins.
+
+        Raises:
+            NotImplementedError: the suite does not say how.
+        """
+        raise NotImplementedError(f"the suite does not say how a host begins a transaction on a {type(store).__name__}")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from crmkit.expr.core import Compare
 from crmkit.expr.nodes import Op
 from crmkit.storage.spi import Patch, Query
-from crmkit.storage.sql.store import open_sql
+from crmkit.storage.sql.sqlite.store import open_sqlite
 from crmkit.testing.drive import step
 from crmkit.values.identifier import uuid_of_int
 from tests.storage.sql.shop import CATALOG, FIRM, Firm, add, ids, mine, numbers, row
@@ -38,7 +38,7 @@ async def score(store):
 
 def test_threads_that_update_one_record(sqlite_url):
     for url in (sqlite_url, "sqlite://"):
-        store = open_sql(url, busy_timeout=30)
+        store = open_sqlite(url, busy_timeout=30)
         step(store.prepare(CATALOG, create=True))
         step(add(store, Firm(name="n", score=0)))
         with ThreadPoolExecutor(4) as threads:
@@ -48,7 +48,7 @@ def test_threads_that_update_one_record(sqlite_url):
 
 
 def _update(url, times):
-    store = open_sql(url, busy_timeout=30)
+    store = open_sqlite(url, busy_timeout=30)
     step(store.prepare(CATALOG, create=False))
     step(raise_score(store, times))
     step(store.close())

@@ -8,7 +8,7 @@ import pytest
 from crmkit.errors import StoreError
 from crmkit.model.catalog import Catalog
 from crmkit.model.declare import Record, choice, entity, integer, link, text
-from crmkit.storage.sql.store import open_sql
+from crmkit.storage.sql.sqlite.store import open_sqlite
 from crmkit.testing.drive import step
 from tests.storage.sql.shop import CATALOG, Firm, Person, add, ids, numbers
 
@@ -22,7 +22,7 @@ def alter(sqlite_url, store):
         for statement in statements:
             connection.execute(statement)
         connection.close()
-        again = open_sql(sqlite_url)
+        again = open_sqlite(sqlite_url)
         try:
             step(again.prepare(catalog, create=create))
         finally:
@@ -115,7 +115,7 @@ def test_a_choice_added_later_needs_a_migration(sqlite_url):
 
         return Catalog([Coin])
 
-    first, second = open_sql(sqlite_url), open_sql(sqlite_url)
+    first, second = open_sqlite(sqlite_url), open_sqlite(sqlite_url)
     step(first.prepare(catalog("head", "tail"), create=True))
     with pytest.raises(StoreError, match="ck_coins__side of the table 'coins' allows other values"):
         step(second.prepare(catalog("head", "tail", "edge"), create=True))
@@ -134,7 +134,7 @@ def test_models_that_link_to_each_other(sqlite_url):
         weight: int = integer(default=1)
         colour: str = text(default="")
 
-    store = open_sql(sqlite_url)
+    store = open_sqlite(sqlite_url)
     step(store.prepare(Catalog([Chicken, Egg]), create=True))
     assert set(store.metadata.tables) == {"chickens", "eggs"}
     step(store.close())
@@ -146,7 +146,7 @@ def test_another_encoding_is_refused(tmp_path):
     connection.execute("PRAGMA encoding='UTF-16'")
     connection.execute("CREATE TABLE t (x)")
     connection.close()
-    store = open_sql(f"sqlite:///{path}")
+    store = open_sqlite(f"sqlite:///{path}")
     with pytest.raises(StoreError, match="UTF-16"):
         step(store.prepare(CATALOG, create=True))
     step(store.close())
@@ -155,7 +155,7 @@ def test_another_encoding_is_refused(tmp_path):
 def _prepare(url, start, outcome):
     start.wait()
     try:
-        store = open_sql(url)
+        store = open_sqlite(url)
         step(store.prepare(CATALOG, create=True))
         step(store.close())
     except Exception as error:  # noqa: BLE001 - told to the parent, which judges it
@@ -177,7 +177,7 @@ def test_several_processes_may_create_the_tables_at_once(sqlite_url):
 
 
 def test_an_unreachable_database_is_named_without_its_password(tmp_path):
-    store = open_sql(f"sqlite:///{tmp_path}/no/such/folder/crm.db")
+    store = open_sqlite(f"sqlite:///{tmp_path}/no/such/folder/crm.db")
     with pytest.raises(StoreError, match=r"no/such/folder/crm.db cannot be used: SQLITE_CANTOPEN"):
         step(store.prepare(CATALOG, create=True))
 

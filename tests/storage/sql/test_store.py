@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from crmkit.errors import Busy, StoreError, Unsupported
 from crmkit.storage.spi import Feature, Store, Unit
-from crmkit.storage.sql.store import open_async_sql, open_sql
+from crmkit.storage.sql.sqlite.store import open_async_sqlite, open_sqlite
 from crmkit.testing.drive import step
 from tests.storage.sql.shop import CATALOG, FIRM, Firm, add, ids, numbers, row
 
@@ -26,7 +26,7 @@ def pragma(store, name):
 
 def test_a_store_says_what_it_is(store):
     typed: Store = store
-    assert (typed.io, typed.features) == ("blocking", frozenset(Feature))
+    assert (typed.io, typed.features) == ("blocking", frozenset(Feature) - {Feature.JOIN})
     assert isinstance(step(store.begin()), Unit)
     assert set(store.metadata.tables) == {"firms", "people"}
 
@@ -40,7 +40,7 @@ def test_a_file_of_our_own_is_set_up(store):
 @pytest.mark.parametrize("options", [{}, {"poolclass": NullPool}, {"isolation_level": "AUTOCOMMIT"}])
 def test_a_host_s_engine_stays_the_host_s(tmp_path, options):
     engine = create_engine(f"sqlite:///{tmp_path / 'host.db'}", **options)
-    store = open_sql(engine)
+    store = open_sqlite(engine)
     step(store.prepare(CATALOG, create=True))
     step(add(store, Firm(name="n")))
     assert step(numbers(store, ids())) == [1]
@@ -54,7 +54,7 @@ def test_a_host_s_engine_stays_the_host_s(tmp_path, options):
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sqlite3 has no autocommit setting before Python 3.12")
 def test_an_engine_that_begins_by_itself_is_refused(tmp_path):
     engine = create_engine(f"sqlite:///{tmp_path / 'host.db'}", connect_args={"autocommit": False})
-    store = open_sql(engine)
+    store = open_sqlite(engine)
     step(store.prepare(CATALOG, create=True))
     with pytest.raises(StoreError, match="begin transactions by themselves"):
         step(numbers(store, ids()))
@@ -63,7 +63,7 @@ def test_an_engine_that_begins_by_itself_is_refused(tmp_path):
 
 def test_an_engine_with_one_connection_for_all_is_refused():
     with pytest.raises(StoreError, match="StaticPool"):
-        open_sql(create_engine("sqlite://", poolclass=StaticPool))
+        open_sqlite(create_engine("sqlite://", poolclass=StaticPool))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_an_engine_with_one_connection_for_all_is_refused():
 )
 def test_other_addresses_are_refused(url, error, message):
     with pytest.raises(error, match=message):
-        open_sql(url)
+        open_sqlite(url)
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def test_other_addresses_are_refused(url, error, message):
 
 @pytest.fixture(params=["sqlite://", "sqlite:///:memory:"])
 def memory(request):
-    opened = open_sql(request.param, busy_timeout=0.05)
+    opened = open_sqlite(request.param, busy_timeout=0.05)
     step(opened.prepare(CATALOG, create=True))
     yield opened
     step(opened.close())
@@ -95,7 +95,7 @@ def test_memory_is_shared_by_threads_and_by_nobody_else(memory):
     writer.start()
     writer.join()
     assert step(numbers(memory, ids())) == [1]
-    other = open_sql("sqlite://")
+    other = open_sqlite("sqlite://")
     step(other.prepare(CATALOG, create=True))
     assert step(numbers(other, ids())) == []
     step(other.close())
@@ -115,7 +115,7 @@ def test_in_memory_a_reader_waits_for_a_writer_and_sees_nothing_half_done(memory
 
 
 def test_memory_ends_with_the_store():
-    store = open_sql("sqlite://")
+    store = open_sqlite("sqlite://")
     step(store.prepare(CATALOG, create=True))
     name = store._engine.url.database
     step(store.close())
@@ -130,7 +130,7 @@ def test_memory_ends_with_the_store():
 @pytest.mark.parametrize("address", ["sqlite+aiosqlite://", "sqlite://", "file"])
 def test_asyncio(address, sqlite_url):
     async def story():
-        store = open_async_sql(sqlite_url if address == "file" else address)
+        store = open_async_sqlite(sqlite_url if address == "file" else address)
         assert store.io == "asyncio"
         await store.prepare(CATALOG, create=True)
         await add(store, Firm(name="a"), Firm(name="b"))
@@ -144,7 +144,7 @@ def test_asyncio(address, sqlite_url):
 def test_asyncio_on_a_host_s_engine(tmp_path):
     async def story():
         engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'host.db'}")
-        store = open_async_sql(engine)
+        store = open_async_sqlite(engine)
         await store.prepare(CATALOG, create=True)
         await add(store, Firm(name="a"))
         await store.close()
@@ -158,7 +158,7 @@ def test_asyncio_on_a_host_s_engine(tmp_path):
 
 def test_a_cancelled_task_leaves_nothing_behind(sqlite_url):
     async def story():
-        store = open_async_sql(sqlite_url)
+        store = open_async_sqlite(sqlite_url)
         await store.prepare(CATALOG, create=True)
         started = asyncio.Event()
 
@@ -188,20 +188,20 @@ def test_a_cancelled_task_leaves_nothing_behind(sqlite_url):
 def test_the_blocking_store_loads_nothing_of_asyncio():
     program = """
 import sys
-from crmkit.storage.sql.store import open_sql
-open_sql("sqlite://")
+from crmkit.storage.sql.sqlite.store import open_sqlite
+open_sqlite("sqlite://")
 assert not {"greenlet", "aiosqlite", "sqlalchemy.ext.asyncio"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_a_store_that_is_forgotten_keeps_no_connection_open(tmp_path):
-    store = open_sql(f"sqlite:///{tmp_path / 'shop.db'}")
+    store = open_sqlite(f"sqlite:///{tmp_path / 'shop.db'}")
     step(store.prepare(CATALOG, create=True))
     unit = step(store.begin())
     step(unit.fetch(ids()))
     step(unit.commit())
-    idle = store._idle
+    idle = store._channels
     assert idle._leases
     del store, unit
     gc.collect()

@@ -6,6 +6,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from crmkit.model.catalog import Catalog
 from crmkit.model.declare import Record, entity, text
+from crmkit.storage.sql.sqlite.dialect import SqliteDialect
 from crmkit.storage.sql.table import metadata_of
 from tests.storage.sql.shop import CATALOG
 
@@ -76,14 +77,14 @@ def definition(table):
 
 
 def test_a_model_becomes_a_table_with_keys_checks_and_indexes():
-    tables = metadata_of(CATALOG).tables
+    tables = metadata_of(CATALOG, SqliteDialect()).tables
     assert definition(tables["firms"]) == FIRMS
     assert definition(tables["people"]) == PEOPLE
 
 
 def test_hosts_can_create_the_tables_themselves():
     engine = create_engine("sqlite://")
-    metadata_of(CATALOG).create_all(engine)
+    metadata_of(CATALOG, SqliteDialect()).create_all(engine)
     engine.dispose()
 
 
@@ -95,7 +96,7 @@ def test_names_stay_short_and_apart():
         vars()["__annotations__"] = dict.fromkeys(columns, str)
         locals().update({name: text(index=True) for name in columns})
 
-    (table,) = metadata_of(Catalog([Wide])).tables.values()
+    (table,) = metadata_of(Catalog([Wide]), SqliteDialect()).tables.values()
     names = [index.name for index in table.indexes]
     assert len(set(names)) == len(names) == 3
     assert max(map(len, names)) < 64

@@ -9,7 +9,7 @@ from crmkit.errors import BadRecord, Busy, Duplicate, StoreError
 from crmkit.expr.core import Compare, Constant
 from crmkit.expr.nodes import Op
 from crmkit.storage.spi import Patch, Removal
-from crmkit.storage.sql.store import open_sql
+from crmkit.storage.sql.sqlite.store import open_sqlite
 from crmkit.testing.drive import step
 from crmkit.values.identifier import uuid_of_int
 from tests.storage.sql.shop import CATALOG, FIRM, PERSON, Firm, Person, add, ids, mine, numbers, row
@@ -267,7 +267,7 @@ def test_a_unit_that_did_nothing_takes_no_connection(store):
 
 def test_a_full_pool_is_busy(tmp_path):
     engine = create_engine(f"sqlite:///{tmp_path / 'host.db'}", pool_size=1, max_overflow=0, pool_timeout=0.05)
-    store = open_sql(engine)
+    store = open_sqlite(engine)
 
     async def exceed():
         await store.prepare(CATALOG, create=True)
@@ -284,7 +284,7 @@ def test_a_full_pool_is_busy(tmp_path):
 
 
 def test_a_store_needs_its_models_first_and_is_closed_for_good(sqlite_url):
-    store = open_sql(sqlite_url)
+    store = open_sqlite(sqlite_url)
     with pytest.raises(StoreError, match="prepare"):
         step(store.begin())
     step(store.close())

@@ -8,7 +8,8 @@ import pytest
 from crmkit.model.codec import Codec
 from crmkit.model.kind import Kind
 from crmkit.storage.spi import Query
-from crmkit.storage.sql.wire import TEXT_WIRES, converters
+from crmkit.storage.spi.wire import converters
+from crmkit.storage.sql.wire import TEXT_WIRES
 from crmkit.testing.drive import step
 from crmkit.values import UTC, Money
 from crmkit.values.identifier import uuid_of_int

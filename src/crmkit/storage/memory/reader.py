@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from crmkit.errors import Unsupported
 from crmkit.expr.core import (
@@ -25,9 +25,9 @@ from crmkit.expr.core import (
 from crmkit.expr.nodes import Op
 from crmkit.model.kind import Kind
 from crmkit.storage.memory.table import ID
+from crmkit.storage.spi.compare import COMPARE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from uuid import UUID
 
     from crmkit.model.codec import Row
@@ -40,10 +40,6 @@ __all__ = ["Reader", "Test", "rises", "sort_rows"]
 Test: TypeAlias = Callable[["Row"], bool]
 """Whether a row satisfies an expression."""
 _Tables: TypeAlias = Callable[[str], "Table"]
-_COMPARE: Final[Mapping[Op, Callable[[Any, Any], bool]]] = {
-    Op.EQ: operator.eq, Op.NE: operator.ne, Op.LT: operator.lt,
-    Op.LE: operator.le, Op.GT: operator.gt, Op.GE: operator.ge,
-}  # fmt: skip
 
 
 class Reader:
@@ -115,7 +111,7 @@ class Reader:
         if isinstance(node, Exists):
             wanted = not node.negated
             return lambda row: any(True for _ in related(row)) is wanted
-        compare, number = _COMPARE[node.op], node.number
+        compare, number = COMPARE[node.op], node.number
         return lambda row: compare(sum(1 for _ in related(row)), number)
 
     def related(self, relation: Relation, where: Core) -> Callable[[Row], Iterator[Row]]:
@@ -192,7 +188,7 @@ def _comparison(node: Compare, get: Callable[[Row], Any]) -> Test:
         return lambda row: (value := get(row)) is not None and (_kinded(value) == _kinded(wanted)) is equal
     if node.op is Op.EQ:
         return lambda row: bool(get(row) == wanted)
-    compare = _COMPARE[node.op]
+    compare = COMPARE[node.op]
     return lambda row: (value := get(row)) is not None and compare(value, wanted)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from operator import itemgetter
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from crmkit.errors import Busy, Duplicate, StoreError
+from crmkit.errors import Busy, Duplicate, StoreError, Unsupported
 from crmkit.model.codec import CANONICAL
 from crmkit.storage.memory.group import tally_rows
 from crmkit.storage.memory.reader import Reader, rises, sort_rows
-from crmkit.storage.memory.table import ID, Rows, Table, reader_of
+from crmkit.storage.memory.table import ID, Rows, State, Table, reader_of
 from crmkit.storage.spi.store import Feature
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class MemoryStore:
     """
 
     io: Literal["none"] = "none"
-    features: frozenset[Feature] = frozenset(Feature) - {Feature.QUEUE}
+    features: frozenset[Feature] = frozenset(Feature) - {Feature.JOIN}
     wires: Wires = CANONICAL
 
     def __init__(self) -> None:
@@ -65,6 +65,14 @@ class MemoryStore:
         self._check_open()
         return MemoryUnit(self._lock, self._stored, self._claims)
 
+    async def join(self, handle: object) -> NoReturn:  # noqa: ARG002 - the protocol's argument
+        """Refuse to join a transaction of the host's.
+
+        Raises:
+            Unsupported: always.
+        """
+        raise Unsupported("a store in memory has no transactions of the host's to join.")
+
     async def close(self) -> None:
         """Forget every row; a closed store takes no more units."""
         with self._lock:
@@ -84,7 +92,9 @@ class MemoryUnit:
         self._lock = lock
         self._stored = stored
         self._claims = claims
-        self._claimed: set[tuple[Any, ...]] = set()
+        self._claimed: dict[tuple[Any, ...], None] = {}
+        self._savepoints: list[MemorySavepoint] = []
+        self._undo: list[tuple[Table, State]] = []
         self._tables: dict[str, Table] = {}
         self._ended = False
 
@@ -162,6 +172,8 @@ class MemoryUnit:
             ):
                 raise Duplicate(table.schema.name, group)
         for old, new in pairs:
+            if self._savepoints:
+                self._undo += [(table, table.state(row)) for row in (old, new) if row is not None]
             if old is not None:
                 table.replace(old, new)
             elif new is not None:
@@ -171,7 +183,37 @@ class MemoryUnit:
         for key in keys:
             if self._claims.setdefault(key, self) is not self:
                 raise Busy("another unit of work wrote the same record and has not ended.", hint="Run this one again.")
-            self._claimed.add(key)
+            self._claimed[key] = None
+
+    # -- savepoints ----------------------------------------------------------------------------------------------------
+
+    async def savepoint(self) -> MemorySavepoint:
+        """Set a savepoint."""
+        with self._lock:
+            self._check_open()
+            savepoint = MemorySavepoint(self, len(self._undo), len(self._claimed))
+            self._savepoints.append(savepoint)
+            return savepoint
+
+    def end_savepoint(self, savepoint: MemorySavepoint, *, undo: bool) -> None:
+        """Forget a savepoint and those within it, and undo what was written since if asked to.
+
+        Raises:
+            StoreError: it, or the unit, has ended.
+        """
+        with self._lock:
+            self._check_open()
+            if savepoint not in self._savepoints:
+                raise StoreError("the savepoint has ended.", hint="Set another one.")
+            del self._savepoints[self._savepoints.index(savepoint) :]
+            if undo:
+                for table, state in reversed(self._undo[savepoint.writes :]):
+                    table.restore(state)
+                del self._undo[savepoint.writes :]
+                for key in list(self._claimed)[savepoint.claims :]:
+                    del self._claimed[key], self._claims[key]
+            if not self._savepoints:
+                self._undo.clear()
 
     # -- ending --------------------------------------------------------------------------------------------------------
 
@@ -209,3 +251,25 @@ class MemoryUnit:
                 raise StoreError(f"the store was not prepared for the model {name!r}.", hint="Call prepare() first.")
             table = self._tables[name] = Table(stored)
         return table
+
+
+class MemorySavepoint:
+    """A savepoint of a unit.
+
+    Attributes:
+        writes: how many places the unit had to remember when it was set.
+        claims: how many keys it held then.
+    """
+
+    def __init__(self, unit: MemoryUnit, writes: int, claims: int) -> None:
+        self._unit = unit
+        self.writes = writes
+        self.claims = claims
+
+    async def release(self) -> None:
+        """Keep what was written since."""
+        self._unit.end_savepoint(self, undo=False)
+
+    async def rollback(self) -> None:
+        """Undo what was written since."""
+        self._unit.end_savepoint(self, undo=True)

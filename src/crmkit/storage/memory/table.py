@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from crmkit.model.codec import Row
     from crmkit.model.schema import Schema
 
-__all__ = ["ID", "Group", "Rows", "Table", "reader_of"]
+__all__ = ["ID", "Group", "Rows", "State", "Table", "reader_of"]
 
 Group: TypeAlias = tuple[str, ...]
 """The names of columns that are looked up together."""
+State: TypeAlias = tuple[str, "UUID", "Row | None", bool]
+"""A place in a table as a unit sees it: tenant, id, the row that the unit wrote, whether it hides a committed one."""
 ID: Final[Group] = ("id",)
 _number: Final = attrgetter("int")
 
@@ -162,6 +164,20 @@ class Table:
             self.masked.setdefault(tenant, set()).add(id)
         if new is not None:
             self.own.put(new)
+
+    def state(self, row: Row) -> State:
+        """Return what the unit wrote in the place of a row, for `restore`."""
+        tenant, (id,) = row[0], self.stored.read_id(row)
+        return tenant, id, self.own.tenants.get(tenant, {}).get(id), id in self.masked.get(tenant, ())
+
+    def restore(self, state: State) -> None:
+        """Make a place what it was."""
+        tenant, id, own, masked = state
+        self.own.drop(tenant, id)
+        if own is not None:
+            self.own.put(own)
+        if not masked:
+            self.masked.get(tenant, set()).discard(id)
 
     def publish(self) -> None:
         """Make what the unit wrote part of what is committed."""

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from crmkit.model.kind import Kind
 from crmkit.storage.mongo.wire import NAIVE
 from crmkit.storage.spi.plan import Bucket
+from crmkit.storage.spi.zone import ranges
 from crmkit.values import UTC
 
 __all__ = ["first_day"]
 
 _DAY: Final = 86_400_000
-_STEP: Final = dt.timedelta(days=3)
-"""No zone has ever changed its offset twice within less than four days."""
-_FIRST: Final = dt.datetime(1830, 1, 1, tzinfo=UTC)
+_FIRST_YEAR: Final = 1830
 """Before the first change of any zone, which was in 1834."""
 _PERIODIC: Final = dt.datetime(2100, 1, 1, tzinfo=UTC)
 """After the last change that is not made by a yearly rule, which will be in 2087."""
@@ -93,32 +90,10 @@ def _search(starts: tuple[int, ...], offsets: tuple[int, ...], low: int, high: i
 
 
 @lru_cache(maxsize=32)
-def _offsets(name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _offsets(zone: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return when a zone's offset from UTC changes, and the offsets before, between and after; in milliseconds."""
-    zone = ZoneInfo(name)
-    end = _PERIODIC + _PERIOD
-    samples = [_FIRST + number * _STEP for number in range((end - _FIRST) // _STEP + 1)]
-    starts: list[int] = []
-    offsets = [_offset(samples[0], zone)]
-    for before, after in pairwise(samples):
-        if (offset := _offset(after, zone)) != offsets[-1]:
-            starts.append(_milliseconds(_change(before, after, zone)))
-            offsets.append(offset)
-    return tuple(starts), tuple(offsets)
-
-
-def _change(before: dt.datetime, after: dt.datetime, zone: ZoneInfo) -> dt.datetime:
-    """Return the second between two instants from which the later one's offset holds."""
-    old = _offset(before, zone)
-    while after - before > dt.timedelta(seconds=1):
-        middle = before + (after - before) // dt.timedelta(seconds=2) * dt.timedelta(seconds=1)
-        before, after = (middle, after) if _offset(middle, zone) == old else (before, middle)
-    return after
-
-
-def _offset(instant: dt.datetime, zone: ZoneInfo) -> int:
-    offset = instant.astimezone(zone).utcoffset()
-    return 0 if offset is None else offset // dt.timedelta(milliseconds=1)
+    found = ranges(zone, range(_FIRST_YEAR, (_PERIODIC + _PERIOD).year))
+    return tuple(_milliseconds(each.start) for each in found[1:]), tuple(each.shift * 1000 for each in found)
 
 
 def _milliseconds(instant: dt.datetime) -> int:

@@ -13,6 +13,7 @@ from crmkit.expr.core import Compare, Has, In, Missing, Prefix, Substring
 from crmkit.expr.nodes import Op
 from crmkit.storage.mongo.document import Document, key_of
 from crmkit.storage.mongo.wire import encoded
+from crmkit.storage.spi.prefix import text_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +28,6 @@ NEVER: Final[Document] = {"_id": {"$in": []}}
 OPERATOR: Final[Mapping[Op, str]] = {
     Op.EQ: "$eq", Op.NE: "$ne", Op.LT: "$lt", Op.LE: "$lte", Op.GT: "$gt", Op.GE: "$gte",
 }  # fmt: skip
-_LAST: Final = chr(0x10FFFF)
-_SURROGATES: Final = range(0xD800, 0xE000)
 _LONGEST_PATTERN: Final = 2_000
 """In characters; the server refuses patterns of more than 32 kB."""
 
@@ -75,20 +74,11 @@ def _entry(node: Compare | In | Missing) -> Document:
 
 
 def _prefix(key: str, text: str, *, negated: bool) -> Document:
-    end = _after(text)
+    end = text_after(text)
     if not negated:
         return {key: {"$gte": text}} if end is None else {key: {"$gte": text, "$lt": end}}
     below: Document = {key: {"$lt": text}}
     return below if end is None else {"$or": [below, {key: {"$gte": end}}]}
-
-
-def _after(prefix: str) -> str | None:
-    """Return the least text that is greater than all texts with this prefix, if there is one."""
-    stem = prefix.rstrip(_LAST)
-    if not stem:
-        return None
-    code = ord(stem[-1]) + 1
-    return stem[:-1] + chr(_SURROGATES.stop if code in _SURROGATES else code)
 
 
 def _substring(key: str, text: str, *, negated: bool) -> Document:

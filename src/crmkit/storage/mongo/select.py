@@ -7,7 +7,6 @@ is bounded: where the keys are too many for one command, or the row is named by 
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
@@ -17,9 +16,10 @@ from crmkit.expr.core import And, Compare, Constant, Core, Count, Exists, In, No
 from crmkit.expr.nodes import NEGATED, Op
 from crmkit.storage.mongo.document import Document, key_of
 from crmkit.storage.mongo.predicate import NEVER, OPERATOR, all_of, any_of, leaf_filter
+from crmkit.storage.spi.compare import COMPARE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Relation, Schema
@@ -36,10 +36,6 @@ where the classic one takes 0.4 seconds. For other keys the two are equally fast
 """
 _FEW_ROWS: Final = 100
 _HUGE: Final = 2**62
-_COMPARE: Final[Mapping[Op, Callable[[int, int], bool]]] = {
-    Op.EQ: operator.eq, Op.NE: operator.ne, Op.LT: operator.lt,
-    Op.LE: operator.le, Op.GT: operator.gt, Op.GE: operator.ge,
-}  # fmt: skip
 
 
 class Run(Protocol):
@@ -132,7 +128,7 @@ class Selector:
         relation = node.relation
         number = min(max(node.number, -1), _HUGE)
         # Rows to which nothing belongs are in no group, so the groups asked for are those that differ from them.
-        zero = _COMPARE[node.op](0, number)
+        zero = COMPARE[node.op](0, number)
         op = OPERATOR[NEGATED[node.op] if zero else node.op]
         inner = await self.related(relation, node.where)
         keys = await self._keys(relation, inner, [{"$match": {"n": {op: number}}}])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from bson.errors import BSONError
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
-from crmkit.errors import StoreError
+from crmkit.errors import StoreError, Unsupported
 from crmkit.storage.mongo.driver import AnyClient, Driver, make_driver
 from crmkit.storage.mongo.fault import fault_of
 from crmkit.storage.mongo.index import prepare_indexes
@@ -40,7 +40,7 @@ class MongoStore:
         most_keys: how many keys of related rows one plan may carry; past that, the server looks them up row by row.
     """
 
-    features: frozenset[Feature] = frozenset(Feature) - {Feature.QUEUE}
+    features: frozenset[Feature] = frozenset(Feature) - {Feature.JOIN, Feature.SAVEPOINT}
     wires: Wires = WIRES
 
     def __init__(self, driver: Driver, most_keys: int = MOST_KEYS) -> None:
@@ -90,6 +90,14 @@ class MongoStore:
         if self._catalog is None:
             raise StoreError("the store was not prepared.", hint="Call prepare() first.")
         return MongoUnit(self._driver, self._catalog, self._most_keys)
+
+    async def join(self, handle: object) -> NoReturn:  # noqa: ARG002 - the protocol's argument
+        """Refuse to join a transaction of the host's.
+
+        Raises:
+            Unsupported: always.
+        """
+        raise Unsupported("this store cannot join a transaction that somebody else began.")
 
     async def close(self) -> None:
         """Close the client, unless the host brought it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from bson.errors import BSONError
 from pymongo.errors import PyMongoError
@@ -11,7 +11,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from crmkit.errors import StoreError
+from crmkit.errors import StoreError, Unsupported
 from crmkit.expr.core import Constant
 from crmkit.model.codec import pause_collector
 from crmkit.storage.mongo.document import Document, documents_of, key_of, projection, rows_of
@@ -149,6 +149,16 @@ class MongoUnit:
                 )
             )
             self._writing = True
+
+    # -- savepoints ----------------------------------------------------------------------------------------------------
+
+    async def savepoint(self) -> NoReturn:
+        """Refuse to set a savepoint.
+
+        Raises:
+            Unsupported: always.
+        """
+        raise Unsupported("MongoDB has no savepoints: a unit of work is undone as a whole.", hint="Use a second one.")
 
     # -- ending --------------------------------------------------------------------------------------------------------
 

@@ -22,11 +22,12 @@ from bson.int64 import Int64
 from crmkit.model.codec import Wire
 from crmkit.model.field import NO_EXTRA, Extra
 from crmkit.model.kind import Kind
+from crmkit.storage.spi.wire import converters
 from crmkit.values import UTC
 from crmkit.values.identifier import uuid_of_int
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from crmkit.model.codec import Wires
 
@@ -70,15 +71,7 @@ WIRES: Final[Wires] = {
 }
 
 
-def _function(template: str, wire: Wire) -> Callable[[Any], Any]:
-    convert: Callable[[Any], Any] = eval(  # noqa: S307 - one of the templates above, so that each is written once
-        f"lambda v: {template.replace('{v}', 'v')}", dict(wire.names)
-    )
-    return convert
-
-
-_ENCODE: Final = {kind: _function(wire.encode, wire) for kind, wire in WIRES.items()}
-_DECODE: Final = {kind: _function(wire.decode, wire) for kind, wire in WIRES.items()}
+_ENCODE, _DECODE = converters(WIRES)
 
 _NUMBER: Final = float("-inf")
 LEAST: Final[Mapping[Kind, Any]] = {

@@ -1,7 +1,8 @@
 """What a backend implements: the store protocol, and the plans it is asked to carry out."""
 
+from crmkit.storage.spi.opener import Opener
 from crmkit.storage.spi.plan import Aggregate, Bucket, Hop, Key, Measure, Patch, Query, Removal, SortKey, Tally
-from crmkit.storage.spi.store import Feature, Store, Unit
+from crmkit.storage.spi.store import Feature, Savepoint, Store, Unit
 
 __all__ = [
     "Aggregate",
@@ -10,9 +11,11 @@ __all__ = [
     "Hop",
     "Key",
     "Measure",
+    "Opener",
     "Patch",
     "Query",
     "Removal",
+    "Savepoint",
     "SortKey",
     "Store",
     "Tally",

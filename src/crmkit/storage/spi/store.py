@@ -1,9 +1,9 @@
-"""The store protocol: about ten methods stand between crmkit and a database."""
+"""The store protocol: a dozen methods stand between crmkit and a database."""
 
 from __future__ import annotations
 
 from enum import Enum, unique
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from crmkit.model.schema import Schema
     from crmkit.storage.spi.plan import Patch, Query, Removal, Tally
 
-__all__ = ["Feature", "Store", "Unit"]
+__all__ = ["Feature", "Savepoint", "Store", "Unit"]
 
 
 @unique
@@ -26,12 +26,26 @@ class Feature(Enum):
     """Unique groups of columns are kept, also between concurrent writers. Without it, inserting into a model that has
     such a group is refused."""
     REACH = "reach"
-    """`Exists`, `Count` and the hops of keys can be answered."""
+    """`Exists`, `Count` and the hops of keys and sort keys can be answered."""
     BUCKETS = "buckets"
     """Keys may group by spans of time."""
-    QUEUE = "queue"
-    """A write that meets one of another unit waits until that unit ends, for some seconds. Without it, it is refused at
-    once."""
+    SAVEPOINT = "savepoint"
+    """A part of a unit can be undone. Without it, `Unit.savepoint` is refused."""
+    JOIN = "join"
+    """A unit can take part in a transaction that the host began. Without it, `Store.join` is refused."""
+
+
+class Savepoint(Protocol):
+    """A point within a unit to which it can return. It ends with one call of either method, or with the unit.
+
+    Savepoints nest: ending one ends those that were set after it.
+    """
+
+    async def release(self) -> None:
+        """Keep what was written since, as part of the unit."""
+
+    async def rollback(self) -> None:
+        """Undo what was written since. The unit goes on; unique keys that were taken since are free again."""
 
 
 @runtime_checkable
@@ -41,6 +55,10 @@ class Unit(Protocol):
     A unit reads what is committed and what it wrote itself. It is used by one task at a time, and ends with one call of
     `commit` or `rollback`. A database's own errors never leave it: they become `Duplicate`, `Busy`, `Unsupported` or
     `StoreError`, without values.
+
+    A write that crmkit refuses after it was made is never undone by writing the old values back, which others may
+    have seen and which would count as a second change. With `Feature.SAVEPOINT` the unit returns to a savepoint that
+    was set before the write; without it, the unit is rolled back as a whole, and the refusal says so.
     """
 
     async def insert(self, schema: Schema, rows: Sequence[Row]) -> None:
@@ -71,6 +89,14 @@ class Unit(Protocol):
 
     async def remove(self, removal: Removal) -> int:
         """Remove rows and return how many."""
+        ...
+
+    async def savepoint(self) -> Savepoint:
+        """Set a savepoint. A unit that has only read so far begins its transaction, as its first write would.
+
+        Raises:
+            Unsupported: the store does not declare `Feature.SAVEPOINT`.
+        """
         ...
 
     async def commit(self) -> None:
@@ -119,6 +145,22 @@ class Store(Protocol):
 
     async def begin(self) -> Unit:
         """Return a new unit; its transaction may start with its first statement."""
+        ...
+
+    async def join(self, handle: Any) -> Unit:
+        """Return a unit inside a transaction that the host began. It opens no connection, and closes none.
+
+        The unit sees what the host has written. Its `commit` ends the unit and leaves the transaction, with all that
+        was written, to the host. Its `rollback` undoes what the unit wrote and leaves the transaction open; without
+        `Feature.SAVEPOINT`, rolling back a unit that wrote is refused with `Unsupported`, and the host must roll back.
+
+        Args:
+            handle: what stands for the transaction: the driver's or a framework's own object.
+
+        Raises:
+            Unsupported: the store does not declare `Feature.JOIN`.
+            StoreError: the handle belongs to another database, or no transaction is open on it.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,21 +1,18 @@
 """Channels: one connection of SQLAlchemy's pool, reached through its driver rather than through SQLAlchemy.
 
-SQLAlchemy's own execution costs several times what SQLite needs to find a row, so statements go straight to the driver.
-Pooling, addresses and the options of a host's engine stay with SQLAlchemy.
+SQLAlchemy's own execution costs several times what a database in the same process needs to find a row, so statements
+go straight to the driver. Pooling, addresses and the options of a host's engine stay with SQLAlchemy.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine, PoolProxiedConnection
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+__all__ = ["Channel", "Channels", "Values"]
 
-__all__ = ["AiosqliteChannel", "Channel", "Idle", "Sqlite3Channel"]
+Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
+"""The parameters of a statement: in order, or by name, as the driver takes them."""
 
 
 class Channel(Protocol):
@@ -25,15 +22,15 @@ class Channel(Protocol):
         """Take a connection, and return whether a transaction is open on it already."""
         ...
 
-    async def rows(self, text: str, values: Sequence[Any]) -> list[Any]:
+    async def rows(self, text: str, values: Values) -> list[Any]:
         """Carry out a statement and return all its rows."""
         ...
 
-    async def change(self, text: str, values: Sequence[Any] = ()) -> int:
+    async def change(self, text: str, values: Values = ()) -> int:
         """Carry out a statement and return how many rows it changed."""
         ...
 
-    async def many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
+    async def many(self, text: str, rows: Sequence[Values]) -> None:
         """Carry out a statement once for each row of values."""
         ...
 
@@ -42,114 +39,13 @@ class Channel(Protocol):
         ...
 
 
-class Idle:
-    """Connections that were given back, kept outside SQLAlchemy's pool for the next unit; threads may share it.
+class Channels(Protocol):
+    """Makes the channels of one store."""
 
-    Taking a connection from the pool and giving it back costs about as much as finding a row.
-
-    Args:
-        size: how many are kept; 0 leaves all of them to the pool.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._leases: deque[PoolProxiedConnection] = deque()
-
-    def take(self, engine: Engine) -> PoolProxiedConnection:
-        """Return a connection."""
-        try:
-            return self._leases.pop()
-        except IndexError:
-            return engine.raw_connection()
-
-    def give(self, lease: PoolProxiedConnection) -> None:
-        """Keep a connection, unless there are enough or a transaction is open on it."""
-        driver: Any = lease.driver_connection
-        if len(self._leases) < self._size and not driver.in_transaction:
-            self._leases.append(lease)
-        else:
-            lease.close()
+    def make(self) -> Channel:
+        """Return a channel that has no connection yet."""
+        ...
 
     def close(self) -> None:
-        """Give all connections back to the pool, and keep none from now on."""
-        self._size = 0
-        with suppress(IndexError):
-            while True:
-                self._leases.pop().close()
-
-
-class Sqlite3Channel:
-    """A connection of the sqlite3 module. Its coroutines never suspend."""
-
-    __slots__ = ("_driver", "_engine", "_idle", "_lease")
-
-    def __init__(self, engine: Engine, idle: Idle) -> None:
-        self._engine = engine
-        self._idle = idle
-        self._lease: PoolProxiedConnection | None = None
-        self._driver: Any = None
-
-    async def open(self) -> bool:
-        """Take a connection."""
-        self._lease = self._idle.take(self._engine)
-        self._driver = self._lease.driver_connection
-        return bool(self._driver.in_transaction)
-
-    async def rows(self, text: str, values: Sequence[Any]) -> list[Any]:
-        """Carry out a statement and return all its rows."""
-        rows: list[Any] = self._driver.execute(text, values).fetchall()
-        return rows
-
-    async def change(self, text: str, values: Sequence[Any] = ()) -> int:
-        """Carry out a statement and return how many rows it changed."""
-        changed: int = self._driver.execute(text, values).rowcount
-        return changed
-
-    async def many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Carry out a statement once for each row of values."""
-        self._driver.executemany(text, rows)
-
-    async def close(self) -> None:
-        """Give the connection back; the pool rolls back what may be open on it."""
-        lease, self._lease, self._driver = self._lease, None, None
-        if lease is not None:
-            self._idle.give(lease)
-
-
-class AiosqliteChannel:
-    """A connection of aiosqlite, awaited directly. SQLAlchemy's greenlets serve only to take and to give it back."""
-
-    __slots__ = ("_driver", "_engine", "_lease")
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._lease: AsyncConnection | None = None
-        self._driver: Any = None
-
-    async def open(self) -> bool:
-        """Take a connection out of the pool."""
-        self._lease = await self._engine.connect()
-        self._driver = (await self._lease.get_raw_connection()).driver_connection
-        return bool(self._driver.in_transaction)
-
-    async def rows(self, text: str, values: Sequence[Any]) -> list[Any]:
-        """Carry out a statement and return all its rows."""
-        return list(await self._driver.execute_fetchall(text, values))
-
-    async def change(self, text: str, values: Sequence[Any] = ()) -> int:
-        """Carry out a statement and return how many rows it changed."""
-        cursor = await self._driver.execute(text, values)
-        changed: int = cursor.rowcount
-        await cursor.close()
-        return changed
-
-    async def many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Carry out a statement once for each row of values."""
-        cursor = await self._driver.executemany(text, rows)
-        await cursor.close()
-
-    async def close(self) -> None:
-        """Put the connection back into the pool, which rolls back what may be open on it."""
-        lease, self._lease, self._driver = self._lease, None, None
-        if lease is not None:
-            await lease.close()
+        """Give back the connections that are kept between units, if any are."""
+        ...

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from crmkit.model.kind import Kind
 from crmkit.storage.spi.plan import Aggregate, Key, Measure, Patch, Query, Removal, Tally
+from crmkit.storage.spi.wire import converters
 from crmkit.storage.sql.shape import Shape
 from crmkit.storage.sql.statement import Compiler, StatementCache
-from crmkit.storage.sql.wire import converters
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect as Compiling
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crmkit.model.codec import Row
     from crmkit.model.field import Field
     from crmkit.model.schema import Schema
-    from crmkit.storage.sql.bucket import Range
+    from crmkit.storage.spi.zone import Range
     from crmkit.storage.sql.dialect import Dialect
     from crmkit.storage.sql.statement import Zones
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -48,20 +48,38 @@ class Failure:
 class Dialect(Protocol):
     """One database's spelling of what stores need.
 
+    To add a SQL database, write a folder with a dialect, `Channels` for each driver, and an opener that hands both to
+    `SqlStore` or `AsyncSqlStore`; then name the opener in the entry points `crmkit.stores`.
+
     Attributes:
         name: SQLAlchemy's name of the dialect.
         wires: how the driver spells values.
         begin: the statement that starts a transaction which is going to write.
+        snapshot: the statement that starts one which only reads, and in which all reads see one state.
+        savepoint, release, rollback_to: the statements about a savepoint, `{}` standing for its name.
+        deferrable: whether a foreign key can be checked no earlier than at the commit.
         sum_width: how many columns `sum_parts` selects.
     """
 
     name: str
     wires: Wires
     begin: str
+    snapshot: str
+    savepoint: str
+    release: str
+    rollback_to: str
+    deferrable: bool
     sum_width: int
 
     def type_of(self, column: Column) -> TypeEngine[Any]:
         """Return the type of a table's column, which holds no `BOOL`: that one is SQLAlchemy's Boolean everywhere."""
+        ...
+
+    def check_meaning(self, text: str) -> Hashable:
+        """Return what the condition of a CHECK constraint allows; equal for two texts that allow the same.
+
+        One text is what SQLAlchemy compiled, the other what the database gives back, which may be spelled differently.
+        """
         ...
 
     def settle(self, connection: Connection, *, own: bool) -> None:

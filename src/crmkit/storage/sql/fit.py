@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fit"]
 
-_MIGRATE = "Migrate the database first; Alembic can, with crmkit.storage.sql.table.metadata_of(catalog) as its target."
+_MIGRATE = "Migrate the database first; Alembic can, with metadata_of() of crmkit.storage.sql.table as its target."
 
 
 def fit(connection: Connection, metadata: MetaData, dialect: Dialect, *, create: bool) -> None:
@@ -33,22 +33,24 @@ def fit(connection: Connection, metadata: MetaData, dialect: Dialect, *, create:
     Raises:
         StoreError: something is missing and may not be created, or does not fit.
     """
-    if not _missing(connection, metadata, create=create):
+    if not _missing(connection, metadata, dialect, create=create):
         return
     dialect.lock_schema(connection)
     # Another process may have created them while this one waited for the lock.
-    for statement in _missing(connection, metadata, create=True):
+    for statement in _missing(connection, metadata, dialect, create=True):
         connection.execute(statement)
     connection.commit()
 
 
-def _missing(connection: Connection, metadata: MetaData, *, create: bool) -> list[CreateTable | CreateIndex]:
+def _missing(
+    connection: Connection, metadata: MetaData, dialect: Dialect, *, create: bool
+) -> list[CreateTable | CreateIndex]:
     inspector = inspect(connection)
     present = set(inspector.get_table_names())
     statements: list[CreateTable | CreateIndex] = []
     for table in metadata.tables.values():
         if table.name in present:
-            _check_table(inspector, table)
+            _check_table(inspector, table, dialect)
             lacking = _lacking_indexes(inspector, table)
         else:
             if not create:
@@ -87,7 +89,7 @@ def _is_held(columns: tuple[str, ...], *, unique: bool, held: Sequence[tuple[Seq
     return any(tuple(names) == columns and (is_unique or not unique) for names, is_unique in held)
 
 
-def _check_table(inspector: Inspector, table: Table) -> None:
+def _check_table(inspector: Inspector, table: Table, dialect: Dialect) -> None:
     found = {column["name"]: column for column in inspector.get_columns(table.name)}
     for column in table.columns:
         held = found.pop(column.name, None)
@@ -112,28 +114,22 @@ def _check_table(inspector: Inspector, table: Table) -> None:
         raise StoreError(
             f"the table {table.name!r} has the primary key ({', '.join(key)}), not (tenant, id).", hint=_MIGRATE
         )
-    _check_choices(inspector, table)
+    _check_choices(inspector, table, dialect)
 
 
 def _type_name(inspector: Inspector, type_: Any) -> str:
-    # Without the length: SQLite holds none to it, and a table made for a shorter one serves as well.
+    # Without the length: not every database keeps to it, and a table made for a shorter one serves as well.
     return str(type_.compile(inspector.dialect)).partition("(")[0]
 
 
-def _check_choices(inspector: Inspector, table: Table) -> None:
+def _check_choices(inspector: Inspector, table: Table, dialect: Dialect) -> None:
     compiler: Any = inspector.dialect.statement_compiler(inspector.dialect, None)
-    held: dict[Any, str] = {
-        check["name"]: _normal(check["sqltext"]) for check in inspector.get_check_constraints(table.name)
-    }
+    held: dict[Any, str] = {check["name"]: check["sqltext"] for check in inspector.get_check_constraints(table.name)}
     for check in table.constraints:
         if isinstance(check, CheckConstraint) and check.name in held:
             text = compiler.process(check.sqltext, include_table=False, literal_binds=True)
-            if held[check.name] != _normal(text):
+            if dialect.check_meaning(held[check.name]) != dialect.check_meaning(text):
                 raise StoreError(
                     f"the constraint {check.name} of the table {table.name!r} allows other values than the model does.",
                     hint=_MIGRATE,
                 )
-
-
-def _normal(text: str) -> str:
-    return "".join(text.split()).replace('"', "")

@@ -8,7 +8,7 @@ from typing import Final
 
 __all__ = ["constraint_name"]
 
-_LONGEST: Final = 63  # PostgreSQL cuts longer ones
+_LONGEST: Final = 63  # the least of what databases keep of a longer name
 
 
 def constraint_name(kind: str, table: str, columns: Iterable[str] = ()) -> str:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Schema
-    from crmkit.storage.sql.bucket import Range
+    from crmkit.storage.spi.zone import Range
     from crmkit.storage.sql.dialect import Dialect
 
 __all__ = ["Compiler", "Statement", "StatementCache", "Zones"]

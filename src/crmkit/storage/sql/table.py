@@ -10,7 +10,6 @@ from sqlalchemy.types import Boolean
 from crmkit.model.field import FieldKind
 from crmkit.model.kind import Kind
 from crmkit.storage.sql.name import constraint_name
-from crmkit.storage.sql.sqlite import SqliteDialect
 
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
@@ -26,25 +25,25 @@ KEY = ("tenant", "id")
 """The primary key of every table."""
 
 
-def metadata_of(catalog: Catalog, dialect: Dialect | None = None) -> MetaData:
+def metadata_of(catalog: Catalog, dialect: Dialect) -> MetaData:
     """Return the tables of all models of a catalog, for Alembic's `target_metadata` or for a look.
 
     Args:
         catalog: the models.
-        dialect: whose types to use; SQLite's by default.
+        dialect: whose types to use.
 
     >>> from crmkit.model.catalog import Catalog
     >>> from crmkit.model.declare import Record, entity, text
+    >>> from crmkit.storage.sql.sqlite.dialect import SqliteDialect
     >>> @entity()
     ... class Vehicle(Record):
     ...     plate: str = text(max=12, unique=True)
-    >>> metadata_of(Catalog([Vehicle])).tables["vehicles"].c.plate.type
+    >>> metadata_of(Catalog([Vehicle]), SqliteDialect()).tables["vehicles"].c.plate.type
     String(length=12)
     """
-    chosen = dialect or SqliteDialect()
     metadata = MetaData()
     for schema in catalog:
-        _add_table(metadata, catalog, schema, chosen)
+        _add_table(metadata, catalog, schema, dialect)
     return metadata
 
 
@@ -66,8 +65,8 @@ def _add_table(metadata: MetaData, catalog: Catalog, schema: Schema, dialect: Di
                     columns,
                     [f"{target}.{column}" for column in KEY],
                     name=constraint_name("fk", name, [field.name]),
-                    deferrable=True,
-                    initially="DEFERRED",
+                    deferrable=dialect.deferrable or None,
+                    initially="DEFERRED" if dialect.deferrable else None,
                 )
             )
         elif field.kind is FieldKind.CHOICE:

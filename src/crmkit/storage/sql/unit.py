@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crmkit.errors import BadRecord, Busy, CrmError, Duplicate, Problem, StoreError
 from crmkit.model.field import FieldKind
-from crmkit.storage.sql.bucket import ranges
+from crmkit.storage.spi.zone import ranges
 from crmkit.storage.sql.dialect import Fault
 
 if TYPE_CHECKING:
     from crmkit.model.codec import Row
     from crmkit.model.schema import Schema
     from crmkit.storage.spi.plan import Patch, Query, Removal, Tally
-    from crmkit.storage.sql.bucket import Range
+    from crmkit.storage.spi.zone import Range
     from crmkit.storage.sql.channel import Channel
     from crmkit.storage.sql.database import Command, Database
 
-__all__ = ["SqlUnit"]
+__all__ = ["SqlSavepoint", "SqlUnit"]
+
+_INSERT: Final = "crmkit_insert"
+"""The savepoint round an insert of many rows, which is made whole or not at all."""
 
 
 class SqlUnit:
@@ -44,6 +47,7 @@ class SqlUnit:
         self._writing = False
         self._ended = ""
         self._written: dict[str, Schema] = {}
+        self._savepoints: list[SqlSavepoint] = []
 
     # -- reads ---------------------------------------------------------------------------------------------------------
 
@@ -60,7 +64,7 @@ class SqlUnit:
             rows = await self._zoned_rows(tally, zoned)
         else:
             # What years there are is asked first; nothing may be added between that and the tally.
-            await self._rows(tally.schema, ("BEGIN", ()))
+            await self._rows(tally.schema, (self._database.dialect.snapshot, ()))
             try:
                 rows = await self._zoned_rows(tally, zoned)
             finally:
@@ -103,14 +107,15 @@ class SqlUnit:
                 raise await self._refused(schema, error) from None
 
     async def _insert_all(self, text: str, rows: Sequence[Row]) -> None:
-        await self._channel.change("SAVEPOINT crmkit_insert")
+        dialect = self._database.dialect
+        await self._channel.change(dialect.savepoint.format(_INSERT))
         try:
             await self._channel.many(text, rows)
         except self._errors:
             with suppress(*self._errors):
-                await self._channel.change("ROLLBACK TO crmkit_insert")
+                await self._channel.change(dialect.rollback_to.format(_INSERT))
             raise
-        await self._channel.change("RELEASE crmkit_insert")
+        await self._channel.change(dialect.release.format(_INSERT))
 
     async def patch(self, patch: Patch) -> int:
         """Change rows in place and return how many.
@@ -131,7 +136,7 @@ class SqlUnit:
         except self._errors as error:
             raise await self._refused(schema, error) from None
 
-    async def _start(self, schema: Schema) -> None:
+    async def _start(self, schema: Schema | None = None) -> None:
         if not self._writing:
             try:
                 if not self._opened:
@@ -140,7 +145,39 @@ class SqlUnit:
             except self._errors as error:
                 raise await self._refused(schema, error) from None
             self._writing = True
-        self._written[schema.name] = schema
+        if schema is not None:
+            self._written[schema.name] = schema
+
+    # -- savepoints ----------------------------------------------------------------------------------------------------
+
+    async def savepoint(self) -> SqlSavepoint:
+        """Set a savepoint, in the transaction that the first write would begin."""
+        await self._start()
+        savepoint = SqlSavepoint(self, f"crmkit_{len(self._savepoints)}")
+        await self._point(self._database.dialect.savepoint, savepoint)
+        self._savepoints.append(savepoint)
+        return savepoint
+
+    async def end_savepoint(self, savepoint: SqlSavepoint, *, undo: bool) -> None:
+        """Release a savepoint, and before that undo what was written since if asked to.
+
+        Raises:
+            StoreError: it, or the unit, has ended.
+        """
+        if self._ended:
+            raise StoreError(self._ended)
+        if savepoint not in self._savepoints:
+            raise StoreError("the savepoint has ended.", hint="Set another one.")
+        if undo:
+            await self._point(self._database.dialect.rollback_to, savepoint)
+        await self._point(self._database.dialect.release, savepoint)
+        del self._savepoints[self._savepoints.index(savepoint) :]
+
+    async def _point(self, statement: str, savepoint: SqlSavepoint) -> None:
+        try:
+            await self._channel.change(statement.format(savepoint.name))
+        except self._errors as error:
+            raise await self._refused(None, error) from None
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
@@ -232,3 +269,23 @@ class SqlUnit:
                         hint = "Add it first, or leave the link out."
                         return BadRecord(schema.name, [Problem("no_such_link", lost, hint=hint, field=link.name)])
         return None
+
+
+class SqlSavepoint:
+    """A savepoint of a unit.
+
+    Attributes:
+        name: its name in SQL.
+    """
+
+    def __init__(self, unit: SqlUnit, name: str) -> None:
+        self._unit = unit
+        self.name = name
+
+    async def release(self) -> None:
+        """Keep what was written since."""
+        await self._unit.end_savepoint(self, undo=False)
+
+    async def rollback(self) -> None:
+        """Undo what was written since."""
+        await self._unit.end_savepoint(self, undo=True)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from crmkit.model.codec import Wire, Wires
 from crmkit.model.field import NO_EXTRA, Extra
 from crmkit.model.kind import Kind
 from crmkit.values.identifier import uuid_of_hex
 
-__all__ = ["TEXT_WIRES", "converters", "json_text"]
+__all__ = ["TEXT_WIRES", "json_text"]
 
 json_text: Final[Callable[[object], str]] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """Returns a value as compact JSON."""
@@ -57,21 +57,3 @@ TEXT_WIRES: Final[Wires] = {
     ),
 }
 """The wires of a database in which all but numbers is text. Kinds not named are taken and given as they are."""
-
-
-def converters(wires: Wires) -> tuple[Mapping[Kind, Callable[[Any], Any]], Mapping[Kind, Callable[[Any], Any]]]:
-    """Return the wires' templates as functions: those that encode one value, and those that decode one, by kind.
-
-    >>> encode, decode = converters(TEXT_WIRES)
-    >>> encode[Kind.DATE](dt.date(2026, 1, 31)), decode[Kind.DATE]("2026-01-31")
-    ('2026-01-31', datetime.date(2026, 1, 31))
-    """
-    return (
-        {kind: _converter(wire.encode, wire.names) for kind, wire in wires.items()},
-        {kind: _converter(wire.decode, wire.names) for kind, wire in wires.items()},
-    )
-
-
-def _converter(template: str, names: Mapping[str, Any]) -> Callable[[Any], Any]:
-    made: Callable[[Any], Any] = eval(f"lambda v: {template.replace('{v}', 'v')}", dict(names))  # noqa: S307 - the stores' own templates, never data
-    return made

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,16 +18,13 @@ from crmkit.model.field import Column
 from crmkit.model.kind import Kind
 from crmkit.storage.spi.plan import Bucket, SortKey
 from crmkit.storage.sql.dialect import Failure, Fault
+from crmkit.storage.sql.sqlite.fault import failure_of
 from crmkit.storage.sql.wire import TEXT_WIRES
 
 __all__ = ["SqliteDialect"]
 
 _OLDEST: Final = (3, 36)  # the first with the memory databases that several connections share
 _WAL_PATIENCE: Final = 5.0
-
-# Result codes: https://www.sqlite.org/rescode.html
-_BUSY, _LOCKED = 5, 6
-_CHECK, _FOREIGN_KEY, _NOT_NULL, _PRIMARY_KEY, _UNIQUE = 275, 787, 1299, 1555, 2067
 
 _LOW_BITS: Final = 32
 _ONE: Final[ColumnElement[int]] = literal_column("1")
@@ -57,11 +53,20 @@ class SqliteDialect:
     # A transaction that first reads and then writes can fail with SQLITE_BUSY_SNAPSHOT, which no waiting cures. Taking
     # the write lock at once means waiting for it at once.
     begin = "BEGIN IMMEDIATE"
+    snapshot = "BEGIN"
+    savepoint = "SAVEPOINT {}"
+    release = "RELEASE {}"
+    rollback_to = "ROLLBACK TO {}"
+    deferrable = True
     sum_width = 2
 
     def type_of(self, column: Column) -> TypeEngine[Any]:
         """Return the type of a table's column, which holds no `BOOL`."""
         return _TYPES[column.kind](column)
+
+    def check_meaning(self, text: str) -> Hashable:
+        """Return the text without blanks and quotation marks: SQLite keeps it as it was written."""
+        return "".join(text.split()).replace('"', "")
 
     def settle(self, connection: Connection, *, own: bool) -> None:
         """Check version and encoding; put a file of our own into WAL mode, where readers and a writer do not meet."""
@@ -191,18 +196,8 @@ class SqliteDialect:
     # -- errors --------------------------------------------------------------------------------------------------------
 
     def failure(self, error: BaseException) -> Failure:
-        """Return what an error of the sqlite3 module means, by its extended result code."""
-        code: int = getattr(error, "sqlite_errorcode", 0)
-        name: str = getattr(error, "sqlite_errorname", type(error).__name__)
-        if code in {_UNIQUE, _PRIMARY_KEY}:
-            return Failure(Fault.DUPLICATE, tuple(re.findall(r"\.(\w+)(?:, |$)", str(error))))
-        if code == _FOREIGN_KEY:
-            return Failure(Fault.ORPHAN)
-        if code in {_CHECK, _NOT_NULL}:
-            return Failure(Fault.REFUSED, detail=str(error).partition(": ")[2])  # a constraint's or a column's name
-        if code & 0xFF in {_BUSY, _LOCKED}:
-            return Failure(Fault.BUSY)
-        return Failure(Fault.OTHER, detail=name)
+        """Return what an error of the sqlite3 module means."""
+        return failure_of(error)
 
 
 def _enter_wal(connection: Connection) -> None:
@@ -213,7 +208,7 @@ def _enter_wal(connection: Connection) -> None:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             return
         except OperationalError as error:
-            if SqliteDialect().failure(error.orig or error).fault is not Fault.BUSY:
+            if failure_of(error.orig or error).fault is not Fault.BUSY:
                 raise
             if time.monotonic() > deadline:
                 raise Busy("another process keeps the database locked.", hint="Try again.") from None

@@ -1,7 +1,7 @@
-"""Days of a named zone, computed inside the database.
+"""Zones: what a zone's clocks show, as a few ranges of instants with one shift each.
 
-No database is asked for its own idea of time zones: what a zone's clocks showed comes from Python's `zoneinfo`, as a
-few ranges of instants with one shift each, and the database adds the shift. Only the years of the data are looked up.
+No database is asked for its own idea of time zones, which is as old as its build: the ranges come from Python's
+`zoneinfo`, and the database adds the shift.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ __all__ = ["Range", "ranges"]
 _FIRST: Final = dt.datetime(1, 1, 1, tzinfo=UTC)
 _LAST: Final = dt.datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 _DAY: Final = dt.timedelta(days=1)
+_STEP: Final = dt.timedelta(days=3)
+"""No zone has ever changed its shift twice within so few."""
 _SECOND: Final = dt.timedelta(seconds=1)
 
 
@@ -65,8 +67,7 @@ def _year(zone: str, year: int) -> tuple[Range, ...]:
     found = [Range(moment, shift)]
     end = _LAST if year == _LAST.year else dt.datetime(year + 1, 1, 1, tzinfo=UTC)
     while moment < end:
-        # No zone ever changed twice within a day; the shortest time between two changes is four.
-        after = end if end - moment < _DAY else moment + _DAY
+        after = end if end - moment < _STEP else moment + _STEP
         if _shift(info, after) != shift:
             change = _change(info, moment, after)
             shift = change.shift

@@ -1,0 +1,39 @@
+"""Opens MongoDB stores; imports the driver no earlier than that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crmkit.errors import StoreError
+
+if TYPE_CHECKING:
+    from crmkit.storage.mongo.store import MongoStore
+
+__all__ = ["opener"]
+
+
+class MongoOpener:
+    """Takes URLs, a `MongoClient` and an `AsyncMongoClient`."""
+
+    def takes(self, database: object) -> bool:
+        """Return whether the object is one of the driver's clients."""
+        return any(
+            cls.__name__ in {"MongoClient", "AsyncMongoClient"} and cls.__module__.startswith("pymongo.")
+            for cls in type(database).__mro__
+        )
+
+    def __call__(self, database: Any, *, awaited: bool) -> MongoStore:
+        """Return a store.
+
+        Raises:
+            StoreError: the URL is malformed, or the driver is not installed.
+        """
+        try:
+            from crmkit.storage.mongo.store import open_async_mongo, open_mongo
+        except ModuleNotFoundError as error:
+            raise StoreError(f"{error.name} is not installed.", hint="Run: pip install 'crmkit[mongo]'") from None
+        return open_async_mongo(database) if awaited else open_mongo(database)
+
+
+opener = MongoOpener()
+"""The entry point."""

@@ -1,0 +1,1 @@
+"""SQLite: its dialect, its drivers, and how it is opened."""

@@ -1,0 +1,148 @@
+"""Channels of the two drivers: the sqlite3 module and aiosqlite."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, PoolProxiedConnection
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from crmkit.storage.sql.channel import Values
+
+__all__ = ["AiosqliteChannel", "AiosqliteChannels", "Sqlite3Channel", "Sqlite3Channels"]
+
+
+class Sqlite3Channels:
+    """Makes the channels of a blocking store, and keeps connections that were given back; threads may share it.
+
+    Taking a connection from SQLAlchemy's pool and giving it back costs about as much as finding a row.
+
+    Args:
+        engine: the engine.
+        size: how many connections are kept; 0 leaves all of them to the pool.
+    """
+
+    def __init__(self, engine: Engine, size: int) -> None:
+        self._engine = engine
+        self._size = size
+        self._leases: deque[PoolProxiedConnection] = deque()
+
+    def make(self) -> Sqlite3Channel:
+        """Return a channel that has no connection yet."""
+        return Sqlite3Channel(self)
+
+    def take(self) -> PoolProxiedConnection:
+        """Return a connection."""
+        try:
+            return self._leases.pop()
+        except IndexError:
+            return self._engine.raw_connection()
+
+    def give(self, lease: PoolProxiedConnection) -> None:
+        """Keep a connection, unless there are enough or a transaction is open on it."""
+        driver: Any = lease.driver_connection
+        if len(self._leases) < self._size and not driver.in_transaction:
+            self._leases.append(lease)
+        else:
+            lease.close()
+
+    def close(self) -> None:
+        """Give all connections back to the pool, and keep none from now on."""
+        self._size = 0
+        with suppress(IndexError):
+            while True:
+                self._leases.pop().close()
+
+
+class Sqlite3Channel:
+    """A connection of the sqlite3 module. Its coroutines never suspend."""
+
+    __slots__ = ("_driver", "_home", "_lease")
+
+    def __init__(self, home: Sqlite3Channels) -> None:
+        self._home = home
+        self._lease: PoolProxiedConnection | None = None
+        self._driver: Any = None
+
+    async def open(self) -> bool:
+        """Take a connection."""
+        self._lease = self._home.take()
+        self._driver = self._lease.driver_connection
+        return bool(self._driver.in_transaction)
+
+    async def rows(self, text: str, values: Values) -> list[Any]:
+        """Carry out a statement and return all its rows."""
+        rows: list[Any] = self._driver.execute(text, values).fetchall()
+        return rows
+
+    async def change(self, text: str, values: Values = ()) -> int:
+        """Carry out a statement and return how many rows it changed."""
+        changed: int = self._driver.execute(text, values).rowcount
+        return changed
+
+    async def many(self, text: str, rows: Sequence[Values]) -> None:
+        """Carry out a statement once for each row of values."""
+        self._driver.executemany(text, rows)
+
+    async def close(self) -> None:
+        """Give the connection back; the pool rolls back what may be open on it."""
+        lease, self._lease, self._driver = self._lease, None, None
+        if lease is not None:
+            self._home.give(lease)
+
+
+class AiosqliteChannels:
+    """Makes the channels of an asyncio store. The pool keeps the connections."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    def make(self) -> AiosqliteChannel:
+        """Return a channel that has no connection yet."""
+        return AiosqliteChannel(self._engine)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class AiosqliteChannel:
+    """A connection of aiosqlite, awaited directly. SQLAlchemy's greenlets serve only to take and to give it back."""
+
+    __slots__ = ("_driver", "_engine", "_lease")
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._lease: AsyncConnection | None = None
+        self._driver: Any = None
+
+    async def open(self) -> bool:
+        """Take a connection out of the pool."""
+        self._lease = await self._engine.connect()
+        self._driver = (await self._lease.get_raw_connection()).driver_connection
+        return bool(self._driver.in_transaction)
+
+    async def rows(self, text: str, values: Values) -> list[Any]:
+        """Carry out a statement and return all its rows."""
+        return list(await self._driver.execute_fetchall(text, values))
+
+    async def change(self, text: str, values: Values = ()) -> int:
+        """Carry out a statement and return how many rows it changed."""
+        cursor = await self._driver.execute(text, values)
+        changed: int = cursor.rowcount
+        await cursor.close()
+        return changed
+
+    async def many(self, text: str, rows: Sequence[Values]) -> None:
+        """Carry out a statement once for each row of values."""
+        cursor = await self._driver.executemany(text, rows)
+        await cursor.close()
+
+    async def close(self) -> None:
+        """Put the connection back into the pool, which rolls back what may be open on it."""
+        lease, self._lease, self._driver = self._lease, None, None
+        if lease is not None:
+            await lease.close()

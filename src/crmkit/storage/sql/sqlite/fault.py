@@ -1,0 +1,27 @@
+"""What the errors of the sqlite3 module mean, by their extended result codes: https://www.sqlite.org/rescode.html."""
+
+from __future__ import annotations
+
+import re
+
+from crmkit.storage.sql.dialect import Failure, Fault
+
+__all__ = ["failure_of"]
+
+_BUSY, _LOCKED = 5, 6
+_CHECK, _FOREIGN_KEY, _NOT_NULL, _PRIMARY_KEY, _UNIQUE = 275, 787, 1299, 1555, 2067
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return what an error means; names only, never a value."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    name: str = getattr(error, "sqlite_errorname", type(error).__name__)
+    if code in {_UNIQUE, _PRIMARY_KEY}:
+        return Failure(Fault.DUPLICATE, tuple(re.findall(r"\.(\w+)(?:, |$)", str(error))))
+    if code == _FOREIGN_KEY:
+        return Failure(Fault.ORPHAN)
+    if code in {_CHECK, _NOT_NULL}:
+        return Failure(Fault.REFUSED, detail=str(error).partition(": ")[2])  # a constraint's or a column's name
+    if code & 0xFF in {_BUSY, _LOCKED}:
+        return Failure(Fault.BUSY)
+    return Failure(Fault.OTHER, detail=name)

@@ -1,0 +1,187 @@
+"""Stores are found by entry points: those of crmkit, and those of any other distribution."""
+
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+from sqlalchemy import create_engine
+
+from crmkit import connect, system
+from crmkit.errors import StoreError, Unsupported
+from crmkit.storage.opening import open_store
+
+STORE = """
+from crmkit.storage.memory import MemoryStore
+
+class ShelfStore(MemoryStore):
+    pass
+
+class ShelfClient:
+    pass
+
+class Opener:
+    def takes(self, database):
+        return isinstance(database, ShelfClient)
+
+    def __call__(self, database, *, awaited):
+        store = ShelfStore()
+        store.place = (database, awaited)
+        return store
+
+opener = Opener()
+
+def open_plain(database, *, awaited):
+    return ShelfStore()
+"""
+
+
+CANNOT = "of the distribution broken-db cannot be imported: ModuleNotFoundError: No module named 'no_such_driver'."
+
+
+@pytest.fixture
+def others(tmp_path):
+    """Install distributions in a folder, and run a program that sees them."""
+
+    def add(name, module, source, *entries):
+        (tmp_path / f"{module}.py").write_text(source)
+        home = tmp_path / f"{name}-1.0.dist-info"
+        home.mkdir()
+        (home / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (home / "entry_points.txt").write_text("\n".join(["[crmkit.stores]", *entries, ""]))
+
+    def run(program):
+        prelude = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", prelude + dedent(program)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    add.run = run
+    return add
+
+
+def test_a_store_of_somebody_else_s_is_opened_by_its_url(others):
+    others("shelf-db", "shelf", STORE, "shelf = shelf:opener", "plain = shelf:open_plain")
+    assert others.run("""
+        import asyncio
+        from crmkit import Customer, aconnect, connect, f, system
+        from crmkit.storage.opening import open_store
+
+        for url in ("shelf://somewhere", "shelf+fast://somewhere", "plain://"):
+            with connect(url) as crm, crm.session(system("test")) as s:
+                s.customers.add(Customer(name="Ann"))
+                s.commit()
+                assert [c.name for c in s.customers.find(f.name == "Ann")] == ["Ann"]
+
+        async def story():
+            async with await aconnect("shelf://") as crm, crm.session(system("test")) as s:
+                await s.customers.add(Customer(name="Ann"))
+                return await s.customers.count()
+
+        assert asyncio.run(story()) == 1
+        print(open_store("shelf://x", awaited=True).place)
+    """) == "('shelf://x', True)\n"  # fmt: skip
+
+
+def test_an_object_of_somebody_else_s_driver_finds_its_store(others):
+    others("shelf-db", "shelf", STORE, "shelf = shelf:opener", "plain = shelf:open_plain")
+    assert others.run("""
+        from crmkit import connect, system
+        from shelf import ShelfClient
+
+        with connect(ShelfClient()) as crm, crm.session(system("test")) as s:
+            print(s.customers.count(), type(crm.setup.store).__name__)
+    """) == "0 ShelfStore\n"  # fmt: skip
+
+
+def test_a_broken_distribution_is_named_and_leaves_the_others_alone(others):
+    others("broken-db", "broken", "import no_such_driver", "broken = broken:opener", "alas = broken:opener")
+    assert others.run("""
+        from sqlalchemy import create_engine
+        from crmkit import connect
+        from crmkit.errors import StoreError
+        from crmkit.storage.opening import open_store
+
+        try:
+            connect("broken://")
+        except StoreError as error:
+            print(error)
+        connect("memory://").close()
+        connect("sqlite://").close()
+        print(open_store(create_engine("sqlite:///crm.db"), awaited=False).io)
+        try:
+            connect(7)
+        except StoreError as error:
+            print(error, *error.__notes__, sep="|")
+    """).splitlines() == [
+        f"the store for broken:// {CANNOT} Reinstall broken-db, or tell its authors.",
+        "blocking",
+        "no store takes an object of type int. Give a URL, an Engine or a MongoClient."
+        f"|the store for alas:// {CANNOT}|the store for broken:// {CANNOT}",
+    ]  # fmt: skip
+
+
+def test_two_distributions_for_one_scheme_are_told_apart_by_nobody(others):
+    others("shelf-db", "shelf", STORE, "shelf = shelf:opener", "memory = shelf:opener")
+    assert others.run("""
+        from crmkit import connect
+        from crmkit.errors import StoreError
+
+        try:
+            connect("memory://")
+        except StoreError as error:
+            print(error)
+        connect("shelf://").close()
+    """) == "crmkit and shelf-db each open memory://. Uninstall all but one of them.\n"  # fmt: skip
+
+
+def test_nothing_is_looked_for_before_connecting(others):
+    others("shelf-db", "shelf", STORE, "shelf = shelf:opener")
+    assert others.run("""
+        import crmkit
+        assert "importlib.metadata" not in sys.modules
+        import importlib.metadata
+        found = importlib.metadata.entry_points
+        asked = []
+        importlib.metadata.entry_points = lambda **group: asked.append(group) or found(**group)
+        crmkit.connect("memory://").close()
+        crmkit.connect("memory://").close()
+        assert not {"shelf", "sqlalchemy", "pymongo", "crmkit.storage.mongo.opener"} & set(sys.modules)
+        print(asked)
+    """) == "[{'group': 'crmkit.stores'}]\n"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("sqlit:///crm.db", "there is no store for sqlit://. There is: memory, mongodb, mongodb+srv, sqlite. Did you"),
+        ("duck://crm", "there is no store for duck://. There is: memory, mongodb, mongodb+srv, sqlite."),
+    ],
+)
+def test_an_unknown_scheme_is_met_by_those_there_are(url, message):
+    with pytest.raises(Unsupported) as caught:
+        open_store(url, awaited=False)
+    assert str(caught.value).startswith(message)
+
+
+def test_an_engine_of_a_database_without_a_store_is_refused():
+    engine = create_engine("sqlite://")
+    engine.dialect.name = "somebase"
+    with pytest.raises(StoreError, match="no store takes an object of type Engine"):
+        open_store(engine, awaited=False)
+    engine.dispose()
+
+
+def test_an_engine_of_the_wrong_colour_says_what_to_use(tmp_path):
+    with pytest.raises(Unsupported, match=r"would stop the event loop. Use connect\(\)"):
+        open_store(create_engine(f"sqlite:///{tmp_path / 'crm.db'}"), awaited=True)
+
+
+def test_a_store_opened_before_will_do(tmp_path):
+    with connect(open_store("memory://", awaited=False)) as crm, crm.session(system("test")) as s:
+        assert s.customers.count() == 0
