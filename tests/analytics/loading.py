@@ -56,7 +56,7 @@ def write(session: Session, records: Iterable[Any]) -> None:
     batches: dict[str, list[Any]] = {}
     for record in records:
         door = doors.of(type(record))
-        present = run(doors.definitions.read()).present.get(door.schema.name, {})
+        present = [each.name for each in run(doors.definitions.read()).of(door.schema)]
         if door.schema.staged and record.pipeline in present:
             run(doors.definitions.entered(door.schema, record.pipeline))
         id_ = record.id if record.id.int else doors.ids()

@@ -13,6 +13,7 @@ from crmkit.security.access import Actor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from crmkit.analytics import AsyncAnalytics
@@ -122,6 +123,14 @@ class AsyncSession(AsyncShelf):
         """Undo everything since the last commit and go on in a new transaction."""
         await self.doors.unit.rollback()
 
+    def nested(self) -> AbstractAsyncContextManager[None]:
+        """Return a part of the session, to be entered with `async with`: if it raises, only what it wrote is undone.
+
+        Raises:
+            Unsupported: on entering it, if the database has no savepoints.
+        """
+        return self.doors.unit.nested()
+
     async def __aenter__(self) -> Self:
         self.doors.unit.enter()
         return self
@@ -129,10 +138,4 @@ class AsyncSession(AsyncShelf):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                await self.doors.unit.commit()
-            else:
-                await self.doors.unit.rollback()
-        finally:
-            self.doors.unit.end()
+        await self.doors.unit.end(commit=kind is None)

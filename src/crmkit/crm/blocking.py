@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from crmkit.crm.asynchronous import AsyncSession
@@ -13,7 +14,7 @@ from crmkit.expr.build import everything
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
     from uuid import UUID
 
@@ -145,6 +146,22 @@ class Session(Shelf):
     def rollback(self) -> None:
         """Undo everything since the last commit and go on in a new transaction."""
         run(self._inner.rollback())
+
+    @contextmanager
+    def nested(self) -> Generator[None]:
+        """Return a part of the session, to be entered with `with`: if it raises, only what it wrote is undone.
+
+        Raises:
+            Unsupported: on entering it, if the database has no savepoints.
+        """
+        part = self._inner.nested()
+        run(part.__aenter__())
+        try:
+            yield
+        except BaseException as error:
+            run(part.__aexit__(type(error), error, error.__traceback__))
+            raise
+        run(part.__aexit__(None, None, None))
 
     def __enter__(self) -> Self:
         run(self._inner.__aenter__())

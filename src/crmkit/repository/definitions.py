@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -13,6 +16,7 @@ from crmkit.storage.spi import SortKey
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import AsyncIterator
 
     from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
@@ -23,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Definitions", "Place"]
 
 _COLUMNS: Final = ("entity", "name", "number", "definition")
-_WAITS: Final = tuple(min(0.001 * 2**attempt, 0.1) for attempt in range(60))
-"""Seconds to wait before one attempt after another; together about as long as SQLite waits for its lock."""
+_PATIENCE: Final = 5.0
+"""Seconds for which a first writer waits until others who keep the same definition are done."""
 
 
 @attrs.frozen(eq=False)
@@ -52,9 +56,9 @@ class Definitions:
         clock: tells the time.
         pause: waits for some seconds.
         inside: gives the place in the session's own transaction.
-        apart: gives a place in a transaction of its own, if that is where new ones must be written: a store that
-            refuses at once whatever another transaction wrote would else refuse all but one of several first writers.
-            It may leave a definition that no record follows, which does no harm.
+        apart: gives a place in a transaction of its own, if that is where new ones must be written: where a refused
+            insert ends its transaction, it must not be the session's. A definition may be left there that no record
+            follows, which does no harm.
     """
 
     def __init__(
@@ -97,8 +101,9 @@ class Definitions:
         Raises:
             StoreError: it is not kept; somebody removed it.
         """
-        key = (schema.name, name, number)
-        pipeline = (await self.read()).versions.get(key) or (await self._read(self._inside())).versions.get(key)
+        pipeline = (await self.read()).version(schema, name, number)
+        if pipeline is None:
+            pipeline = (await self._read(self._inside())).version(schema, name, number)
         if pipeline is None:
             raise StoreError(
                 f"the definition {number} of pipeline {name!r} is not stored.",
@@ -113,27 +118,17 @@ class Definitions:
             BadDefinition: there is none of this name, or none at all.
         """
         found = (await self.read()).named(schema, name)
-        if found.kept:
-            return found
-        for seconds in _WAITS:
-            place = self._inside() if self._apart is None else self._apart()
-            found = (await self._read(place)).named(schema, name)
+        started, attempt = monotonic(), 0
+        while not found.kept:
             try:
-                if not found.kept:
-                    await self._write(place, found)
-                if self._apart is not None:
-                    await place.unit.commit()
-                if found.kept:
-                    return found
-            except BaseException as error:
-                if self._apart is not None:
-                    await place.unit.rollback()
-                # Somebody else keeps it at this moment? What they kept is read on the next attempt.
-                if not isinstance(error, Duplicate if self._apart is None else Duplicate | Busy):
+                found = await self._attempt(schema, name)
+            except (Duplicate, Busy):
+                # Somebody else keeps it at this moment. What they kept is read on the next attempt.
+                if monotonic() - started > _PATIENCE:
                     raise
-                if self._apart is not None:
-                    await self._pause(seconds)
-        raise Busy(f"the pipeline {found.pipeline.name!r} is being kept by somebody else.", hint="Try again.")
+                attempt += 1
+                await self._pause(min(0.001 * 2**attempt, 0.1))
+        return found
 
     # -- within --------------------------------------------------------------------------------------------------------
 
@@ -146,18 +141,43 @@ class Definitions:
         # Whatever the policy says, and deleted or not: records follow them all the same.
         rows: list[Any] = await place.door.columns((), _COLUMNS, (SortKey("id"),), action=None, deleted=True)
         kept = self._pipelines.beside(rows)
+        share = partial(self._pipelines.committed.__setitem__, self._tenant, kept)
         if place.unit.has_written(place.door.schema):
             self._own, self._turn = kept, place.unit.turn
+            place.unit.when_committed(share)
         else:
-            self._pipelines.committed[self._tenant] = kept
+            share()
         return kept
 
-    async def _write(self, place: Place, found: Definition) -> None:
-        pipeline = found.pipeline
+    async def _attempt(self, schema: Schema, name: str) -> Definition:
+        """Return the present definition as the store had it, and write it if it was not kept there."""
+        async with self._writable() as place:
+            found = (await self._read(place)).named(schema, name)
+            if not found.kept:
+                await self._write(place, found.pipeline, found.number)
+        return found
+
+    @asynccontextmanager
+    async def _writable(self) -> AsyncIterator[Place]:
+        if self._apart is None:
+            place = self._inside()
+            # A savepoint takes the write lock where there is one, so what is read within stands until it is written.
+            async with place.unit.nested():
+                yield place
+            return
+        place = self._apart()
+        try:
+            yield place
+        except BaseException:
+            await place.unit.rollback()
+            raise
+        await place.unit.commit()
+
+    async def _write(self, place: Place, pipeline: Pipeline, number: int) -> None:
         definition = place.door.schema.cls(
             name=pipeline.name,
             entity=pipeline.entity,
-            number=found.number,
+            number=number,
             fingerprint=pipeline.fingerprint(),
             definition=pipeline.to_json(),
         )

@@ -7,6 +7,7 @@ Rows become records or values in `_fetch`'s two callers, `records` and `columns`
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
@@ -24,7 +25,7 @@ from crmkit.repository.link import check_links
 from crmkit.repository.pipelines import NotRead
 from crmkit.security.access import Action
 from crmkit.segment import Segment
-from crmkit.storage.spi import Hop, Patch, Query, Removal, SortKey, Tally
+from crmkit.storage.spi import Hop, Patch, Query, SortKey, Tally
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -243,7 +244,7 @@ class Door(Generic[T]):
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy lets the actor create no such record.
         """
-        schema, unit = self.schema, self._unit
+        schema = self.schema
         await check_links(schema, records, schema.links, self._inside.door_of, frozenset(ids))
         rows = self._dumped(records, ids, at)
         change = Change(
@@ -253,12 +254,8 @@ class Door(Generic[T]):
         rule = self._guard.rule(schema, Action.CREATE)
         if rule != everything:
             self._judge(rule, change.after, Action.CREATE)
-        await self._insert(rows)
-        if not await self._all_within(rule, ids, Action.CREATE):
-            # Only the store could tell, so the rows had to be there first; they must not outlive the refusal.
-            written = And((Compare("tenant", Op.EQ, self._inside.actor.tenant), In("id", tuple(ids))))
-            await (await unit.writing(schema)).remove(Removal(schema, written))
-            raise self._refusal(Action.CREATE)
+        async with self._refusable(rule, ids, Action.CREATE):
+            await self._insert(rows)
         await self._inside.tell(change)
         return change
 
@@ -304,21 +301,15 @@ class Door(Generic[T]):
         if restoring:
             where = (*where, Missing("deleted_at", negated=True))
         rule = self._guard.rule(self.schema, action)
-        held = record
         if rule != everything:
             # The policy judges what the store holds with the changes made, not what the caller's record says it holds.
             found = await self.records(where, action=action, deleted=restoring)
             if not found:
                 await self._diagnose(record, action, restoring=restoring)
-            held = found[0]
-            self._judge(rule, [self.replace(held, **changes)], action)
-        if not await self._patch(await self._within(where, action, deleted=restoring), changes):
-            await self._diagnose(record, action, restoring=restoring)
-        if not await self._all_within(rule, [record.id], action):
-            before = {name: getattr(held, name) for name in changes}
-            tenant = Compare("tenant", Op.EQ, self._inside.actor.tenant)
-            await self._patch(And((tenant, same_id(record.id))), before)
-            raise self._refusal(action)
+            self._judge(rule, [self.replace(found[0], **changes)], action)
+        async with self._refusable(rule, (record.id,), action):
+            if not await self._patch(await self._within(where, action, deleted=restoring), changes):
+                await self._diagnose(record, action, restoring=restoring)
 
     async def append(self, records: Iterable[T], at: dt.datetime) -> None:
         """Write records that crmkit itself keeps beside others: no policy is asked, and the journal is not told.
@@ -368,11 +359,17 @@ class Door(Generic[T]):
         if is_local(rule, self.schema) and not all(evaluate(rule, record) for record in records):
             raise self._refusal(action)
 
-    async def _all_within(self, rule: Expr, ids: Sequence[UUID], action: Action) -> bool:
-        """Tell whether rows just written satisfy a rule that follows relations; only the store can."""
+    @asynccontextmanager
+    async def _refusable(self, rule: Expr, ids: Sequence[UUID], action: Action) -> AsyncIterator[None]:
+        """Undo what is written within if a rule that follows relations does not hold of it; only the store can tell."""
         if is_local(rule, self.schema):
-            return True
-        return len(await self.columns((In("id", tuple(ids)),), ("id",), action=action, deleted=True)) == len(ids)
+            yield
+            return
+        async with self._unit.refusable():
+            yield
+            written: Where = (In("id", tuple(ids)),)
+            if len(await self.columns(written, ("id",), action=action, deleted=True)) < len(ids):
+                raise self._refusal(action)
 
     def _refusal(self, action: Action) -> NotAllowed:
         return NotAllowed(f"the policy does not let this actor {action.value} this {self.schema.name}.")

@@ -59,7 +59,7 @@ class Doors:
             clock=setup.clock,
             pause=setup.pause,
             inside=lambda: _place(self),
-            apart=None if Feature.QUEUE in setup.store.features else lambda: _place(self.apart()),
+            apart=None if Feature.SAVEPOINT in setup.store.features else lambda: _place(self.apart()),
         )
         guard = Guard(setup.catalog, setup.policy, actor, self.facts(), self.definitions.stages)
         self._inside = Inside(

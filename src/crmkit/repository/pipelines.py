@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -37,17 +36,27 @@ class Definition:
     kept: bool
 
 
-@attrs.frozen(eq=False)
 class Kept:
-    """The pipelines of one tenant.
+    """The pipelines of one tenant. Definitions are read model by model, as each is asked about.
 
-    Attributes:
-        present: by model and name, those that records enter now.
-        versions: by model, name and number, all that were ever kept.
+    Args:
+        rows: what is kept: model, name, number and definition, in the order they came.
+        given: by model and name, what the product gives.
+        built_in: by model and name, what serves a model that has no others.
     """
 
-    present: Mapping[str, Mapping[str, Definition]]
-    versions: Mapping[tuple[str, str, int], Pipeline]
+    def __init__(
+        self,
+        rows: Iterable[tuple[str, str, int, str]],
+        given: Mapping[str, Mapping[str, Pipeline]],
+        built_in: Mapping[str, Mapping[str, Pipeline]],
+    ) -> None:
+        self._rows: dict[str, dict[tuple[str, int], str]] = {}
+        for entity, name, number, text in rows:
+            self._rows.setdefault(entity, {})[name, number] = text
+        self._given = given
+        self._built_in = built_in
+        self._models: dict[str, _Model] = {}
 
     def named(self, schema: Schema, name: str) -> Definition:
         """Return the present definition of a pipeline; the model's first one if `name` is blank.
@@ -55,7 +64,7 @@ class Kept:
         Raises:
             BadDefinition: there is none of this name, or none at all.
         """
-        named = self.present.get(schema.name)
+        named = self._model(schema).present
         if not named:
             raise BadDefinition(f"{schema.name} has no pipeline.", hint="Name one in connect(..., pipelines=[...]).")
         if not name:
@@ -66,19 +75,40 @@ class Kept:
 
     def of(self, schema: Schema) -> tuple[Pipeline, ...]:
         """Return the present pipelines of a model, the one that new records enter first."""
-        return tuple(each.pipeline for each in self.present.get(schema.name, {}).values())
+        return tuple(each.pipeline for each in self._model(schema).present.values())
+
+    def version(self, schema: Schema, name: str, number: int) -> Pipeline | None:
+        """Return a definition that is kept, new or old; `None` if it is not."""
+        return self._model(schema).versions.get((name, number))
 
     def stages(self, schema: Schema) -> frozenset[str]:
         """Return the names of all stages that a model's records can be in, in definitions new and old."""
-        return self._stages.get(schema.name, frozenset())
+        return self._model(schema).stages
 
-    @cached_property
-    def _stages(self) -> dict[str, frozenset[str]]:
-        names: dict[str, set[str]] = {}
-        present = [(entity, each.pipeline) for entity, named in self.present.items() for each in named.values()]
-        for entity, pipeline in [*present, *((entity, each) for (entity, _, _), each in self.versions.items())]:
-            names.setdefault(entity, set()).update(stage.name for stage in pipeline.stages)
-        return {entity: frozenset(stages) for entity, stages in names.items()}
+    def _model(self, schema: Schema) -> _Model:
+        model = self._models.get(schema.name)
+        if model is None:
+            model = self._models[schema.name] = self._read(schema.name)
+        return model
+
+    def _read(self, entity: str) -> _Model:
+        versions = {key: Pipeline.from_json(text) for key, text in self._rows.get(entity, {}).items()}
+        latest: dict[str, Definition] = {}
+        for (name, number), pipeline in versions.items():
+            if name not in latest or number > latest[name].number:
+                latest[name] = Definition(pipeline, number, kept=True)
+        given = self._given.get(entity) or (None if latest else self._built_in.get(entity))
+        present = latest if given is None else {name: _next(each, latest.get(name)) for name, each in given.items()}
+        pipelines = (*(each.pipeline for each in present.values()), *versions.values())
+        stages = frozenset(stage.name for pipeline in pipelines for stage in pipeline.stages)
+        return _Model(present, versions, stages)
+
+
+@attrs.frozen
+class _Model:
+    present: Mapping[str, Definition]
+    versions: Mapping[tuple[str, int], Pipeline]
+    stages: frozenset[str]
 
 
 class Pipelines:
@@ -107,17 +137,7 @@ class Pipelines:
 
     def beside(self, rows: Iterable[tuple[str, str, int, str]]) -> Kept:
         """Return what serves a tenant that keeps these: model, name, number and definition, in the order they came."""
-        versions = {(entity, name, number): Pipeline.from_json(text) for entity, name, number, text in rows}
-        latest: dict[str, dict[str, Definition]] = {}
-        for (entity, name, number), pipeline in versions.items():
-            named = latest.setdefault(entity, {})
-            if name not in named or number > named[name].number:
-                named[name] = Definition(pipeline, number, kept=True)
-        present: dict[str, Mapping[str, Definition]] = dict(latest)
-        for entity, own in {**self._built_in, **self._given}.items():
-            if entity in self._given or entity not in latest:
-                present[entity] = {name: _next(each, latest.get(entity, {}).get(name)) for name, each in own.items()}
-        return Kept(present, versions)
+        return Kept(rows, self._given, self._built_in)
 
 
 def _next(pipeline: Pipeline, latest: Definition | None) -> Definition:
