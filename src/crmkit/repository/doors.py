@@ -95,8 +95,9 @@ class Doors:
         return Doors(self._setup, self.actor)
 
     async def _tell(self, change: Change[Any]) -> None:
-        for observer in self._setup.observers:
-            await observer.observe(change, self.of)
+        async with self.unit.whole():
+            for observer in self._setup.observers:
+                await observer.observe(change, self.of)
 
 
 def _place(doors: Doors) -> Place:

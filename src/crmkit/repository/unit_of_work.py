@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["UnitOfWork"]
 
-_UNDONE: Final = "A write was refused that this database cannot undo alone, so the whole session was undone."
+_REFUSED: Final = "A write was refused that this database cannot undo alone, so the whole session was undone."
+_BROKEN: Final = "A write broke off halfway, so the whole session was undone."
 _WAY_OUT: Final = "Call rollback() to go on, or open a new session, and write again what should stay."
 
 
@@ -39,7 +40,7 @@ class UnitOfWork:
         self._sequel: Callable[[], None] | None = None
         self._depth = 0
         self._entered = entered
-        self._undone = False
+        self._undone = ""
         self._ended = False
 
     async def reading(self) -> Unit:
@@ -97,7 +98,7 @@ class UnitOfWork:
         else:
             await savepoint.release()
         finally:
-            self._depth -= 1
+            self._depth = max(self._depth - 1, 0)
 
     @asynccontextmanager
     async def refusable(self) -> AsyncIterator[None]:
@@ -113,9 +114,17 @@ class UnitOfWork:
         try:
             yield
         except NotAllowed as error:
-            await self.rollback()
-            self._undone = True
-            raise NotAllowed(f"{error.message} {_UNDONE}", hint=_WAY_OUT) from None
+            await self._undo(_REFUSED)
+            raise NotAllowed(f"{error.message} {_REFUSED}", hint=_WAY_OUT) from None
+
+    @asynccontextmanager
+    async def whole(self) -> AsyncIterator[None]:
+        """Undo everything since the last commit if anything is raised within, as half of it must not be committed."""
+        try:
+            yield
+        except BaseException:
+            await self._undo(_BROKEN)
+            raise
 
     # -- ending --------------------------------------------------------------------------------------------------------
 
@@ -160,13 +169,18 @@ class UnitOfWork:
 
     def _check_whole(self) -> None:
         if self._undone:
-            raise CrmError(_UNDONE, hint=_WAY_OUT)
+            raise CrmError(self._undone, hint=_WAY_OUT)
+
+    async def _undo(self, why: str) -> None:
+        self._depth = 0  # with the transaction end its savepoints
+        await self.rollback()
+        self._undone = why
 
     def _close(self) -> Unit | None:
         if self._depth:
             raise CrmError("a nested part of the session has not ended.", hint="Leave its with-block first.")
         unit, self._unit = self._unit, None
-        self._undone = False
+        self._undone = ""
         self._sequel = None
         self._written.clear()
         self.turn += 1

@@ -22,7 +22,7 @@ class Observer(Protocol):
         """Take note of a change.
 
         What is written here through `door_of("model").append(...)` is part of the same transaction, and is not observed
-        itself. What is raised here refuses the change; the session should then be rolled back.
+        itself. What is raised here undoes the change, and with it everything since the session's last commit.
 
         Args:
             change: what happened. Its `after` is costly after a bulk write, so ask for it only if you need it.
