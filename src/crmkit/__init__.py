@@ -95,8 +95,7 @@ if TYPE_CHECKING:
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
     from crmkit.query import where_from
-    from crmkit.repository.page import Page
-    from crmkit.repository.tally import (
+    from crmkit.repository.aggregator import (
         Group,
         MoneyBag,
         average,
@@ -111,6 +110,7 @@ if TYPE_CHECKING:
         least,
         total,
     )
+    from crmkit.repository.pager import Page
     from crmkit.security.access import Action, Actor, Open, Policy, system
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
@@ -267,11 +267,11 @@ _MODULE_OF = {
     "ExternalId": "crmkit.entities",
     "Field": "crmkit.model.field",
     "Funnel": "crmkit.analytics",
-    "Group": "crmkit.repository.tally",
+    "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
     "Lead": "crmkit.entities",
     "Money": "crmkit.values",
-    "MoneyBag": "crmkit.repository.tally",
+    "MoneyBag": "crmkit.repository.aggregator",
     "MoveRefused": "crmkit.errors",
     "NEW": "crmkit.values.identifier",
     "NotAllowed": "crmkit.errors",
@@ -280,7 +280,7 @@ _MODULE_OF = {
     "Opportunity": "crmkit.entities",
     "OpportunityLine": "crmkit.entities",
     "OutboxMessage": "crmkit.entities",
-    "Page": "crmkit.repository.page",
+    "Page": "crmkit.repository.pager",
     "Pipeline": "crmkit.lifecycle",
     "PipelineDefinition": "crmkit.entities",
     "Policy": "crmkit.security.access",
@@ -311,17 +311,17 @@ _MODULE_OF = {
     "aconnect": "crmkit.crm.connect",
     "ago": "crmkit.expr.build",
     "ahead": "crmkit.expr.build",
-    "average": "crmkit.repository.tally",
+    "average": "crmkit.repository.aggregator",
     "back": "crmkit.lifecycle",
-    "by_day": "crmkit.repository.tally",
-    "by_month": "crmkit.repository.tally",
-    "by_quarter": "crmkit.repository.tally",
-    "by_week": "crmkit.repository.tally",
-    "by_year": "crmkit.repository.tally",
+    "by_day": "crmkit.repository.aggregator",
+    "by_month": "crmkit.repository.aggregator",
+    "by_quarter": "crmkit.repository.aggregator",
+    "by_week": "crmkit.repository.aggregator",
+    "by_year": "crmkit.repository.aggregator",
     "choice": "crmkit.model.declare",
     "connect": "crmkit.crm.blocking.connect",
-    "count": "crmkit.repository.tally",
-    "count_distinct": "crmkit.repository.tally",
+    "count": "crmkit.repository.aggregator",
+    "count_distinct": "crmkit.repository.aggregator",
     "day": "crmkit.model.declare",
     "days": "crmkit.expr.build",
     "decimal": "crmkit.model.declare",
@@ -336,14 +336,14 @@ _MODULE_OF = {
     "forward": "crmkit.lifecycle",
     "from_dict": "crmkit.model.form",
     "from_json": "crmkit.model.form",
-    "greatest": "crmkit.repository.tally",
+    "greatest": "crmkit.repository.aggregator",
     "hours": "crmkit.expr.build",
     "instant": "crmkit.model.declare",
     "integer": "crmkit.model.declare",
     "into": "crmkit.lifecycle",
     "json_schema": "crmkit.model.form",
     "key": "crmkit.model.declare",
-    "least": "crmkit.repository.tally",
+    "least": "crmkit.repository.aggregator",
     "link": "crmkit.model.declare",
     "me": "crmkit.expr.build",
     "money": "crmkit.model.declare",
@@ -358,7 +358,7 @@ _MODULE_OF = {
     "to_dict": "crmkit.model.form",
     "to_json": "crmkit.model.form",
     "today": "crmkit.expr.build",
-    "total": "crmkit.repository.tally",
+    "total": "crmkit.repository.aggregator",
     "where_from": "crmkit.query",
 }
 

@@ -52,16 +52,18 @@ SALES = pipeline("contact", "needs", "proposal", "negotiation")
 
 def write(session: Session, records: Iterable[Any]) -> None:
     """Write records exactly as they are, managed fields and all: history that no repository would write."""
-    work = session._inner.work
+    doors = session._inner.doors
     batches: dict[str, list[Any]] = {}
     for record in records:
-        schema = work.setup.catalog.of(type(record))
-        id_ = record.id if record.id.int else work.setup.ids()
-        row = work.setup.codec(schema).dump_new(record, work.actor.tenant, id_, work.setup.clock(), "test")
-        batches.setdefault(schema.name, []).append(row)
-    unit = run(work.unit())
+        door = doors.of(type(record))
+        present = [each.name for each in run(doors.definitions.read()).of(door.schema)]
+        if door.schema.staged and record.pipeline in present:
+            run(doors.definitions.entered(door.schema, record.pipeline))
+        id_ = record.id if record.id.int else doors.ids()
+        row = door._codec.dump_new(record, doors.actor.tenant, id_, doors.clock(), "test")
+        batches.setdefault(door.schema.name, []).append(row)
     for name, rows in batches.items():
-        run(unit.insert(work.setup.catalog[name], rows))
+        run(doors.of(name)._insert(rows))
 
 
 def move(record: Any, number: int, stage: str, at: dt.datetime, within: Pipeline = SALES, **more: Any) -> StageMove:
@@ -145,7 +147,7 @@ def load_maven(session: Session, folder: Path) -> None:
             teams[region] = session.teams.add(Team(name=region, region=region))
         agent = User(name=row["sales_agent"], team_id=teams[region].id, manager_id=managers[row["manager"]].id)
         agents[agent.name] = session.users.add(agent)
-    ids = session._inner.work.setup.ids
+    ids = session._inner.doors.ids
     records: list[Any] = []
     for row in rows(folder / "sales_pipeline.csv"):
         begun = row["engage_date"] and american(row["engage_date"])
@@ -168,7 +170,7 @@ def load_maven(session: Session, folder: Path) -> None:
 def load_olist(session: Session, folder: Path) -> None:
     """Load the leads of the Olist set."""
     won = {row["mql_id"]: american(row["won_date"]) for row in rows(folder / "olist_closed_deals_dataset.csv")}
-    ids = session._inner.work.setup.ids
+    ids = session._inner.doors.ids
     records: list[Any] = []
     for row in rows(folder / "olist_marketing_qualified_leads_dataset.csv"):
         begun, ended = american(row["first_contact_date"]), won.get(row["mql_id"])

@@ -9,6 +9,7 @@ from crmkit import Actor, BadExpression, Money, Team, User, aconnect, connect, e
 from crmkit.analytics import AsyncAnalytics, Funnel
 from crmkit.analytics import key as keys
 from crmkit.crm.blocking.analytics import Analytics
+from crmkit.repository import door
 from tests.analytics.loading import SALES, deal, write
 
 
@@ -26,7 +27,7 @@ def test_every_report_is_about_what_the_actor_may_see(store_url):
         with crm.session(system("test")) as s:
             team = s.teams.add(Team(name="North", region="north"))
             ann, bea = (s.users.add(User(name=name, team_id=team.id)) for name in ("Ann", "Bea"))
-            ids = s._inner.work.setup.ids
+            ids = s._inner.doors.ids
             write(s, deal(ids, ("contact", 0), ("won", 2), owner_id=ann.id, amount=Money(1, "EUR")))
             write(s, deal(ids, ("contact", 0), ("won", 9), owner_id=bea.id, amount=Money(500, "EUR")))
         with crm.session(Actor(id=ann.id)) as s:
@@ -45,7 +46,7 @@ def test_every_report_is_about_what_the_actor_may_see(store_url):
 
 def test_a_report_has_a_bounded_number_of_groups(session, monkeypatch):
     monkeypatch.setattr(keys, "MAX_GROUPS", 2)
-    ids = session._inner.work.setup.ids
+    ids = session._inner.doors.ids
     for _ in range(3):
         write(session, deal(ids, ("contact", 0)))
     for ask in (lambda: session.analytics.funnel(Funnel(SALES, by=f.id)), lambda: session.analytics.win_rate(by=f.id)):
@@ -54,14 +55,12 @@ def test_a_report_has_a_bounded_number_of_groups(session, monkeypatch):
 
 
 def test_batches_give_what_one_reading_gives(session, monkeypatch):
-    ids = session._inner.work.setup.ids
+    ids = session._inner.doors.ids
     owners = [session.users.add(User(name=str(number))) for number in range(3)]
     for number in range(11):
         write(session, deal(ids, ("contact", 0), ("needs", number), owner_id=owners[number % 3].id))
     whole = session.analytics.funnel(Funnel(SALES, by=f.owner.name))
-    work = session._inner.work
-    scan = work.scan
-    monkeypatch.setattr(work, "scan", lambda schema, where, columns: scan(schema, where, columns, batch=2))
+    monkeypatch.setattr(door, "BATCH", 2)
     monkeypatch.setattr(keys, "_REMEMBERED", 1)
     assert session.analytics.funnel(Funnel(SALES, by=f.owner.name)).rows() == whole.rows()
 

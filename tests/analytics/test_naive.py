@@ -93,7 +93,7 @@ def naive_stage(records, reading, stage):
 
 def put(session, world):
     """Write a world: for each record its source and its log."""
-    ids = session._inner.work.setup.ids
+    ids = session._inner.doors.ids
     for source, log in world:
         record = Opportunity(
             id=ids(), name="deal", pipeline="sales", pipeline_version=1, stage="contact", source=source

@@ -15,7 +15,7 @@ EUR, USD = "EUR", "USD"
 
 def put(session, *deals):
     """Write deals, each told as its visits and its fields."""
-    ids = session._inner.work.setup.ids
+    ids = session._inner.doors.ids
     for *visits, fields in deals:
         write(session, deal(ids, *visits, **fields))
 

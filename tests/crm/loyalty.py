@@ -32,7 +32,7 @@ from contextlib import asynccontextmanager
 
 from crmkit import Customer, f
 from crmkit.crm.capability import repository
-from crmkit.repository import AsyncRepository, Work
+from crmkit.repository import AsyncRepository, Doors
 from loyalty.account import LoyaltyAccount
 
 __all__ = ["AsyncLedger", "AsyncLoyalty"]
@@ -54,8 +54,8 @@ class AsyncLedger:
 class AsyncLoyalty:
     """Points that customers earn: `await s.use(AsyncLoyalty).earn(customer, 5)`."""
 
-    def __init__(self, work: Work) -> None:
-        self._accounts = repository(work, LoyaltyAccount)
+    def __init__(self, doors: Doors) -> None:
+        self._accounts = repository(doors, LoyaltyAccount)
 
     @property
     def accounts(self) -> AsyncRepository[LoyaltyAccount]:

@@ -18,7 +18,7 @@ from crmkit.errors import BadExpression
 from crmkit.expr.build import Sort
 from crmkit.expr.node import Ref
 from crmkit.model.schema import schema_of
-from crmkit.repository.page import read_cursor, write_cursor
+from crmkit.repository.pager import read_cursor, write_cursor
 from crmkit.storage.spi import SortKey
 
 job = system("test")

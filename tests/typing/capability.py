@@ -7,14 +7,14 @@ from typing import assert_type
 from crmkit import AsyncCrm, AsyncSession, Capability, Crm, Session, aconnect, connect
 from crmkit.analytics import AsyncAnalytics
 from crmkit.crm.blocking.analytics import Analytics
-from crmkit.repository import Work
+from crmkit.repository import Doors
 
 
 class AsyncLoyalty:
     """One of somebody else's."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, doors: Doors) -> None:
+        self.doors = doors
 
 
 class Loyalty:

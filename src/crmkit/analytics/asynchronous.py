@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from crmkit.analytics.win import WinRate
     from crmkit.expr.node import Expr, Ref
     from crmkit.model.schema import Schema
-    from crmkit.repository import Work
-    from crmkit.repository.tally import By
+    from crmkit.repository import Doors
+    from crmkit.repository.aggregator import By
     from crmkit.segment import Segment
 
 __all__ = ["AsyncAnalytics"]
@@ -42,8 +42,8 @@ class AsyncAnalytics:
     Sessions hand it out: `s.analytics`.
     """
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
 
     async def funnel(self, funnel: Funnel) -> FunnelReport:
         """Count how records go through a pipeline, from the history of their moves.
@@ -60,7 +60,7 @@ class AsyncAnalytics:
         """
         if not isinstance(funnel, Funnel):
             raise BadDefinition(f"a {type(funnel).__name__} is no funnel.", hint="Write Funnel(pipeline, by=f.source).")
-        return await FunnelCount(self._work, funnel).report()
+        return await FunnelCount(self._doors, funnel).report()
 
     async def win_rate(
         self,
@@ -244,14 +244,14 @@ class AsyncAnalytics:
         """
         if not isinstance(pipeline, Pipeline):
             raise BadDefinition(f"a {type(pipeline).__name__} is no pipeline.", hint="Give the Pipeline itself.")
-        scope = Scope(self._work, self._work.setup.catalog[pipeline.entity], where, self._at(as_of), zone)
+        scope = Scope(self._doors, self._doors.catalog[pipeline.entity], where, self._at(as_of), zone)
         return await stage_times(scope, pipeline, Period.of(left, zone))
 
     def _at(self, as_of: dt.datetime | None) -> dt.datetime:
-        return self._work.setup.clock() if as_of is None else moment_of(as_of, "as_of")
+        return self._doors.clock() if as_of is None else moment_of(as_of, "as_of")
 
     def _scope(self, model: type[Any], where: Expr | Segment, as_of: dt.datetime | None, zone: str) -> Scope:
-        schema: Schema = self._work.setup.catalog.of(model)
+        schema: Schema = self._doors.catalog.of(model)
         if not schema.staged:
             raise BadDefinition(f"{schema.name} has no stages.", hint="Give a model that moves through a pipeline.")
-        return Scope(self._work, schema, where, self._at(as_of), zone)
+        return Scope(self._doors, schema, where, self._at(as_of), zone)

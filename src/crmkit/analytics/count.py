@@ -12,9 +12,8 @@ from crmkit.analytics.ladder import Ladder, Steps
 from crmkit.analytics.report import ALL, label_of
 from crmkit.analytics.scope import Scope, definition_of
 from crmkit.expr.build import f
-from crmkit.expr.core import And, Compare, In
+from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
-from crmkit.security.access import Action
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from crmkit.analytics.definition import Funnel
     from crmkit.expr.core import Core
     from crmkit.expr.node import Expr
-    from crmkit.model.codec import Row
-    from crmkit.repository import Work
+    from crmkit.repository import Doors
+    from crmkit.repository.door import Row
 
 __all__ = ["FunnelCount"]
 
@@ -38,22 +37,22 @@ class FunnelCount:
     memory is a fixed number of counters for each group.
 
     Args:
-        work: the unit of work.
+        doors: the doors of the session.
         funnel: what to count.
 
     Raises:
         BadExpression: the funnel does not fit the model.
     """
 
-    def __init__(self, work: Work, funnel: Funnel) -> None:
-        self._work = work
+    def __init__(self, doors: Doors, funnel: Funnel) -> None:
         self._funnel = funnel
-        funnel.check(work.setup.catalog)
-        self._schema = work.setup.catalog[funnel.pipeline.entity]
-        self._moves = work.setup.catalog["stage_move"]
-        self._as_of = funnel.as_of or work.setup.clock()
-        self._scope = Scope(work, self._schema, funnel.where, self._as_of, funnel.zone)
-        self._keys = Keys(work, self._schema, funnel.by)
+        funnel.check(doors.catalog)
+        self._schema = doors.catalog[funnel.pipeline.entity]
+        self._records = doors.of(self._schema)
+        self._moves = doors.of("stage_move")
+        self._as_of = funnel.as_of or doors.clock()
+        self._scope = Scope(doors, self._schema, funnel.where, self._as_of, funnel.zone)
+        self._keys = Keys(doors, self._schema, funnel.by)
         self._steps = Steps.of(funnel.pipeline)
         self._columns = tuple(dict.fromkeys(("id", "pipeline", *self._keys.columns)))
         self._place = self._columns.index((*self._keys.columns, "id")[0])
@@ -65,24 +64,24 @@ class FunnelCount:
         name = self._funnel.pipeline.name
         period = self._funnel.entered
         if period.start is None and period.end is None:
-            async for rows in self._work.scan(self._schema, self._scope.core(f.pipeline == name), self._columns[1:]):
+            here = await self._scope.core(f.pipeline == name)
+            async for rows in self._records.scan(here, self._columns[1:]):
                 await self._take(rows)
-            elsewhere = self._scope.core(f.pipeline != name)
-            if await self._work.rows(self._schema, elsewhere, limit=1):
+            elsewhere = await self._scope.core(f.pipeline != name)
+            if await self._records.columns(elsewhere, ("id",), limit=1):
                 await self._follow(f.pipeline == name, elsewhere)
         else:
             # A record that entered in the period has a move in it; which of its moves was the entry, its history tells.
-            await self._follow((f.pipeline == name) & period.holds(f.at), self._scope.core())
+            await self._follow((f.pipeline == name) & period.holds(f.at), await self._scope.core())
             await self._miss()
         return self._made()
 
     async def _follow(self, condition: Expr, scope: tuple[Core, ...]) -> None:
         """Count the records to which certain moves belong, each one with the move by which it entered the pipeline."""
-        core = self._work.guard.where(self._moves, (f.entity == self._schema.name) & condition, self._work.facts())
-        where = core.items if isinstance(core, And) else (core,)
-        async for moves in self._work.scan(self._moves, where, ("record_id", "number")):
+        where = (f.entity == self._schema.name) & condition
+        async for moves in self._moves.scan(where, ("record_id", "number")):
             ids = tuple({record for _, record, _ in moves})
-            rows = await self._work.values(self._schema, (*scope, In("id", ids)), self._columns)
+            rows = await self._records.columns((*scope, In("id", ids)), self._columns)
             if rows:
                 await self._take(rows, {(record, number) for _, record, number in moves})
 
@@ -97,13 +96,9 @@ class FunnelCount:
 
     async def _logs(self, ids: list[UUID]) -> dict[UUID, list[Logged]]:
         """Return the history of each record of a batch."""
-        where = (
-            *self._work.guard.scope(self._moves, Action.READ),
-            Compare("entity", Op.EQ, self._schema.name),
-            In("record_id", tuple(ids)),
-        )
+        where = (Compare("entity", Op.EQ, self._schema.name), In("record_id", tuple(ids)))
         logs: dict[UUID, list[Logged]] = {}
-        for row in await self._work.values(self._moves, where, _LOGGED):
+        for row in await self._moves.columns(where, _LOGGED):
             logs.setdefault(row[0], []).append(await self._logged(row))
         return logs
 
@@ -113,7 +108,7 @@ class FunnelCount:
             return Logged(at, number, stage, None)
         ladder = self._ladders.get(version)
         if ladder is None:
-            old = await definition_of(self._work, self._schema, pipeline, version)
+            old = await definition_of(self._scope, pipeline, version)
             ladder = self._ladders[version] = Ladder(self._steps, version, old)
         return Logged(at, number, stage, ladder.place(stage, position, outcome))
 

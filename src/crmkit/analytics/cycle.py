@@ -18,7 +18,7 @@ from crmkit.analytics.report import ALL, Report, label_of
 from crmkit.analytics.win import read_amounts
 from crmkit.errors import BadExpression, near
 from crmkit.expr.build import Name, everything, f
-from crmkit.repository.work import zone_of
+from crmkit.repository.zone import zone_of
 from crmkit.values import Money, money_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.period import Period
     from crmkit.analytics.scope import Scope
     from crmkit.expr.node import Ref
-    from crmkit.repository.tally import By
+    from crmkit.repository.aggregator import By
 
 __all__ = ["Cycle", "Ending", "Velocity", "cycles", "velocities"]
 
@@ -98,18 +98,19 @@ async def _spans(
         raise BadExpression(
             f"there is no outcome {ending!r} of a cycle.", hint=near(str(ending), ("won", "lost", "all"))
         )
-    schema, work = scope.schema, scope.work
+    schema, doors = scope.schema, scope.doors
     begin = schema.fields.get(start.path[0]) if len(start.path) == 1 else None
     if begin is None or not begin.temporal:
         days = [name for name, field in schema.fields.items() if field.temporal]
         raise BadExpression(f"{start.text} is no day and no instant of {schema.name}.", hint=near(start.text[2:], days))
-    keys, parts = Keys(work, schema, by), Keys(work, schema, currency)
+    keys, parts = Keys(doors, schema, by), Keys(doors, schema, currency)
     columns = tuple(dict.fromkeys(("id", begin.name, "closed_at", *keys.columns, *parts.columns)))
     begins, ends = columns.index(begin.name), columns.index("closed_at")
     key_at, part_at = (columns.index((*each.columns, "id")[0]) for each in (keys, parts))
     outcome = everything if ending == "all" else f.outcome == ending
     found: dict[Any, dict[Any, _Spans]] = defaultdict(lambda: defaultdict(_Spans))
-    async for rows in work.scan(schema, scope.core(closed(period, scope.as_of), outcome), columns[1:]):
+    where = await scope.core(closed(period, scope.as_of), outcome)
+    async for rows in scope.door.scan(where, columns[1:]):
         labels = await keys.of([row[key_at] for row in rows])
         codes = await parts.of([row[part_at] for row in rows])
         for row, key, code in zip(rows, labels, codes, strict=True):

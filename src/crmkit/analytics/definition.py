@@ -14,8 +14,8 @@ from crmkit.expr.build import everything
 from crmkit.expr.node import Expr, Ref
 from crmkit.expr.resolve import SAMPLE, resolve
 from crmkit.lifecycle import Pipeline
-from crmkit.repository.tally import By, Span
-from crmkit.repository.work import zone_of
+from crmkit.repository.aggregator import By, Span
+from crmkit.repository.zone import zone_of
 from crmkit.segment import Segment
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from crmkit.analytics.report import ALL, Report, label_of
 from crmkit.analytics.scope import definition_of
 from crmkit.errors import BadDefinition, BadExpression
 from crmkit.expr.build import f
-from crmkit.repository.tally import MoneyBag, by_month
-from crmkit.repository.work import zone_of
+from crmkit.repository.aggregator import MoneyBag, by_month
+from crmkit.repository.zone import zone_of
 from crmkit.values import money_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.period import Period
     from crmkit.analytics.scope import Scope
     from crmkit.expr.node import Expr, Ref
-    from crmkit.repository.tally import By
+    from crmkit.repository.aggregator import By
 
 __all__ = ["NO_DATE", "OVERDUE", "Forecast", "ForecastBucket", "forecasts"]
 
@@ -199,7 +199,7 @@ class _Reading:
         """Return the chance of a stage in the version that a deal follows; `None` if no definition knows it."""
         key = (pipeline, version, stage)
         if key not in self._chances:
-            definition = await definition_of(self._scope.work, self._scope.schema, pipeline, version)
+            definition = await definition_of(self._scope, pipeline, version)
             try:
                 self._chances[key] = None if definition is None else definition.stage(stage).probability
             except BadDefinition:

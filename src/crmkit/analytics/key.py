@@ -6,17 +6,17 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from crmkit.errors import BadExpression
-from crmkit.expr.core import And, In
-from crmkit.repository.tally import Span, group_key, keyed
-from crmkit.repository.work import zone_of
+from crmkit.expr.core import In
+from crmkit.repository.aggregator import Span, group_key, keyed
+from crmkit.repository.zone import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crmkit.model.schema import Schema
-    from crmkit.repository import Work
-    from crmkit.repository.tally import By
-    from crmkit.storage.spi import Hop
+    from crmkit.repository import Doors
+    from crmkit.repository.aggregator import By
+    from crmkit.repository.door import Hop
 
 __all__ = ["MAX_GROUPS", "Keys", "order_of", "text_of", "too_many"]
 
@@ -29,7 +29,7 @@ class Keys:
     """Finds the group of each record.
 
     Args:
-        work: the unit of work; its guard applies to every step of a path.
+        doors: the doors of the session.
         schema: the records' model.
         by: what to group by; `None` puts all into one group.
 
@@ -37,12 +37,12 @@ class Keys:
         BadExpression: it does not fit the model.
     """
 
-    def __init__(self, work: Work, schema: Schema, by: By | None) -> None:
-        self._work = work
+    def __init__(self, doors: Doors, schema: Schema, by: By | None) -> None:
+        self._doors = doors
         self._columns: tuple[str, ...] = ()
         if by is None:
             return
-        self._key, self._field = group_key(work, schema, by)
+        self._key, self._field = group_key(doors.of(schema), by)
         self._known: list[dict[Any, Any]] = [{} for _ in self._key.hops]
         # What each step reads of the record it leads to: the next step's link, or in the end the key itself.
         self._read = [*(hop.relation.local for hop in self._key.hops), self._key.column]
@@ -69,10 +69,9 @@ class Keys:
             known.clear()
         wanted = tuple(set(values) - known.keys() - {None})
         if wanted:
-            target = self._work.setup.catalog[hop.relation.target]
-            conditions = hop.where.items if isinstance(hop.where, And) else (hop.where,)
+            target = self._doors.of(hop.relation.target)
             columns = (hop.relation.remote, self._read[place + 1])
-            rows = await self._work.values(target, (*conditions, In(hop.relation.remote, wanted)), columns)
+            rows = await target.columns((In(hop.relation.remote, wanted),), columns)
             # What cannot be seen is remembered as missing, so that it is not asked for again.
             known |= dict.fromkeys(wanted)
             known |= dict(rows)

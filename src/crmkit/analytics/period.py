@@ -10,7 +10,7 @@ import attrs
 
 from crmkit.errors import BadDefinition, Problem
 from crmkit.expr.build import Name, everything
-from crmkit.repository.work import zone_of
+from crmkit.repository.zone import zone_of
 from crmkit.values import UTC, clean_instant
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import attrs
 from crmkit.analytics.period import Period
 from crmkit.analytics.ratio import Ratio
 from crmkit.errors import NotFound, near
-from crmkit.repository.tally import MoneyBag
+from crmkit.repository.aggregator import MoneyBag
 from crmkit.values import Money
 
 __all__ = ["ALL", "BLANK", "Report", "Section", "label_of"]

@@ -11,9 +11,8 @@ from crmkit.analytics.amount import Amounts, amount_field
 from crmkit.analytics.key import order_of, text_of
 from crmkit.analytics.report import ALL, Report, label_of
 from crmkit.expr.build import everything, f
-from crmkit.expr.core import And, Exists
 from crmkit.model.schema import Relation
-from crmkit.repository.tally import MoneyBag, count, greatest, least, tally, total
+from crmkit.repository.aggregator import MoneyBag, count, greatest, least, tally, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.scope import Scope
     from crmkit.expr.node import Ref
     from crmkit.lifecycle import Pipeline
-    from crmkit.repository.tally import By
+    from crmkit.repository.aggregator import By
 
 __all__ = ["PipelineValue", "StageTime", "StageValue", "pipeline_values", "stage_times"]
 
@@ -99,7 +98,7 @@ async def pipeline_values(scope: Scope, by: By | None, amount: Ref | None, *, en
     await amounts.read(everything if ended else f.outcome == "open", f.pipeline, f.stage, f.outcome)
     order = {
         (pipeline.name, stage.name): number
-        for pipeline in scope.work.setup.pipelines.of(scope.work.actor.tenant, scope.schema)
+        for pipeline in (await scope.doors.definitions.read()).of(scope.schema)
         for number, stage in enumerate(pipeline.stages)
     }
     whole = PipelineValue(key=None, label=ALL, stages=_stages(amounts.whole(), None, order))
@@ -164,20 +163,17 @@ class StageTime:
 
 async def stage_times(scope: Scope, pipeline: Pipeline, left: Period) -> Report[StageTime]:
     """Return how long stages take; see `AsyncAnalytics.time_in_stage`."""
-    work = scope.work
-    moves = work.setup.catalog["stage_move"]
+    moves = scope.doors.of("stage_move")
     # History rows say nothing of who may see the record, so each must belong to a record that the actor may see.
-    record = Relation("record", moves.name, scope.schema.name, many=False, local="record_id", remote="id")
+    record = Relation("record", moves.schema.name, scope.schema.name, many=False, local="record_id", remote="id")
     name = pipeline.name
     condition = (
         (f.entity == scope.schema.name) & (f.pipeline == name) & (f.from_stage != "") & (f.kind != "transfer")
         & ~f.spent.missing() & left.holds(f.at) & (f.at <= scope.as_of)
     )  # fmt: skip
-    own = work.guard.where(moves, condition, work.facts())
-    parts = own.items if isinstance(own, And) else (own,)
-    where = And((*parts, Exists(record, And(scope.core()))))
+    where = (*await moves.bind(condition), moves.reaching(record, await scope.core()))
     measures = {"visits": count(), "spent": total(f.spent), "least": least(f.spent), "greatest": greatest(f.spent)}
-    groups = await tally(work, moves, where, f.from_stage, measures)
+    groups = await tally(moves, where, f.from_stage, measures)
     order = {stage.name: number for number, stage in enumerate(pipeline.stages)}
     rows = sorted(
         ((group.key[0], *group.measures.values()) for group in groups),

@@ -12,14 +12,14 @@ from crmkit.analytics.key import order_of, text_of
 from crmkit.analytics.ratio import Ratio
 from crmkit.analytics.report import ALL, Report, label_of
 from crmkit.expr.build import f
-from crmkit.repository.tally import MoneyBag
+from crmkit.repository.aggregator import MoneyBag
 from crmkit.values import Money
 
 if TYPE_CHECKING:
     from crmkit.analytics.period import Period
     from crmkit.analytics.scope import Scope
     from crmkit.expr.node import Ref
-    from crmkit.repository.tally import By
+    from crmkit.repository.aggregator import By
 
 __all__ = ["WinRate", "read_amounts", "win_rates"]
 

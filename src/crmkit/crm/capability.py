@@ -14,7 +14,7 @@ from crmkit.errors import BadDefinition, near
 from crmkit.lifecycle.check import each
 
 if TYPE_CHECKING:
-    from crmkit.repository import AsyncRepository, Work
+    from crmkit.repository import AsyncRepository, Doors
 
 __all__ = ["CAPABILITIES", "Capabilities", "Capability", "Sugar", "repository"]
 
@@ -28,7 +28,7 @@ class Capability:
     Args:
         name: the attribute of the session.
         awaited: where the awaited class is, such as `"loyalty.points:AsyncLoyalty"`. It is loaded when it is first
-            used, and made with one argument, the work of the session, from which `repository` makes repositories.
+            used, and made with one argument, the doors of the session, from which `repository` makes repositories.
         blocking: where its generated twin is; if blank, where `crmkit generate loyalty.points` writes it.
         entities: the models that it brings along.
 
@@ -130,7 +130,7 @@ class Capabilities:
         )
 
 
-def repository(work: Work, model: type[T]) -> AsyncRepository[T]:
+def repository(doors: Doors, model: type[T]) -> AsyncRepository[T]:
     """Return the repository of a model, through which a capability reads and writes as the actor may.
 
     Raises:
@@ -138,7 +138,7 @@ def repository(work: Work, model: type[T]) -> AsyncRepository[T]:
     """
     from crmkit.repository import AsyncRepository  # so that the list above can be read alone
 
-    return AsyncRepository(work, work.setup.catalog.of(model))
+    return AsyncRepository(doors, doors.catalog.of(model))
 
 
 class Sugar(ABC):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Coroutine, Generator
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import wraps
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
@@ -17,7 +18,8 @@ from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
-from crmkit.repository import Pipelines, Setup
+from crmkit.repository import Doors, Pipelines, Setup
+from crmkit.repository.journal import History, Outbox
 from crmkit.security.access import Open
 from crmkit.storage.opening import open_store
 from crmkit.values import clean_instant, system_clock
@@ -58,7 +60,7 @@ class AsyncCrm:
         """Return the imports of an actor: `await crm.imports(actor).plan("mapping.toml")` looks first."""
         from crmkit.importers import AsyncImports  # loads CSV and TOML readers
 
-        return AsyncImports(self._setup, actor)
+        return AsyncImports(Doors(self._setup, actor))
 
     async def close(self) -> None:
         """Give back the connections that crmkit opened itself."""
@@ -120,16 +122,17 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     added = Capabilities(capabilities, dir(AsyncSession))
     own = each("a model", type, models, "Customer")
     catalog = Catalog([*BUILT_IN, *added.entities, *own], extra)
-    time = system_clock if clock is None else _whole(clock)
+    now = system_clock if clock is None else _whole(clock)
     setup = Setup(
         catalog=catalog,
         store=store,
         policy=_policy(policy),
-        clock=time,
+        clock=now,
         # Ids carry 74 random bits beside the time. They are names, not secrets, so a seeded generator will do.
-        ids=ids or uuid7_source(time, Random(os.urandom(16))),  # noqa: S311 - see above
+        ids=ids or uuid7_source(now, Random(os.urandom(16))),  # noqa: S311 - see above
+        pause=_pause(awaited=awaited),
         pipelines=Pipelines(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
-        outbox=outbox,
+        observers=(History(), Outbox()) if outbox else (History(),),
     )
     try:
         await store.prepare(catalog, create=create)
@@ -137,6 +140,19 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         await store.close()
         raise
     return AsyncCrm(setup, added)
+
+
+def _pause(*, awaited: bool) -> Callable[[float], Awaitable[None]]:
+    """Return what waits: a blocking coroutine must not suspend, so it stops its thread."""
+    if awaited:
+        import asyncio  # here, as only those who await need it
+
+        return asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        time.sleep(seconds)  # noqa: ASYNC251 - no event loop runs this
+
+    return sleep
 
 
 def _policy(given: Policy | None) -> Policy:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from crmkit.crm.capability import Sugar, repository
 from crmkit.crm.shelf import AsyncShelf
 from crmkit.errors import CrmError
-from crmkit.repository import AsyncRepository, Work
+from crmkit.repository import AsyncRepository, Doors
 from crmkit.security.access import Actor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from crmkit.crm.capability import Capabilities
@@ -32,14 +33,13 @@ class AsyncSession(AsyncShelf, Sugar):
                 f"a session acts for an Actor, not for {type(actor).__name__}.",
                 hint='Give Actor(id=user.id), or system("nightly") for background work.',
             )
-        self._setup = setup
         self._capabilities = capabilities
-        self.work = Work(setup, actor, entered=False)
+        self.doors = Doors(setup, actor, entered=False)
 
     @property
     def actor(self) -> Actor:
         """Whoever the session acts for."""
-        return self.work.actor
+        return self.doors.actor
 
     @property
     def capabilities(self) -> Capabilities:
@@ -52,7 +52,7 @@ class AsyncSession(AsyncShelf, Sugar):
         Raises:
             BadDefinition: the model is not one of this CRM's.
         """
-        return repository(self.work, model)
+        return repository(self.doors, model)
 
     def use(self, capability: Callable[[Any], AsyncC]) -> AsyncC:
         """Return a capability by its class, such as `AsyncAnalytics`; its attribute, `analytics`, says the same.
@@ -60,29 +60,30 @@ class AsyncSession(AsyncShelf, Sugar):
         Raises:
             BadDefinition: the CRM was not connected with it.
         """
-        made: AsyncC = self._capabilities.awaited(capability)(self.work)
+        made: AsyncC = self._capabilities.awaited(capability)(self.doors)
         return made
 
     async def commit(self) -> None:
         """Make everything so far permanent and go on in a new transaction."""
-        await self.work.commit()
+        await self.doors.unit.commit()
 
     async def rollback(self) -> None:
         """Undo everything since the last commit and go on in a new transaction."""
-        await self.work.rollback()
+        await self.doors.unit.rollback()
+
+    def nested(self) -> AbstractAsyncContextManager[None]:
+        """Return a part of the session, to be entered with `async with`: if it raises, only what it wrote is undone.
+
+        Raises:
+            Unsupported: on entering it, if the database has no savepoints.
+        """
+        return self.doors.unit.nested()
 
     async def __aenter__(self) -> Self:
-        await self._setup.pipelines.meet(self._setup, self.actor)
-        self.work.enter()
+        self.doors.unit.enter()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                await self.work.commit()
-            else:
-                await self.work.rollback()
-        finally:
-            self.work.end()
+        await self.doors.unit.end(commit=kind is None)

@@ -18,9 +18,11 @@ from crmkit.model.kind import Kind
 
 if TYPE_CHECKING:
     from crmkit.lifecycle import Pipeline
+    from crmkit.model.catalog import Catalog
     from crmkit.model.field import Field
     from crmkit.model.schema import Schema
-    from crmkit.repository import Setup
+    from crmkit.repository import Doors
+    from crmkit.repository.pipelines import Kept
 
 __all__ = ["bind"]
 
@@ -29,14 +31,14 @@ _OWN_MODELS: Final = frozenset({"external_id", "stage_move", "outbox_message", "
 _SAMPLES: Final = (dt.datetime(2001, 2, 3, 4, 5), dt.datetime(2010, 11, 12, 10, 9))  # noqa: DTZ001 - only spelt, never kept
 
 
-def bind(mapping: MappingRule, setup: Setup, tenant: str, folder: Path) -> list[Section]:
+async def bind(mapping: MappingRule, doors: Doors, folder: Path) -> list[Section]:
     """Return the sections of a mapping, bound to the models and to the files.
 
     Raises:
         BadMapping: it does not fit them; every problem is listed.
         BadFile: a file cannot be opened or has no header.
     """
-    check = _Check(mapping, setup, tenant)
+    check = _Check(mapping, doors.catalog, await doors.definitions.read())
     check.models()
     if check.problems:
         raise BadMapping(check.problems)
@@ -45,7 +47,7 @@ def bind(mapping: MappingRule, setup: Setup, tenant: str, folder: Path) -> list[
     if check.problems:
         raise BadMapping(check.problems)
     return [
-        Section(number, rule, mapping, table, setup.catalog[rule.entity])
+        Section(number, rule, mapping, table, doors.catalog[rule.entity])
         for number, (rule, table) in enumerate(zip(mapping.files, tables, strict=True))
     ]
 
@@ -53,11 +55,11 @@ def bind(mapping: MappingRule, setup: Setup, tenant: str, folder: Path) -> list[
 class _Check:
     """One mapping and everything that is wrong with it."""
 
-    def __init__(self, mapping: MappingRule, setup: Setup, tenant: str) -> None:
+    def __init__(self, mapping: MappingRule, catalog: Catalog, kept: Kept) -> None:
         self.problems: list[Problem] = []
         self._mapping = mapping
-        self._setup = setup
-        self._tenant = tenant
+        self._catalog = catalog
+        self._kept = kept
         self._made = [rule.entity for rule in mapping.files if rule.kind is FileKind.RECORDS]
 
     def models(self) -> None:
@@ -103,7 +105,7 @@ class _Check:
     def _schema(self, rule: FileRule) -> Schema | None:
         place = f"{rule.place}.{rule.kind.value}"
         try:
-            schema = self._setup.catalog[rule.entity]
+            schema = self._catalog[rule.entity]
         except BadDefinition as error:
             self._refuse(place, error.message, error.hint)
             return None
@@ -130,7 +132,7 @@ class _Check:
             by = rule.fields["by"]
             if by.link != "user":
                 self._refuse(by.place, "must link to a user.", 'Write { link = "user", column = "…", by = "name" }.')
-            self._link(by, self._setup.catalog["user"])
+            self._link(by, self._catalog["user"])
         self._zoned(rule.fields.get("at"))
         self._stages(rule, schema)
 
@@ -151,7 +153,7 @@ class _Check:
         elif each.link != to:
             self._refuse(f"{each.place}.link", f"{name} links to a {to}, not to a {each.link}.")
         elif to:
-            self._link(each, self._setup.catalog[to])
+            self._link(each, self._catalog[to])
         if (each.currency is not None) != ("currency" in field.parts):
             if "currency" in field.parts:
                 self._refuse(
@@ -191,7 +193,7 @@ class _Check:
     def _stages(self, rule: FileRule, schema: Schema) -> None:
         if not schema.staged:
             return
-        pipelines = {pipeline.name: pipeline for pipeline in self._setup.pipelines.of(self._tenant, schema)}
+        pipelines = {pipeline.name: pipeline for pipeline in self._kept.of(schema)}
         made = next(
             (each for each in self._mapping.files if each.kind is FileKind.RECORDS and each.entity == rule.entity), rule
         )

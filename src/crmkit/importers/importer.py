@@ -13,14 +13,12 @@ from crmkit.importers.rule import FileKind
 from crmkit.importers.section import Section
 from crmkit.importers.spool import Spool
 from crmkit.importers.table import Malformed
-from crmkit.model.codec import pause_collector
-from crmkit.repository import Work
+from crmkit.repository import pause_collector
 
 if TYPE_CHECKING:
     from crmkit.importers.rule import MappingRule
     from crmkit.importers.section import Parsed
-    from crmkit.repository import Setup
-    from crmkit.security.access import Actor
+    from crmkit.repository import Doors
 
 __all__ = ["Importer", "Progress"]
 
@@ -35,8 +33,7 @@ class Importer:
     """One run over all files of a mapping.
 
     Args:
-        setup: what the CRM shares.
-        actor: whoever imports.
+        doors: the doors of whoever imports.
         mapping: the rules.
         sections: the same, bound to models and files.
         write: whether anything is written; if not, everything else happens all the same.
@@ -46,8 +43,7 @@ class Importer:
 
     def __init__(
         self,
-        setup: Setup,
-        actor: Actor,
+        doors: Doors,
         mapping: MappingRule,
         sections: Sequence[Section],
         *,
@@ -55,14 +51,12 @@ class Importer:
         progress: Progress | None = None,
         total: int = 0,
     ) -> None:
-        self.setup = setup
-        self.actor = actor
+        self.doors = doors
         self.mapping = mapping
         self.write = write
-        self.work = Work(setup, actor)
         self.spool = Spool()
         linked = frozenset(rule.link for each in sections for rule in each.rule.rules if rule.link)
-        self.keys = Keys(self.work, mapping.source, linked)
+        self.keys = Keys(doors, mapping.source, linked)
         self.counts = [Counts(each.rule.path, _what(each)) for each in sections]
         self.natural = _natural(sections)
         self.seen: dict[str, dict[str, bytes]] = {}
@@ -73,21 +67,18 @@ class Importer:
 
     async def run(self) -> Report:
         """Read every file, write what is to be written, and return what became of it."""
-        await self.setup.pipelines.meet(self.setup, self.actor, keep=self.write)
         try:
             for section in self._sections:
                 if section.rule.kind is FileKind.RECORDS:
                     await self._records(section)
         except BaseException as error:
-            await self.work.rollback()
+            await self.doors.unit.rollback()
             self.spool.close()
             if isinstance(error, Duplicate) and error.entity == "external_id":
                 message = f"another import from {self.mapping.source!r} wrote the same records meanwhile."
                 hint = "Wait for it to end, then run this one again: it goes on where it stopped."
                 raise Busy(message, hint=hint) from None
             raise
-        finally:
-            self.work.end()
         return Report(
             counts=self.counts,
             notices=self._notices(),
@@ -176,7 +167,7 @@ class Importer:
             for link in parsed.links:
                 wanted.setdefault((link.entity, link.by), []).append(link.text)
         for (entity, by), texts in wanted.items():
-            await self.keys.prepare(self.setup.catalog[entity], by, texts)
+            await self.keys.prepare(self.doors.catalog[entity], by, texts)
 
     def resolve(self, parsed: Parsed) -> None:
         """Replace the links of a row by ids, or say what is wrong with them."""
@@ -195,9 +186,9 @@ class Importer:
     async def end_batch(self) -> None:
         """Make a batch permanent, or forget it in a dry run, and tell how far it is."""
         if self.write:
-            await self.work.commit()
+            await self.doors.unit.commit()
         else:
-            await self.work.rollback()
+            await self.doors.unit.rollback()
         if self._progress is not None:
             self._progress(self._rows, self._total)
 

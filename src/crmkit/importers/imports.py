@@ -17,8 +17,7 @@ from crmkit.importers.rule import FileRule, MappingRule
 
 if TYPE_CHECKING:
     from crmkit.importers.importer import Progress
-    from crmkit.repository import Setup
-    from crmkit.security.access import Actor
+    from crmkit.repository import Doors
 
 __all__ = ["AsyncImports", "AsyncPlan", "Run"]
 
@@ -30,10 +29,9 @@ class Run(Report):
 class AsyncPlan(Report):
     """What an import would do: `counts`, `problems`, `rejects`, and `summary()` for people. Nothing was written."""
 
-    def __init__(self, report: Report, setup: Setup, actor: Actor, mapping: MappingRule, folder: Path) -> None:
+    def __init__(self, report: Report, doors: Doors, mapping: MappingRule, folder: Path) -> None:
         self.__dict__ |= report.__dict__
-        self._setup = setup
-        self._actor = actor
+        self._doors = doors
         self._mapping = mapping
         self._folder = folder
 
@@ -53,10 +51,9 @@ class AsyncPlan(Report):
             Duplicate: somebody else wrote a record with the same unique value in the meantime.
             Busy: another import from the same source is running; run this one again when it has ended.
         """
-        sections = bind(self._mapping, self._setup, self._actor.tenant, self._folder)
-        importer = Importer(
-            self._setup, self._actor, self._mapping, sections, write=True, progress=progress, total=self.rows
-        )
+        doors = self._doors.apart()
+        sections = await bind(self._mapping, doors, self._folder)
+        importer = Importer(doors, self._mapping, sections, write=True, progress=progress, total=self.rows)
         report = await importer.run()
         run = object.__new__(Run)
         run.__dict__ |= report.__dict__
@@ -66,9 +63,8 @@ class AsyncPlan(Report):
 class AsyncImports:
     """Imports for one actor. `crm.imports(actor)` makes it."""
 
-    def __init__(self, setup: Setup, actor: Actor) -> None:
-        self._setup = setup
-        self._actor = actor
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
 
     async def plan(
         self,
@@ -97,10 +93,10 @@ class AsyncImports:
         if file is not None:
             home = Path(file).parent
             rule = _only(rule, Path(file).name)
-        await self._setup.pipelines.meet(self._setup, self._actor, keep=False)
-        sections = bind(rule, self._setup, self._actor.tenant, home)
-        report = await Importer(self._setup, self._actor, rule, sections, write=False, progress=progress).run()
-        return AsyncPlan(report, self._setup, self._actor, rule, home)
+        doors = self._doors.apart()
+        sections = await bind(rule, doors, home)
+        report = await Importer(doors, rule, sections, write=False, progress=progress).run()
+        return AsyncPlan(report, doors, rule, home)
 
 
 def _only(mapping: MappingRule, name: str) -> MappingRule:

@@ -10,12 +10,11 @@ from crmkit.errors import Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
 from crmkit.importers.rule import key_of
-from crmkit.security.access import Action
 from crmkit.values import fold
 
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema
-    from crmkit.repository import Work
+    from crmkit.repository import Doors
 
 __all__ = ["Keys"]
 
@@ -27,13 +26,13 @@ class Keys:
     case; a natural key matches without regard to case.
 
     Args:
-        work: the unit of work that asks the database.
+        doors: the doors through which the database is asked.
         source: the system whose external ids count.
         linked: the models that some file links to; of others, nothing has to be held.
     """
 
-    def __init__(self, work: Work, source: str, linked: frozenset[str]) -> None:
-        self._work = work
+    def __init__(self, doors: Doors, source: str, linked: frozenset[str]) -> None:
+        self._doors = doors
         self._source = source
         self._linked = linked
         self._external: dict[str, dict[str, UUID]] = {}
@@ -147,7 +146,7 @@ class Keys:
         cache |= {key: tuple(dict.fromkeys(ids)) for key, ids in found.items()}
 
     async def _ask_external(self, schema: Schema, texts: Sequence[str], cache: dict[str, tuple[UUID, ...]]) -> None:
-        crosswalk = self._work.setup.catalog["external_id"]
+        crosswalk = self._doors.catalog["external_id"]
         more = (Compare("source", Op.EQ, self._source), Compare("entity", Op.EQ, schema.name))
         rows = await self._rows(crosswalk, "external_id", texts, ("external_id", "record_id"), more)
         found = await self._rows(schema, "id", [id for _, id in rows], ("id",)) if rows else []
@@ -158,8 +157,4 @@ class Keys:
     async def _rows(
         self, schema: Schema, column: str, values: Sequence[Any], columns: tuple[str, ...], more: tuple[Any, ...] = ()
     ) -> list[tuple[Any, ...]]:
-        scope = self._work.guard.scope(schema, Action.READ)
-        rows = await self._work.rows(schema, (*scope, *more, In(column, tuple(values))), columns)
-        codec = self._work.setup.codec(schema)
-        kinds = [schema.by_column[name] for name in columns]
-        return [tuple(codec.decode(kind, value) for kind, value in zip(kinds, row, strict=True)) for row in rows]
+        return await self._doors.of(schema).columns((*more, In(column, tuple(values))), columns)

@@ -17,8 +17,7 @@ from crmkit.importers.section import defaults_of
 from crmkit.importers.staging import Staging
 from crmkit.importers.waiting import WaitingRoom
 from crmkit.repository.added import check_extra
-from crmkit.repository.load import Loader
-from crmkit.security.access import Action
+from crmkit.repository.intake import Intake
 
 if TYPE_CHECKING:
     from crmkit.importers.importer import Importer
@@ -54,11 +53,10 @@ class SectionLoad:
         self._importer = importer
         self._section = section
         self._companions = companions
-        self._work = importer.work
-        self._setup = importer.setup
+        self._doors = importer.doors
         self._schema = section.schema
-        self._codec = self._setup.codec(section.schema)
-        self._loader = Loader(self._work, section.schema)
+        self._door = self._doors.of(section.schema)
+        self._intake = Intake(self._doors, section.schema)
         self._counts = importer.counts[section.number]
         self._names = importer.natural.get(section.schema.name, ())
         self._staging = Staging(importer, section, self._made)
@@ -75,7 +73,7 @@ class SectionLoad:
 
     async def take(self, batch: Sequence[Parsed]) -> None:
         """Take the next rows of the file."""
-        fresh = [parsed for parsed in batch if self._is_fresh(parsed)]
+        fresh = [parsed for parsed in batch if await self._is_fresh(parsed)]
         await self._importer.prepare(fresh)
         await self._look_up(fresh)
         await self._check_uniques(fresh)
@@ -101,9 +99,9 @@ class SectionLoad:
 
     # -- which rows ---------------------------------------------------------------------------------------------------
 
-    def _is_fresh(self, parsed: Parsed) -> bool:
+    async def _is_fresh(self, parsed: Parsed) -> bool:
         """Tell whether a row is to be loaded; if not, it is rejected or skipped here."""
-        self._staging.choose(parsed)
+        await self._staging.choose(parsed)
         if parsed.problems:
             self._importer.reject(self._section, parsed)
             return False
@@ -140,16 +138,13 @@ class SectionLoad:
 
     async def _look_up(self, batch: Sequence[Parsed]) -> None:
         """Learn which rows were imported before, which of their records are alive, and what other files add to them."""
-        crosswalk = self._setup.catalog["external_id"]
         where = (
-            *self._work.guard.scope(crosswalk, Action.READ),
             Compare("source", Op.EQ, self._importer.mapping.source),
             Compare("entity", Op.EQ, self._schema.name),
             In("external_id", tuple(parsed.key for parsed in batch)),
         )
-        codec = self._setup.codec(crosswalk)
-        rows = await self._work.rows(crosswalk, where, codec.read) if batch else []
-        self._stored = {each.external_id: each for each in codec.load(rows)}
+        known = await self._doors.of("external_id").records(where) if batch else []
+        self._stored = {each.external_id: each for each in known}
         await self._gather_companions([parsed.key for parsed in batch])
         changed: list[UUID] = []
         same: list[UUID] = []
@@ -157,22 +152,10 @@ class SectionLoad:
             stored = self._stored.get(parsed.key)
             if stored is not None:
                 (same if stored.row_digest == self._digest(parsed) else changed).append(stored.record_id)
-        self._live = dict.fromkeys(await self._ids(same))
-        self._live |= {record.id: record for record in await self._records(changed)}
-
-    async def _ids(self, ids: Sequence[UUID]) -> list[UUID]:
-        if not ids:
-            return []
-        scope = self._work.guard.scope(self._schema, Action.READ)
-        column = self._schema.by_column["id"]
-        rows = await self._work.rows(self._schema, (*scope, In("id", tuple(ids))))
-        return [self._codec.decode(column, row[0]) for row in rows]
-
-    async def _records(self, ids: Sequence[UUID]) -> list[Any]:
-        if not ids:
-            return []
-        scope = self._work.guard.scope(self._schema, Action.READ)
-        return self._codec.load(await self._work.rows(self._schema, (*scope, In("id", tuple(ids))), self._codec.read))
+        rows = await self._door.columns((In("id", tuple(same)),), ("id",)) if same else []
+        self._live = {id: None for (id,) in rows}
+        records = await self._door.records((In("id", tuple(changed)),)) if changed else []
+        self._live |= {record.id: record for record in records}
 
     async def _gather_companions(self, keys: Sequence[str]) -> None:
         self._rows = {}
@@ -214,7 +197,7 @@ class SectionLoad:
                 own = stored.record_id if stored is not None else parsed.id
                 holder = taken.get(values)
                 if holder is None:
-                    parsed.id = taken[values] = own or self._setup.ids()
+                    parsed.id = taken[values] = own or self._doors.ids()
                 elif holder != own:
                     column = self._section.column(group[0])
                     message = f"another {self._schema.name} already has this {' and '.join(group)}."
@@ -232,12 +215,9 @@ class SectionLoad:
     async def _held(self, group: tuple[str, ...], wanted: Sequence[tuple[Any, ...]]) -> dict[tuple[Any, ...], UUID]:
         if not wanted:
             return {}
-        scope = self._work.guard.scope(self._schema, Action.READ, deleted=True)
         first = tuple(dict.fromkeys(values[0] for values in wanted))
-        rows = await self._work.rows(self._schema, (*scope, In(group[0], first)), (*group, "id"))
-        kinds = [self._schema.by_column[name] for name in (*group, "id")]
-        found = [tuple(self._codec.decode(kind, value) for kind, value in zip(kinds, row, strict=True)) for row in rows]
-        return {values[:-1]: values[-1] for values in found}
+        rows = await self._door.columns((In(group[0], first),), (*group, "id"), deleted=True)
+        return {values[:-1]: values[-1] for values in rows}
 
     # -- loading ------------------------------------------------------------------------------------------------------
 
@@ -246,11 +226,11 @@ class SectionLoad:
         for parsed in batch:
             if not parsed.problems:
                 self._importer.resolve(parsed)
-                self._join(parsed)
+                await self._join(parsed)
             stored = self._stored.get(parsed.key)
             outcome = "reject"
             if not parsed.problems:
-                outcome = self._create(parsed) if stored is None else await self._update(parsed, stored)
+                outcome = await (self._create(parsed) if stored is None else self._update(parsed, stored))
             if parsed.problems:
                 self._reject(parsed)
                 continue
@@ -267,16 +247,16 @@ class SectionLoad:
     async def _write(self) -> None:
         batch, self._batch = self._batch, _Batch()
         if not self._importer.write:
-            self._loader.allow(batch.created)
+            self._intake.allow(batch.created)
             return
-        await self._loader.add(batch.created, batch.moves, batch.names)
+        await self._intake.add(batch.created, batch.moves, batch.names)
         for record, changes, moves in batch.changed:
-            await self._loader.change(record, changes, moves)
-        crosswalk = Loader(self._work, self._setup.catalog["external_id"])
+            await self._intake.change(record, changes, moves)
+        crosswalk = Intake(self._doors, self._doors.catalog["external_id"])
         for stored, digest in batch.digests:
             await crosswalk.change(stored, {"row_digest": digest})
 
-    def _join(self, parsed: Parsed) -> None:
+    async def _join(self, parsed: Parsed) -> None:
         for section, rows in self._beside(parsed.key):
             if section.rule.kind is FileKind.JOIN:
                 for row in rows:
@@ -284,9 +264,9 @@ class SectionLoad:
                     parsed.extra |= row.extra
                     parsed.entered |= row.entered
                     parsed.stage = row.stage or parsed.stage
-                    self._staging.choose(parsed)
+                    await self._staging.choose(parsed)
 
-    def _create(self, parsed: Parsed) -> str:
+    async def _create(self, parsed: Parsed) -> str:
         values = parsed.values
         values["id"] = id = self._id(parsed)
         if self._schema.extra:
@@ -297,9 +277,9 @@ class SectionLoad:
                     parsed.refuse(self._section.key_column, Problem(problem.code, str(problem)))
                 return "reject"
         if self._schema.staged:
-            self._batch.moves += self._staging.place(parsed, self._beside(parsed.key))
+            self._batch.moves += await self._staging.place(parsed, self._beside(parsed.key))
         self._learn(parsed.key, id, self._own_names(parsed).items())
-        self._batch.created.append(self._codec.replace(self._section.defaults, **values))
+        self._batch.created.append(self._door.replace(self._section.defaults, **values))
         self._batch.names.append(
             self._made(
                 "external_id",
@@ -359,15 +339,15 @@ class SectionLoad:
     # -- names --------------------------------------------------------------------------------------------------------
 
     def _made(self, model: str, **values: Any) -> Any:
-        schema = self._setup.catalog[model]
-        defaults = self._defaults.get(model) or self._defaults.setdefault(model, defaults_of(schema))
-        return self._setup.codec(schema).replace(defaults, **values)
+        door = self._doors.of(model)
+        defaults = self._defaults.get(model) or self._defaults.setdefault(model, defaults_of(door.schema))
+        return door.replace(defaults, **values)
 
     def _id(self, parsed: Parsed) -> UUID:
         id = parsed.id
         if id is None:
             stored = self._stored.get(parsed.key)
-            id = parsed.id = stored.record_id if stored is not None else self._setup.ids()
+            id = parsed.id = stored.record_id if stored is not None else self._doors.ids()
         return id
 
     def _own_names(self, parsed: Parsed) -> dict[str, str]:

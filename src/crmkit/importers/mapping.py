@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from crmkit.errors import BadDefinition, BadMapping, Problem, near
 from crmkit.importers.rule import ENCODING, FieldRule, FileKind, FileRule, MappingRule, OnUpdate, key_of
-from crmkit.repository.work import zone_of
+from crmkit.repository.zone import zone_of
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

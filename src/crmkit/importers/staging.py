@@ -12,7 +12,6 @@ from crmkit.expr.core import Compare
 from crmkit.expr.node import Op
 from crmkit.importers.history import Entry, State, entries_of, fields_of, move_of, stage_named, steps
 from crmkit.importers.rule import FileKind
-from crmkit.security.access import Action
 
 if TYPE_CHECKING:
     from crmkit.importers.importer import Importer
@@ -36,18 +35,18 @@ class Staging:
 
     def __init__(self, importer: Importer, section: Section, made: Callable[..., Any]) -> None:
         self._importer = importer
-        self._work = importer.work
-        self._pipelines = importer.setup.pipelines
+        self._doors = importer.doors
+        self._definitions = importer.doors.definitions
         self._section = section
         self._schema = section.schema
         self._made = made
 
-    def choose(self, parsed: Parsed) -> None:
+    async def choose(self, parsed: Parsed) -> None:
         """Check the pipeline and the stage that a row names, and spell the stage as the pipeline does."""
         if not self._schema.staged or not (parsed.stage or parsed.pipeline):
             return
         try:
-            pipeline, _ = self._pipelines.named(self._work.actor.tenant, self._schema, parsed.pipeline)
+            pipeline = (await self._definitions.read()).named(self._schema, parsed.pipeline).pipeline
         except BadDefinition as error:
             problem = Problem("unknown_pipeline", error.message, hint=error.hint)
             parsed.refuse(self._section.column("pipeline"), problem, parsed.pipeline)
@@ -58,16 +57,16 @@ class Staging:
             except Problem as problem:
                 parsed.refuse(self._section.column("stage"), problem, parsed.stage)
 
-    def place(self, parsed: Parsed, beside: Beside) -> list[Any]:
+    async def place(self, parsed: Parsed, beside: Beside) -> list[Any]:
         """Give a new record its stage, and return its moves."""
-        # A dry run keeps no definitions, so the number may be 0; nothing that it makes is written either.
-        pipeline, version = self._pipelines.named(self._work.actor.tenant, self._schema, parsed.pipeline)
+        present = (await self._definitions.read()).named(self._schema, parsed.pipeline)
+        pipeline, version = present.pipeline, present.number
         entries = self._entries(parsed, pipeline, beside) or [Entry(pipeline.initial, None)]
         told = [entry.at for entry in entries if entry.at is not None]
         if told:
             # A file that does not say when its records came up still tells when they were first seen.
             parsed.values.setdefault("created_at", min(told))
-        created = parsed.values.get("created_at") or self._importer.setup.clock()
+        created = parsed.values.get("created_at") or self._doors.clock()
         made = steps(pipeline, State(pipeline.name), entries, created)
         parsed.values |= fields_of(made[-1][0], version)
         about = {"entity": self._schema.name, "record_id": parsed.values["id"], "pipeline_version": version}
@@ -78,10 +77,10 @@ class Staging:
 
         What the record's fields become is put into `changes`; a history that contradicts ours is a problem of the row.
         """
-        pipeline = await self._pipelines.followed(self._work, self._schema, record)
+        pipeline = await self._definitions.followed(self._schema, record.pipeline, record.pipeline_version)
         stored = await self._stored(record)
         known = {(move.to_stage, move.at) for move in stored}
-        imported = next((move.to_stage for move in reversed(stored) if move.created_by == self._work.actor.key), None)
+        imported = next((move.to_stage for move in reversed(stored) if move.created_by == self._doors.actor.key), None)
         entries = [
             entry
             for entry in self._entries(parsed, pipeline, beside)
@@ -96,7 +95,7 @@ class Staging:
         if entries and entries[0].stage == record.stage:
             del entries[0]
         state = State(**{each.name: getattr(record, each.name) for each in attrs.fields(State)})
-        made = steps(pipeline, state, entries, self._importer.setup.clock())
+        made = steps(pipeline, state, entries, self._doors.clock())
         version = record.pipeline_version
         if made:
             changes |= fields_of(made[-1][0], version)
@@ -105,12 +104,8 @@ class Staging:
         return [self._made("stage_move", **about, **move_of(number, *pair)) for number, pair in enumerate(made, first)]
 
     async def _stored(self, record: Any) -> list[Any]:
-        schema = self._importer.setup.catalog["stage_move"]
-        scope = self._work.guard.scope(schema, Action.READ)
-        where = (*scope, Compare("entity", Op.EQ, self._schema.name), Compare("record_id", Op.EQ, record.id))
-        codec = self._importer.setup.codec(schema)
-        moves = codec.load(await self._work.rows(schema, where, codec.read))
-        return sorted(moves, key=lambda move: int(move.number))
+        where = (Compare("entity", Op.EQ, self._schema.name), Compare("record_id", Op.EQ, record.id))
+        return sorted(await self._doors.of("stage_move").records(where), key=lambda move: int(move.number))
 
     def _entries(self, parsed: Parsed, pipeline: Pipeline, beside: Beside) -> list[Entry]:
         history: list[Entry] = []

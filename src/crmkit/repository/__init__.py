@@ -1,10 +1,11 @@
 """The repository: the one path that every call takes, from a record or an expression to the store and back."""
 
-from crmkit.repository.page import Page
-from crmkit.repository.pipeline import Pipelines
+from crmkit.repository.aggregator import Group, MoneyBag
+from crmkit.repository.door import Door, pause_collector
+from crmkit.repository.doors import Doors
+from crmkit.repository.pager import Page
+from crmkit.repository.pipelines import Pipelines
 from crmkit.repository.repository import AsyncRepository
 from crmkit.repository.setup import Setup
-from crmkit.repository.tally import Group, MoneyBag
-from crmkit.repository.work import Work
 
-__all__ = ["AsyncRepository", "Group", "MoneyBag", "Page", "Pipelines", "Setup", "Work"]
+__all__ = ["AsyncRepository", "Door", "Doors", "Group", "MoneyBag", "Page", "Pipelines", "Setup", "pause_collector"]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from crmkit.errors import BadExpression
 from crmkit.expr.bind import Binder
-from crmkit.expr.core import And, Compare, Constant, Core, Missing
-from crmkit.expr.node import Always, Expr, Op
+from crmkit.expr.build import everything
+from crmkit.expr.core import And, Compare, Constant, Core, Exists, Missing
+from crmkit.expr.node import Expr, Op
 from crmkit.expr.normal import normalise
 from crmkit.expr.resolve import Facts, resolve
 from crmkit.security.access import Action
@@ -35,45 +36,42 @@ class Guard:
         self._policy = policy
         self._actor = actor
         self._facts = facts
-        self._scopes: dict[tuple[str, Action, bool], tuple[Core, ...]] = {}
+        self._scopes: dict[tuple[str, Action | None, bool], tuple[Core, ...]] = {}
         # Rules of the policy may follow relations too. There the tenant and deletion still count, but no further rule:
         # two models whose rules name each other would otherwise never end.
         self._rules = Binder(catalog, lambda _: And(self._ground(deleted=False)))
         self._binder = Binder(catalog, lambda schema: And(self.scope(schema, Action.READ)), stages)
 
-    def scope(self, schema: Schema, action: Action, *, deleted: bool = False) -> tuple[Core, ...]:
+    def scope(self, schema: Schema, action: Action | None, *, deleted: bool = False) -> tuple[Core, ...]:
         """Return what a row must satisfy, in normal form, so that the actor may do this to it.
 
         Args:
             schema: the model.
-            action: what is done.
+            action: what is done; `None` for what crmkit itself must know, whoever acts: only the tenant counts.
             deleted: whether deleted rows count as well.
         """
         key = (schema.name, action, deleted)
         scope = self._scopes.get(key)
         if scope is None:
-            rule = self.rule(schema, action)
             scope = self._ground(deleted=deleted)
-            if rule != Always(True):
+            rule = everything if action is None else self.rule(schema, action)
+            if rule != everything:
                 core = normalise(self._catalog, schema, And((*scope, self._rules.bind(schema, rule))))
-                scope = core.items if isinstance(core, And) else (core,)
+                scope = _items(core)
             self._scopes[key] = scope
         return scope
 
     def rule(self, schema: Schema, action: Action) -> Expr:
         """Return the policy's rule, its placeholders filled in."""
         rule = self._policy.rows(self._actor, action, schema)
-        return rule if rule == Always(True) else resolve(rule, self._facts)
+        return rule if rule == everything else resolve(rule, self._facts)
 
-    def where(
-        self, schema: Schema, expr: Expr | Segment, facts: Facts, *, action: Action = Action.READ, deleted: bool = False
-    ) -> Core:
-        """Return the caller's expression, bound and within the actor's scope, in normal form.
+    def bind(self, schema: Schema, expr: Expr | Segment, facts: Facts) -> tuple[Core, ...]:
+        """Return what the caller's expression demands of a row, every step along a relation within the actor's scope.
 
         Raises:
             BadExpression: the expression does not fit the model.
         """
-        scope = self.scope(schema, action, deleted=deleted)
         if isinstance(expr, Segment):
             expr = expr.within(schema)
         if not isinstance(expr, Expr):
@@ -81,12 +79,15 @@ class Guard:
                 f"an expression was expected, not {type(expr).__name__}.",
                 hint="Write one with f, as in f.name == 'Acme'.",
             )
-        if expr == Always(True):
-            return And(scope)
-        bound = normalise(self._catalog, schema, self._binder.bind(schema, resolve(expr, facts)))
-        if bound == Constant(False):
-            return bound
-        return And((*scope, *(bound.items if isinstance(bound, And) else (bound,))))
+        if expr == everything:
+            return ()
+        return _items(normalise(self._catalog, schema, self._binder.bind(schema, resolve(expr, facts))))
+
+    def reaching(self, relation: Relation, where: tuple[Core, ...]) -> Core:
+        """Return the condition that a relation leads to a row within the actor's scope that satisfies others."""
+        return normalise(
+            self._catalog, self._catalog[relation.source], Exists(relation, self._binder.guarded(relation, And(where)))
+        )
 
     def hops(self, schema: Schema, ref: Ref) -> tuple[tuple[tuple[Relation, Core], ...], Schema, tuple[str, ...]]:
         """Return the guarded steps that a reference takes, the model they lead to, and the names left there.
@@ -107,3 +108,9 @@ class Guard:
     def _ground(self, *, deleted: bool) -> tuple[Core, ...]:
         tenant = Compare("tenant", Op.EQ, self._actor.tenant)
         return (tenant,) if deleted else (tenant, Missing("deleted_at"))
+
+
+def _items(core: Core) -> tuple[Core, ...]:
+    if core == Constant(True):
+        return ()
+    return core.items if isinstance(core, And) else (core,)

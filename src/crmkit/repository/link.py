@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadRecord, Problem
 from crmkit.expr.core import In
-from crmkit.security.access import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,25 +13,25 @@ if TYPE_CHECKING:
 
     from crmkit.model.field import ReferenceField
     from crmkit.model.schema import Schema
-    from crmkit.repository.work import Work
+    from crmkit.repository.door import DoorOf
 
 __all__ = ["check_links"]
 
 
 async def check_links(
-    work: Work,
     schema: Schema,
     records: Sequence[Any],
     fields: Iterable[ReferenceField],
+    door_of: DoorOf,
     own: frozenset[UUID] = frozenset(),
 ) -> None:
     """Check that what records link to exists, in the same tenant, live, and visible to the actor.
 
     Args:
-        work: the unit of work.
         schema: the records' model.
         records: the records to be written.
         fields: which of their links to check.
+        door_of: gives the doors of the models that they link to.
         own: ids of records of the same model that are written in the same call.
 
     Raises:
@@ -52,13 +51,9 @@ async def check_links(
             wanted.setdefault(field.to, set()).update(ids)
     lost: dict[str, set[UUID]] = {}
     for name, ids in wanted.items():
-        target = work.setup.catalog[name]
-        scope = work.guard.scope(target, Action.READ)
-        rows = await work.rows(target, (*scope, In("id", tuple(ids))))
+        rows = await door_of(name).columns((In("id", tuple(ids)),), ("id",))
         if len(rows) < len(ids):
-            codec = work.setup.codec(target)
-            column = target.by_column["id"]
-            lost[name] = ids - {codec.decode(column, row[0]) for row in rows}
+            lost[name] = ids.difference(*rows)
     if lost:
         raise BadRecord(schema.name, _problems(records, fields, lost))
 

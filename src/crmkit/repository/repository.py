@@ -6,20 +6,21 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from crmkit.errors import BadRecord, NotAllowed, Problem
-from crmkit.model.codec import pause_collector
 from crmkit.repository.added import check_extra
-from crmkit.repository.move import Moves
-from crmkit.repository.read import BATCH, AsyncReader
-from crmkit.repository.write import Writer
-from crmkit.security.access import Action
+from crmkit.repository.change import ChangeKind
+from crmkit.repository.door import BATCH, pause_collector
+from crmkit.repository.mover import Mover
+from crmkit.repository.reader import AsyncReader
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
     from uuid import UUID
 
+    from crmkit.lifecycle import Step
     from crmkit.model.schema import Schema
-    from crmkit.repository.work import Work
+    from crmkit.repository.change import Change
+    from crmkit.repository.doors import Doors
 
 __all__ = ["AsyncRepository"]
 
@@ -28,15 +29,14 @@ _FIXED: Final = frozenset({"id", "created_at"})
 
 
 class AsyncRepository(AsyncReader[T]):
-    """Reads and writes the records of one model within one unit of work.
+    """Reads and writes the records of one model within one session.
 
     Sessions hand them out: `s.customers`, or `s.repository(Customer)`.
     """
 
-    def __init__(self, work: Work, schema: Schema) -> None:
-        super().__init__(work, schema)
-        self._moves = Moves(work, schema)
-        self._writer = Writer(work, schema)
+    def __init__(self, doors: Doors, schema: Schema) -> None:
+        super().__init__(doors, schema)
+        self._mover = Mover(doors, schema)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -49,9 +49,7 @@ class AsyncRepository(AsyncReader[T]):
             NotAllowed: the policy lets the actor create no such record.
             MoveRefused: the stage given is not one to enter.
         """
-        rows = await self._add([record])
-        added: T = self._writer.loaded(rows[0])
-        return added
+        return (await self._add([record])).after[0]
 
     async def add_many(self, records: Iterable[T]) -> list[UUID]:
         """Write any number of new records in batches and return their ids, in order.
@@ -61,12 +59,9 @@ class AsyncRepository(AsyncReader[T]):
         """
         ids: list[UUID] = []
         source = iter(records)
-        position = self._codec.columns.index("id")
-        column = self._schema.by_column["id"]
         while batch := list(islice(source, BATCH)):
             with pause_collector():
-                rows = await self._add(batch)
-                ids += [self._codec.decode(column, row[position]) for row in rows]
+                ids += (await self._add(batch)).ids
         return ids
 
     async def update(self, record: T, /, **changes: Any) -> T:
@@ -83,41 +78,28 @@ class AsyncRepository(AsyncReader[T]):
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy lets the actor not do this.
         """
-        self._work.model_of(record, self._schema)
-        clean = self._cleaned(changes)
-        now = self._work.setup.clock()
-        updated = await self._writer.change(record, clean, now, Action.UPDATE)
-        await self._work.announce(
-            self._schema, "updated", now, [(updated.id, updated.version, {"fields": sorted(clean)})]
-        )
-        result: T = updated
-        return result
+        self._check_model(record)
+        return await self._door.change(record, self._cleaned(changes), ChangeKind.UPDATED, at=self._doors.clock())
 
     async def delete(self, record: T) -> T:
         """Delete a record so that it can be restored, and return it as it now stands.
 
         It keeps its unique values. Raises what `update` raises.
         """
-        self._work.model_of(record, self._schema)
+        self._check_model(record)
         self._not_append_only()
-        now = self._work.setup.clock()
-        deleted = await self._writer.change(record, {"deleted_at": now}, now, Action.DELETE)
-        await self._work.announce(self._schema, "deleted", now, [(deleted.id, deleted.version, {})])
-        result: T = deleted
-        return result
+        now = self._doors.clock()
+        return await self._door.change(record, {"deleted_at": now}, ChangeKind.DELETED, at=now)
 
     async def restore(self, record: T) -> T:
         """Bring a deleted record back and return it as it now stands.
 
         Raises what `update` raises, and `Refused` if the record is not deleted.
         """
-        self._work.model_of(record, self._schema)
+        self._check_model(record)
         self._not_append_only()
-        now = self._work.setup.clock()
-        restored = await self._writer.change(record, {"deleted_at": None}, now, Action.DELETE, deleted=True)
-        await self._work.announce(self._schema, "restored", now, [(restored.id, restored.version, {})])
-        result: T = restored
-        return result
+        now = self._doors.clock()
+        return await self._door.change(record, {"deleted_at": None}, ChangeKind.RESTORED, at=now)
 
     # -- pipelines -----------------------------------------------------------------------------------------------------
 
@@ -137,9 +119,9 @@ class AsyncRepository(AsyncReader[T]):
             MoveRefused: the pipeline does not allow it; it lists every reason.
             Stale: somebody else changed the record first.
         """
-        self._work.model_of(record, self._schema)
+        self._check_model(record)
         clean = self._cleaned(changes)
-        return await self._moved(record, clean, *(await self._moves.plan(record, clean, stage, at)), note)
+        return await self._moved(record, clean, *(await self._mover.plan(record, clean, stage, at)), note)
 
     async def transfer(self, record: T, pipeline: str = "", /, *, stage: str, note: str | None = None) -> T:
         """Put a record into a pipeline's present definition, at a stage; the only way out of an older definition.
@@ -150,37 +132,39 @@ class AsyncRepository(AsyncReader[T]):
             stage: the stage it continues in.
             note: why, for the history.
         """
-        self._work.model_of(record, self._schema)
-        return await self._moved(record, {}, *(await self._moves.transfer(record, pipeline, stage)), note)
+        self._check_model(record)
+        return await self._moved(record, {}, *(await self._mover.transfer(record, pipeline, stage)), note)
 
     async def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
         """Return why a record may not move to a stage now, as a sentence or several; blank if it may."""
-        self._work.model_of(record, self._schema)
-        return await self._moves.why_not(record, self._schema.clean(changes), stage)
+        self._check_model(record)
+        return await self._mover.why_not(record, self._schema.clean(changes), stage)
 
     async def allowed_moves(self, record: T) -> tuple[str, ...]:
         """Return the stages to which a record may move now."""
-        self._work.model_of(record, self._schema)
-        return await self._moves.allowed(record)
+        self._check_model(record)
+        return await self._mover.allowed(record)
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    async def _add(self, records: list[Any]) -> list[Any]:
-        work, schema = self._work, self._schema
+    async def _add(self, records: list[Any]) -> Change[T]:
+        schema = self._schema
         for record in records:
-            work.model_of(record, schema)
-        now = work.setup.clock()
-        make_id = work.setup.ids
+            self._check_model(record)
+        now = self._doors.clock()
+        make_id = self._doors.ids
         ids = [record.id if record.id.int else make_id() for record in records]
         if schema.extra or any(record.extra for record in records):
-            records = [self._codec.replace(record, extra=check_extra(schema, record.extra)) for record in records]
-        entered: list[Any] = []
+            records = [self._door.replace(record, extra=check_extra(schema, record.extra)) for record in records]
+        moves: list[Any] = []
         if schema.staged:
-            records, entered = self._moves.enter(records, ids, now)
-        rows = await self._writer.insert(records, ids, now)
-        await self._moves.record(entered)
-        await work.announce(schema, "added", now, [(id_, 1, {}) for id_ in ids])
-        return rows
+            records, moves = await self._mover.enter(records, ids, now)
+        return await self._door.add(records, ids, at=now, moves=moves)
+
+    def _check_model(self, record: Any) -> None:
+        if type(record) is not self._schema.cls:
+            message = f"expects a {self._schema.cls.__name__}, not {type(record).__name__}."
+            raise BadRecord(self._schema.name, [Problem("wrong_model", message)])
 
     def _cleaned(self, changes: dict[str, Any]) -> dict[str, Any]:
         self._not_append_only()
@@ -204,12 +188,8 @@ class AsyncRepository(AsyncReader[T]):
             raise NotAllowed(f"a {self._schema.name} is written once and never changed.")
 
     async def _moved(
-        self, record: Any, clean: dict[str, Any], fields: dict[str, Any], move: Any, note: str | None
+        self, record: Any, clean: dict[str, Any], fields: dict[str, Any], step: Step, note: str | None
     ) -> T:
-        now = self._work.setup.clock()
-        moved = await self._writer.change(record, clean | fields, now, Action.UPDATE)
-        await self._moves.record([await self._moves.history(moved, move, note)])
-        facts = {"from": move.from_stage, "to": move.to_stage}
-        await self._work.announce(self._schema, "moved", now, [(moved.id, moved.version, facts)])
-        result: T = moved
-        return result
+        # A version of a record has one next move, so the number found before the write is right if the write succeeds.
+        move = await self._mover.history(self._door.replace(record, **fields), step, note)
+        return await self._door.change(record, clean | fields, ChangeKind.MOVED, at=self._doors.clock(), moves=(move,))

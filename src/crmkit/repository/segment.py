@@ -12,7 +12,7 @@ from crmkit.segment import Segment
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from crmkit.repository.work import Work
+    from crmkit.repository.doors import Doors
 
 __all__ = ["AsyncSegments"]
 
@@ -20,9 +20,9 @@ __all__ = ["AsyncSegments"]
 class AsyncSegments:
     """The segments of one tenant: `session.segments`."""
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
-        self._definitions: AsyncRepository[Any] = AsyncRepository(work, work.setup.catalog["segment_definition"])
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._definitions: AsyncRepository[Any] = AsyncRepository(doors, doors.catalog["segment_definition"])
 
     async def save(self, segment: Segment) -> None:
         """Keep a segment under its name, in place of the one that has this name.
@@ -32,7 +32,7 @@ class AsyncSegments:
         """
         from crmkit.expr.form.document import to_json
 
-        _picks(segment).check(self._work.setup.catalog)
+        _picks(segment).check(self._doors.catalog)
         values = {
             "entity": segment.entity,
             "expression": to_json(segment.where),
@@ -40,7 +40,7 @@ class AsyncSegments:
         }
         held = await self._definitions.first(f.name == segment.name)
         if held is None:
-            model = self._work.setup.catalog["segment_definition"].cls
+            model = self._doors.catalog["segment_definition"].cls
             await self._definitions.add(model(name=segment.name, **values))
         else:
             await self._definitions.update(held, **values)
@@ -58,7 +58,7 @@ class AsyncSegments:
         if held is None:
             raise NotFound(f"there is no segment {name!r}.", hint=near(name, await self.names()))
         segment = Segment(held.name, held.entity, from_json(held.expression), description=held.description or "")
-        segment.check(self._work.setup.catalog)
+        segment.check(self._doors.catalog)
         return segment
 
     async def names(self) -> list[str]:
@@ -79,7 +79,7 @@ class AsyncSegments:
         return frozenset(await self._members(segment).ids(segment))
 
     def _members(self, segment: Segment) -> AsyncRepository[Any]:
-        return AsyncRepository(self._work, self._work.setup.catalog[_picks(segment).entity])
+        return AsyncRepository(self._doors, self._doors.catalog[_picks(segment).entity])
 
 
 def _picks(segment: Segment) -> Segment:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from crmkit.model.codec import Codec
 
 if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Schema
-    from crmkit.repository.pipeline import Pipelines
+    from crmkit.repository.journal import Observer
+    from crmkit.repository.pipelines import Pipelines
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
@@ -18,38 +22,30 @@ if TYPE_CHECKING:
 __all__ = ["Setup"]
 
 
+@attrs.frozen(kw_only=True, eq=False)
 class Setup:
     """The models, the store, and the sources of time and ids that a CRM was connected with.
 
-    Args:
+    Attributes:
         catalog: the models.
         store: the database.
         policy: which rows an actor may touch.
         clock: tells the time.
         ids: makes ids.
+        pause: waits for some seconds, without blocking whoever else runs.
         pipelines: the pipelines that records may move through.
-        outbox: whether each change writes an outbox message beside it.
+        observers: what learns of each change inside its transaction.
     """
 
-    def __init__(
-        self,
-        *,
-        catalog: Catalog,
-        store: Store,
-        policy: Policy,
-        clock: Clock,
-        ids: IdSource,
-        pipelines: Pipelines,
-        outbox: bool,
-    ) -> None:
-        self.catalog = catalog
-        self.store = store
-        self.policy = policy
-        self.clock = clock
-        self.ids = ids
-        self.pipelines = pipelines
-        self.outbox = outbox
-        self._codecs: dict[str, Codec[Any]] = {}
+    catalog: Catalog
+    store: Store
+    policy: Policy
+    clock: Clock
+    ids: IdSource
+    pause: Callable[[float], Awaitable[None]]
+    pipelines: Pipelines
+    observers: tuple[Observer, ...] = ()
+    _codecs: dict[str, Codec[Any]] = attrs.field(init=False, factory=dict[str, Codec[Any]], repr=False)
 
     def codec(self, schema: Schema) -> Codec[Any]:
         """Return the codec between a model and the store."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crmkit import ago, connect, days, f, system
+from crmkit import Action, ago, connect, days, f, system
 from crmkit.expr.core import And, Compare, Constant, Exists, In, Missing, Or, Prefix
 from crmkit.expr.node import Op
 from crmkit.storage.spi import Patch, Query, SortKey
@@ -94,14 +94,13 @@ def test_a_relation_is_looked_up_by_the_link(store, explain):
 def test_an_index_on_the_condition_does_not_take_the_place_of_the_link_s(sqlite_url):
     """With as many columns in common, SQLite once chose it, and read all that satisfies the condition for each row."""
     with connect(sqlite_url) as crm, crm.session(system("test")) as s:
-        work = s._inner.work
-        deals = crm.setup.catalog["opportunity"]
+        doors = s._inner.doors
+        deals = doors.of("opportunity")
         moved = f.moves.any((f.pipeline == "opportunity") & (f.at > ago(days(9))))
-        text, values = crm.setup.store._database.query(
-            Query(deals, work.guard.where(deals, moved, work.facts()), ("id",))
-        )
+        where = step(deals._within(moved, Action.READ, deleted=False))
+        text, values = crm.setup.store._database.query(Query(deals.schema, where, ("id",)))
         s.opportunities.count()  # opens the connection
-        rows = step(step(work.unit())._channel.rows(f"EXPLAIN QUERY PLAN {text}", values))
+        rows = step(step(doors.unit.reading())._channel.rows(f"EXPLAIN QUERY PLAN {text}", values))
         found = [detail for *_, detail in rows if "SEARCH t1" in detail]
         assert found == [
             "SEARCH t1 USING INDEX uq_stage_moves__entity_record_id_number (tenant=? AND entity=? AND record_id=?)"

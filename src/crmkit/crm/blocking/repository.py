@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from crmkit.expr.build import Sort
     from crmkit.expr.node import Expr, Ref
-    from crmkit.repository.page import Page
+    from crmkit.repository.aggregator import By, Group, Measured
+    from crmkit.repository.pager import Page
     from crmkit.repository.repository import AsyncRepository
-    from crmkit.repository.tally import By, Group, Measured
     from crmkit.segment import Segment
 
 __all__ = ["Repository"]
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Repository(Generic[T]):
-    """Reads and writes the records of one model within one unit of work.
+    """Reads and writes the records of one model within one session.
 
     Sessions hand them out: `s.customers`, or `s.repository(Customer)`.
     """

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from crmkit.crm.blocking.repository import Repository
 from crmkit.crm.capability import Sugar
-from crmkit.crm.step import blocking, run
+from crmkit.crm.step import blocking, run, step_into
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from crmkit.crm.blocking.analytics import Analytics
@@ -296,6 +297,14 @@ class Session(Sugar):
     def rollback(self) -> None:
         """Undo everything since the last commit and go on in a new transaction."""
         run(self._inner.rollback())
+
+    def nested(self) -> AbstractContextManager[None]:
+        """Return a part of the session, to be entered with `with`: if it raises, only what it wrote is undone.
+
+        Raises:
+            Unsupported: on entering it, if the database has no savepoints.
+        """
+        return step_into(self._inner.nested())
 
     def __enter__(self) -> Self:
         run(self._inner.__aenter__())

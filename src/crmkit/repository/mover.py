@@ -1,36 +1,37 @@
-"""Moves: how a record goes through its pipeline, and the history that each step leaves."""
+"""Moves: how a record goes through its pipeline, and the row of history that each step leaves."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadDefinition, MoveRefused
-from crmkit.expr.core import And, Compare
+from crmkit.expr.core import Compare
 from crmkit.expr.node import Op
-from crmkit.storage.spi import Aggregate, Measure, Tally
+from crmkit.storage.spi import Aggregate, Measure
 from crmkit.values import NOT_YET
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     from crmkit.lifecycle import Pipeline, Step
     from crmkit.model.schema import Schema
-    from crmkit.repository.work import Work
+    from crmkit.repository.doors import Doors
 
-__all__ = ["Moves"]
+__all__ = ["Mover"]
 
 
-class Moves:
-    """The moves of one model's records within one unit of work.
+class Mover:
+    """The moves of one model's records within one session.
 
-    Nothing here changes a record: it says which fields a move sets, and which history row goes with it.
+    Nothing here changes a record: it says which fields a move sets, and which row of history goes with it.
     """
 
-    def __init__(self, work: Work, schema: Schema) -> None:
-        self._work = work
+    def __init__(self, doors: Doors, schema: Schema) -> None:
+        self._doors = doors
         self._schema = schema
+        self._replace = doors.of(schema).replace
 
     # -- what a move would do ------------------------------------------------------------------------------------------
 
@@ -56,11 +57,10 @@ class Moves:
     async def transfer(self, record: Any, name: str, stage: str) -> tuple[dict[str, Any], Step]:
         """Return the fields that set a record into a pipeline's present definition, and the move itself."""
         self._staged()
-        pipelines = self._work.setup.pipelines
-        work = self._work
-        pipeline, number = pipelines.named(work.actor.tenant, self._schema, name or record.pipeline)
-        step = pipeline.transfer(record, stage, at=work.setup.clock(), me=work.actor, zone=work.zone)
-        return step.changes | {"pipeline_version": number}, step
+        doors = self._doors
+        present = await doors.definitions.entered(self._schema, name or record.pipeline)
+        step = present.pipeline.transfer(record, stage, at=doors.clock(), me=doors.actor, zone=doors.zone)
+        return step.changes | {"pipeline_version": present.number}, step
 
     async def why_not(self, record: Any, clean: dict[str, Any], stage: str) -> str:
         """Return every reason against a move, as one text; blank if there is none."""
@@ -74,26 +74,25 @@ class Moves:
 
     # -- entering ------------------------------------------------------------------------------------------------------
 
-    def enter(self, records: Sequence[Any], ids: Sequence[UUID], now: dt.datetime) -> tuple[list[Any], list[Any]]:
-        """Return new records placed in their pipelines, and the history rows that say so.
+    async def enter(self, records: Sequence[Any], ids: Sequence[UUID], now: dt.datetime) -> tuple[list[Any], list[Any]]:
+        """Return new records placed in their pipelines, and the rows of history that say so.
 
         A model without a pipeline keeps its records as they are.
 
         Raises:
             MoveRefused: a record names a stage that is not one of its pipeline's.
         """
-        pipelines = self._work.setup.pipelines
-        tenant = self._work.actor.tenant
-        if not pipelines.of(tenant, self._schema):
+        definitions = self._doors.definitions
+        if not (await definitions.read()).of(self._schema):
             return list(records), []
-        codec = self._work.setup.codec(self._schema)
+        present = {name: await definitions.entered(self._schema, name) for name in {each.pipeline for each in records}}
         entered: list[Any] = []
         history: list[Any] = []
         for record, id_ in zip(records, ids, strict=True):
-            pipeline, number = pipelines.named(tenant, self._schema, record.pipeline)
+            pipeline, number = present[record.pipeline].pipeline, present[record.pipeline].number
             at = now if record.created_at == NOT_YET else record.created_at
-            step = pipeline.enter(record, at=at, me=self._work.actor, zone=self._work.zone)
-            placed = codec.replace(record, id=id_, pipeline_version=number, **step.changes)
+            step = pipeline.enter(record, at=at, me=self._doors.actor, zone=self._doors.zone)
+            placed = self._replace(record, id=id_, pipeline_version=number, **step.changes)
             entered.append(placed)
             history.append(self._row(placed, step, 1, None))
         return entered, history
@@ -101,32 +100,15 @@ class Moves:
     # -- history -------------------------------------------------------------------------------------------------------
 
     async def history(self, record: Any, step: Step, note: str | None) -> Any:
-        """Return the history row of a move that was made."""
-        moves = self._work.setup.catalog["stage_move"]
-        where = (
-            Compare("tenant", Op.EQ, self._work.actor.tenant),
-            Compare("entity", Op.EQ, self._schema.name),
-            Compare("record_id", Op.EQ, record.id),
-        )
-        unit = await self._work.unit()
-        rows = await unit.tally(Tally(moves, And(where), (), (Measure(Aggregate.MAX, "number"),)))
+        """Return the row of history of a move that leads a record to where it stands here."""
+        where = (Compare("entity", Op.EQ, self._schema.name), Compare("record_id", Op.EQ, record.id))
+        moves = self._doors.of("stage_move")
+        # Rows that the actor may not see count as well.
+        rows = await moves.tally(where, (), (Measure(Aggregate.MAX, "number"),), action=None, deleted=True)
         return self._row(record, step, (rows[0][0] or 0) + 1, note)
 
-    async def record(self, moves: Iterable[Any]) -> None:
-        """Write history rows."""
-        written = list(moves)
-        if not written:
-            return
-        work = self._work
-        schema = work.setup.catalog["stage_move"]
-        codec = work.setup.codec(schema)
-        now = work.setup.clock()
-        rows = [codec.dump_new(move, work.actor.tenant, work.setup.ids(), now, work.actor.key) for move in written]
-        unit = await work.unit()
-        await unit.insert(schema, rows)
-
     def _row(self, record: Any, step: Step, number: int, note: str | None) -> Any:
-        return self._work.setup.catalog["stage_move"].cls(
+        return self._doors.catalog["stage_move"].cls(
             entity=self._schema.name,
             record_id=record.id,
             number=number,
@@ -139,7 +121,7 @@ class Moves:
             outcome=step.outcome,
             at=step.at,
             spent=step.spent,
-            actor=self._work.actor.key,
+            actor=self._doors.actor.key,
             note=note,
         )
 
@@ -155,11 +137,11 @@ class Moves:
             raise MoveRefused(
                 record.stage, "", ["The record is in no pipeline."], hint="Call transfer() to put it into one."
             )
-        return await self._work.setup.pipelines.followed(self._work, self._schema, record)
+        return await self._doors.definitions.followed(self._schema, record.pipeline, record.pipeline_version)
 
     def _asker(self) -> dict[str, Any]:
-        work = self._work
-        return {"at": work.setup.clock(), "roles": work.actor.roles, "me": work.actor, "zone": work.zone}
+        doors = self._doors
+        return {"at": doors.clock(), "roles": doors.actor.roles, "me": doors.actor, "zone": doors.zone}
 
     def _changed(self, record: Any, clean: dict[str, Any]) -> Any:
-        return self._work.setup.codec(self._schema).replace(record, **clean) if clean else record
+        return self._replace(record, **clean) if clean else record

@@ -19,8 +19,9 @@ from crmkit.values import clean_instant, clean_integer, clean_text
 if TYPE_CHECKING:
     from crmkit.model.field import Column
     from crmkit.model.schema import Schema
+    from crmkit.repository.door import Door, Where
 
-__all__ = ["Page", "read_cursor", "segments", "write_cursor"]
+__all__ = ["Page", "Pager", "read_cursor", "write_cursor"]
 
 T = TypeVar("T")
 
@@ -52,7 +53,46 @@ class Page(Sequence[T], Generic[T]):
         return f"Page({list(self._records)!r}, next={self.next!r})"
 
 
-def segments(
+class Pager(Generic[T]):
+    """Reads records in an order, from a position on.
+
+    Args:
+        door: the door of their model.
+        keys: the order; its last key is unique.
+    """
+
+    def __init__(self, door: Door[T], keys: tuple[SortKey, ...]) -> None:
+        self._door = door
+        self._keys = keys
+
+    async def page(self, where: Where, limit: int, after: str | None, *, deleted: bool) -> Page[T]:
+        """Return the first records that satisfy an expression, or the next ones after a page.
+
+        Args:
+            where: the expression.
+            limit: how many records at most.
+            after: the `next` of the page before.
+            deleted: whether deleted records count as well.
+
+        Raises:
+            BadExpression: the expression or the cursor does not fit the model.
+        """
+        position = None if after is None else read_cursor(self._door.schema, self._keys, after)
+        parts = await self._door.bind(where)
+        records: list[T] = []
+        for conditions, order in _ranges(self._door.schema, self._keys, position):
+            wanted = limit + 1 - len(records)
+            records += await self._door.records((*parts, *conditions), deleted=deleted, order=order, limit=wanted)
+            if len(records) > limit:
+                return Page(records[:limit], write_cursor(self._keys, self._position(records[limit - 1])))
+        return Page(records, None)
+
+    def _position(self, record: T) -> tuple[Any, ...]:
+        fields = self._door.schema.fields
+        return tuple(fields[key.column].to_columns(getattr(record, key.column))[0] for key in self._keys)
+
+
+def _ranges(
     schema: Schema, keys: tuple[SortKey, ...], after: tuple[Any, ...] | None
 ) -> Iterator[tuple[tuple[Core, ...], tuple[SortKey, ...]]]:
     """Yield the conditions and orders whose results, one after another, are all rows after a position.
@@ -73,13 +113,13 @@ def segments(
     in_missing = after is not None and after[0] is None
     if first.missing_first:
         if after is None or in_missing:
-            for condition, order in segments(schema, keys[1:], None if after is None else after[1:]):
+            for condition, order in _ranges(schema, keys[1:], None if after is None else after[1:]):
                 yield (without, *condition), order
         yield (with_value,) if after is None or in_missing else (with_value, _beyond(keys, after)), keys
         return
     if not in_missing:
         yield (with_value,) if after is None else (with_value, _beyond(keys, after)), keys
-    for condition, order in segments(schema, keys[1:], after[1:] if after is not None and in_missing else None):
+    for condition, order in _ranges(schema, keys[1:], after[1:] if after is not None and in_missing else None):
         yield (without, *condition), order
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from crmkit.errors import BadExpression, NotFound
 from crmkit.expr.build import Sort, everything
-from crmkit.expr.core import And
-from crmkit.expr.node import Expr, Ref
-from crmkit.model.codec import pause_collector
-from crmkit.repository.page import Page, read_cursor, segments, write_cursor
-from crmkit.repository.tally import Group, tally
-from crmkit.security.access import Action
-from crmkit.storage.spi import Aggregate, Measure, Query, SortKey, Tally
+from crmkit.expr.core import Compare
+from crmkit.expr.node import Expr, Op, Ref
+from crmkit.repository.aggregator import Group, tally
+from crmkit.repository.door import BATCH, pause_collector, same_id
+from crmkit.repository.pager import Page, Pager
+from crmkit.storage.spi import Aggregate, Measure, SortKey
 from crmkit.values import INT64_MAX
 
 if TYPE_CHECKING:
@@ -21,26 +20,24 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crmkit.expr.core import Core
-    from crmkit.model.codec import Codec
     from crmkit.model.schema import Schema
-    from crmkit.repository.tally import By, Measured
-    from crmkit.repository.work import Work
+    from crmkit.repository.aggregator import By, Measured
+    from crmkit.repository.door import Door
+    from crmkit.repository.doors import Doors
     from crmkit.segment import Segment
 
-__all__ = ["BATCH", "AsyncReader"]
+__all__ = ["AsyncReader"]
 
 T = TypeVar("T")
-BATCH: Final = 5_000
-"""How many records a bulk call holds in memory at a time."""
 
 
 class AsyncReader(Generic[T]):
-    """Reads the records of one model within one unit of work."""
+    """Reads the records of one model within one session."""
 
-    def __init__(self, work: Work, schema: Schema) -> None:
-        self._work = work
+    def __init__(self, doors: Doors, schema: Schema) -> None:
+        self._doors = doors
         self._schema = schema
-        self._codec: Codec[T] = work.setup.codec(schema)
+        self._door: Door[T] = doors.of(schema)
 
     async def get(self, id: UUID, *, deleted: bool = False) -> T:
         """Return the record with this id.
@@ -52,12 +49,10 @@ class AsyncReader(Generic[T]):
         Raises:
             NotFound: there is none that the actor may see.
         """
-        scope = self._work.guard.scope(self._schema, Action.READ, deleted=deleted)
-        rows = await self._work.rows(self._schema, (*scope, self._work.same_id(id)), self._codec.read)
-        if not rows:
+        records = await self._door.records((same_id(id),), deleted=deleted)
+        if not records:
             raise NotFound(f"there is no {self._schema.name} {id}.")
-        record: T = self._codec.load(rows)[0]
-        return record
+        return records[0]
 
     async def find(
         self,
@@ -82,14 +77,7 @@ class AsyncReader(Generic[T]):
         """
         if type(limit) is not int or not 1 <= limit < INT64_MAX:
             raise BadExpression(f"limit must be a whole number from 1 up, not {limit!r}.")
-        keys = self._keys(order)
-        values = None if after is None else read_cursor(self._schema, keys, after)
-        core = self._work.guard.where(self._schema, where, self._work.facts(), deleted=deleted)
-        rows = await self._segmented(core, keys, values, limit + 1)
-        records = self._load(rows[:limit])
-        if len(rows) <= limit:
-            return Page(records, None)
-        return Page(records, write_cursor(keys, self._position(keys, rows[limit - 1])))
+        return await Pager(self._door, self._keys(order)).page(where, limit, after, deleted=deleted)
 
     async def first(
         self, where: Expr | Segment = everything, *, order: Ref | Sort | Sequence[Ref | Sort] = ()
@@ -109,41 +97,33 @@ class AsyncReader(Generic[T]):
 
     async def batches(self, where: Expr | Segment = everything, *, deleted: bool = False) -> AsyncIterator[list[T]]:
         """Yield what `stream` yields, in lists of up to 5,000."""
-        core = self._work.guard.where(self._schema, where, self._work.facts(), deleted=deleted)
-        keys = (SortKey("id"),)
-        values: tuple[Any, ...] | None = None
+        parts = await self._door.bind(where)
+        after: tuple[Core, ...] = ()
         while True:
+            # What is made of a batch lives; the collector would look at each of its rows for nothing.
             with pause_collector():
-                rows = await self._segmented(core, keys, values, BATCH)
-                records = self._codec.load(rows)
-                more = len(rows) == BATCH
-                values = self._position(keys, rows[-1]) if more else None
-                # The collector looks at all that was made while it paused; rows that are gone are no work for it.
-                del rows
+                found = (*parts, *after)
+                records: list[Any] = await self._door.records(
+                    found, deleted=deleted, order=(SortKey("id"),), limit=BATCH
+                )
             if records:
                 yield records
-            if not more:
+            if len(records) < BATCH:
                 return
+            after = (Compare("id", Op.GT, records[-1].id),)
 
     async def count(self, where: Expr | Segment = everything, *, deleted: bool = False) -> int:
         """Return how many records satisfy an expression; counted inside the store."""
-        core = self._work.guard.where(self._schema, where, self._work.facts(), deleted=deleted)
-        unit = await self._work.unit()
-        rows = await unit.tally(Tally(self._schema, core, (), (Measure(Aggregate.COUNT),)))
+        rows = await self._door.tally(where, (), (Measure(Aggregate.COUNT),), deleted=deleted)
         return int(rows[0][0])
 
     async def ids(self, where: Expr | Segment = everything) -> list[UUID]:
         """Return the ids of all records that satisfy an expression, oldest first."""
-        core = self._work.guard.where(self._schema, where, self._work.facts())
-        unit = await self._work.unit()
-        rows = await unit.fetch(Query(self._schema, core, ("id",), (SortKey("id"),)))
-        column = self._schema.by_column["id"]
-        return [self._codec.decode(column, row[0]) for row in rows]
+        return [id_ for (id_,) in await self._door.columns(where, ("id",), (SortKey("id"),))]
 
     async def exists(self, where: Expr | Segment = everything) -> bool:
         """Return whether any record satisfies an expression."""
-        core = self._work.guard.where(self._schema, where, self._work.facts())
-        return bool(await self._work.rows(self._schema, (core,), limit=1))
+        return bool(await self._door.columns(where, ("id",), limit=1))
 
     async def tally(
         self,
@@ -164,8 +144,7 @@ class AsyncReader(Generic[T]):
         Returns:
             A `Group` for each combination of keys that occurs, ordered by the keys.
         """
-        core = self._work.guard.where(self._schema, where, self._work.facts(), deleted=deleted)
-        return await tally(self._work, self._schema, core, by, measures)
+        return await tally(self._door, where, by, measures, deleted=deleted)
 
     # -- within --------------------------------------------------------------------------------------------------------
 
@@ -178,7 +157,7 @@ class AsyncReader(Generic[T]):
                 raise BadExpression(
                     f"a {type(each).__name__} is nothing to order by.", hint="Write f.name, or -f.name."
                 )
-            _, schema, rest = self._work.guard.hops(self._schema, sort.ref)
+            _, schema, rest = self._door.hops(sort.ref)
             field = schema.fields.get(rest[0])
             if schema is not self._schema or field is None or len(rest) > 1:
                 hint = "Order by a field of the model itself."
@@ -192,27 +171,3 @@ class AsyncReader(Generic[T]):
             "id", SortKey("id", wanted[-1].descending if wanted and isinstance(wanted[-1], Sort) else False)
         )
         return tuple(keys.values())
-
-    async def _segmented(
-        self, core: Core, keys: tuple[SortKey, ...], after: tuple[Any, ...] | None, limit: int
-    ) -> list[Any]:
-        unit = await self._work.unit()
-        rows: list[Any] = []
-        parts = core.items if isinstance(core, And) else (core,)
-        for conditions, order in segments(self._schema, keys, after):
-            rows += await unit.fetch(
-                Query(self._schema, And((*parts, *conditions)), self._codec.read, order, limit - len(rows))
-            )
-            if len(rows) >= limit:
-                break
-        return rows
-
-    def _position(self, keys: tuple[SortKey, ...], row: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(
-            self._codec.decode(self._schema.by_column[key.column], row[self._codec.read.index(key.column)])
-            for key in keys
-        )
-
-    def _load(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
-        with pause_collector():
-            return self._codec.load(rows)

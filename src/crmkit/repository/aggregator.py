@@ -11,13 +11,12 @@ import attrs
 from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr.node import Ref
 from crmkit.model.field import Field
-from crmkit.repository.work import Work, zone_of
-from crmkit.storage.spi import Aggregate, Bucket, Hop, Key, Measure, Tally
+from crmkit.repository.zone import zone_of
+from crmkit.storage.spi import Aggregate, Bucket, Hop, Key, Measure
 from crmkit.values import Money
 
 if TYPE_CHECKING:
-    from crmkit.expr.core import Core
-    from crmkit.model.schema import Schema
+    from crmkit.repository.door import Door, Where
 
 __all__ = [
     "By", "Group", "Measured", "MoneyBag", "Span", "average", "by_day", "by_month", "by_quarter", "by_week", "by_year",
@@ -167,21 +166,19 @@ class Group:
 
 
 async def tally(
-    work: Work, schema: Schema, where: Core, by: By | Sequence[By], measures: Mapping[str, Measured]
+    door: Door[Any], where: Where, by: By | Sequence[By], measures: Mapping[str, Measured], *, deleted: bool = False
 ) -> list[Group]:
-    """Group and measure the rows that satisfy a condition which holds the actor's scope already."""
-    keys = [group_key(work, schema, each) for each in (by if isinstance(by, Sequence) else [by])]
-    wanted = {
-        name: _Plan.of(work, schema, name, measured) for name, measured in (measures or {"count": count()}).items()
-    }
+    """Group and measure the rows that satisfy an expression."""
+    parts = await door.bind(where)
+    keys = [group_key(door, each) for each in (by if isinstance(by, Sequence) else [by])]
+    wanted = {name: _Plan.of(door, name, measured) for name, measured in (measures or {"count": count()}).items()}
     # One tally per money field that is measured, as each needs its currency among the keys, and one for all the rest.
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
-    unit = await work.unit()
     for currency in dict.fromkeys(plan.currency for plan in wanted.values()):
         plans = {name: plan for name, plan in wanted.items() if plan.currency == currency}
         extra = (Key(currency),) if currency else ()
         asked = tuple(measure for plan in plans.values() for measure in plan.measures)
-        rows = await unit.tally(Tally(schema, where, (*(key for key, _ in keys), *extra), asked))
+        rows = await door.tally(parts, (*(key for key, _ in keys), *extra), asked, deleted=deleted)
         for row in rows:
             group = groups.setdefault(
                 tuple(keyed(value, field) for value, (_, field) in zip(row, keys, strict=False)), {}
@@ -206,26 +203,26 @@ def keyed(value: Any, field: Field) -> Any:
     return field.from_columns(value)
 
 
-def _field(work: Work, schema: Schema, ref: Ref) -> tuple[tuple[Hop, ...], Field]:
+def _field(door: Door[Any], ref: Ref) -> tuple[tuple[Hop, ...], Field]:
     if not isinstance(ref, Ref):
         raise BadExpression(
             f"a {type(ref).__name__} is nothing to measure.", hint="Write total(f.amount), for example."
         )
-    steps, end, rest = work.guard.hops(schema, ref)
+    hops, end, rest = door.hops(ref)
     field = end.fields.get(rest[0])
     if field is None:
-        names = [*end.fields, *work.setup.catalog.relations(end)]
+        names = [*end.fields, *door.catalog.relations(end)]
         raise BadExpression(f"{ref.text}: {end.name} has no field {rest[0]!r}.", hint=near(rest[0], names))
     if len(rest) > 1 and not field.opaque:
         field = field.part(rest[1])
-    return tuple(Hop(relation, where) for relation, where in steps), field
+    return hops, field
 
 
 def _refused(ref: Ref, problem: Problem) -> BadExpression:
     return BadExpression(f"{ref.text} {problem.message}", hint=problem.hint)
 
 
-def group_key(work: Work, schema: Schema, by: By) -> tuple[Key, Field]:
+def group_key(door: Door[Any], by: By) -> tuple[Key, Field]:
     """Return what to group by, each step of the way guarded, and the field that it ends at.
 
     Raises:
@@ -235,7 +232,7 @@ def group_key(work: Work, schema: Schema, by: By) -> tuple[Key, Field]:
     ref, span = (by.ref, by) if isinstance(by, Span) else (by, None)
     if not isinstance(ref, Ref):
         raise BadExpression(f"a {type(ref).__name__} is nothing to group by.", hint="Write f.name, or by_month(f.at).")
-    hops, field = _field(work, schema, ref)
+    hops, field = _field(door, ref)
     try:
         field.check_group()
     except Problem as problem:
@@ -258,15 +255,15 @@ class _Plan:
     currency: str
 
     @classmethod
-    def of(cls, work: Work, schema: Schema, name: str, measured: Measured) -> _Plan:
+    def of(cls, door: Door[Any], name: str, measured: Measured) -> _Plan:
         if not isinstance(measured, Measured):
             raise BadExpression(f"{name} is no measure.", hint="Write count(), total(f.amount) or another of them.")
         if measured.ref is None:
             return cls(measured.word, None, (Measure(Aggregate.COUNT),), "")
-        hops, field = _field(work, schema, measured.ref)
+        hops, field = _field(door, measured.ref)
         if hops:
             raise BadExpression(
-                f"{measured.ref.text}: a measure reads a field of {schema.name} itself.",
+                f"{measured.ref.text}: a measure reads a field of {door.schema.name} itself.",
                 hint="Start from the other model.",
             )
         try:

@@ -1,0 +1,184 @@
+"""Definitions: which pipelines a tenant keeps, which of them a record follows, and how a new one comes to be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from crmkit.errors import Busy, Duplicate, StoreError
+from crmkit.repository.pipelines import NotRead
+from crmkit.storage.spi import SortKey
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import AsyncIterator
+
+    from crmkit.lifecycle import Pipeline
+    from crmkit.model.schema import Schema
+    from crmkit.repository.door import Door
+    from crmkit.repository.pipelines import Definition, Kept, Pipelines
+    from crmkit.repository.unit_of_work import UnitOfWork
+
+__all__ = ["Definitions", "Place"]
+
+_COLUMNS: Final = ("entity", "name", "number", "definition")
+_PATIENCE: Final = 5.0
+"""Seconds for which a first writer waits until others who keep the same definition are done."""
+
+
+@attrs.frozen(eq=False)
+class Place:
+    """Where definitions are read and written.
+
+    Attributes:
+        door: the door of their model.
+        unit: the transaction behind it.
+    """
+
+    door: Door[Any]
+    unit: UnitOfWork
+
+
+class Definitions:
+    """The pipelines of a session's tenant: read when first asked about, written when a record first enters one.
+
+    What is read is shared with all later sessions, but only once it is committed: a session that wrote a definition
+    keeps what it knows to itself until its transaction ends.
+
+    Args:
+        pipelines: the product's pipelines, and what is known of tenants.
+        tenant: whose definitions are meant.
+        clock: tells the time.
+        pause: waits for some seconds.
+        inside: gives the place in the session's own transaction.
+        apart: gives a place in a transaction of its own, if that is where new ones must be written: where a refused
+            insert ends its transaction, it must not be the session's. A definition may be left there that no record
+            follows, which does no harm.
+    """
+
+    def __init__(
+        self,
+        pipelines: Pipelines,
+        tenant: str,
+        *,
+        clock: Callable[[], dt.datetime],
+        pause: Callable[[float], Awaitable[None]],
+        inside: Callable[[], Place],
+        apart: Callable[[], Place] | None,
+    ) -> None:
+        self._pipelines = pipelines
+        self._tenant = tenant
+        self._clock = clock
+        self._pause = pause
+        self._inside = inside
+        self._apart = apart
+        self._own: Kept | None = None
+        self._turn = 0
+
+    async def read(self) -> Kept:
+        """Return the tenant's pipelines."""
+        return self._known() or await self._read(self._inside())
+
+    def stages(self, schema: Schema) -> frozenset[str]:
+        """Return the names of all stages that a model's records can be in.
+
+        Raises:
+            NotRead: the tenant's pipelines must be read first.
+        """
+        known = self._known()
+        if known is None:
+            raise NotRead
+        return known.stages(schema)
+
+    async def followed(self, schema: Schema, name: str, number: int) -> Pipeline:
+        """Return the definition that the records with this pipeline and version follow.
+
+        Raises:
+            StoreError: it is not kept; somebody removed it.
+        """
+        pipeline = (await self.read()).version(schema, name, number)
+        if pipeline is None:
+            pipeline = (await self._read(self._inside())).version(schema, name, number)
+        if pipeline is None:
+            raise StoreError(
+                f"the definition {number} of pipeline {name!r} is not stored.",
+                hint="Restore the row of pipeline_definitions that holds it.",
+            )
+        return pipeline
+
+    async def entered(self, schema: Schema, name: str) -> Definition:
+        """Return the present definition of a pipeline that a record is about to enter, and see to it that it is kept.
+
+        Raises:
+            BadDefinition: there is none of this name, or none at all.
+        """
+        found = (await self.read()).named(schema, name)
+        started, attempt = monotonic(), 0
+        while not found.kept:
+            try:
+                found = await self._attempt(schema, name)
+            except (Duplicate, Busy):
+                # Somebody else keeps it at this moment. What they kept is read on the next attempt.
+                if monotonic() - started > _PATIENCE:
+                    raise
+                attempt += 1
+                await self._pause(min(0.001 * 2**attempt, 0.1))
+        return found
+
+    # -- within --------------------------------------------------------------------------------------------------------
+
+    def _known(self) -> Kept | None:
+        if self._own is not None and self._turn == self._inside().unit.turn:
+            return self._own
+        return self._pipelines.committed.get(self._tenant)
+
+    async def _read(self, place: Place) -> Kept:
+        # Whatever the policy says, and deleted or not: records follow them all the same.
+        rows: list[Any] = await place.door.columns((), _COLUMNS, (SortKey("id"),), action=None, deleted=True)
+        kept = self._pipelines.beside(rows)
+        share = partial(self._pipelines.committed.__setitem__, self._tenant, kept)
+        if place.unit.has_written(place.door.schema):
+            self._own, self._turn = kept, place.unit.turn
+            place.unit.when_committed(share)
+        else:
+            share()
+        return kept
+
+    async def _attempt(self, schema: Schema, name: str) -> Definition:
+        """Return the present definition as the store had it, and write it if it was not kept there."""
+        async with self._writable() as place:
+            found = (await self._read(place)).named(schema, name)
+            if not found.kept:
+                await self._write(place, found.pipeline, found.number)
+        return found
+
+    @asynccontextmanager
+    async def _writable(self) -> AsyncIterator[Place]:
+        if self._apart is None:
+            place = self._inside()
+            # A savepoint takes the write lock where there is one, so what is read within stands until it is written.
+            async with place.unit.nested():
+                yield place
+            return
+        place = self._apart()
+        try:
+            yield place
+        except BaseException:
+            await place.unit.rollback()
+            raise
+        await place.unit.commit()
+
+    async def _write(self, place: Place, pipeline: Pipeline, number: int) -> None:
+        definition = place.door.schema.cls(
+            name=pipeline.name,
+            entity=pipeline.entity,
+            number=number,
+            fingerprint=pipeline.fingerprint(),
+            definition=pipeline.to_json(),
+        )
+        await place.door.append([definition], self._clock())

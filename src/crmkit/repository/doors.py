@@ -1,0 +1,104 @@
+"""The doors of a session: what its repositories and capabilities are made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from crmkit.expr.resolve import Facts
+from crmkit.model.schema import Schema
+from crmkit.repository.definitions import Definitions, Place
+from crmkit.repository.door import Door, Inside
+from crmkit.repository.guard import Guard
+from crmkit.repository.unit_of_work import UnitOfWork
+from crmkit.repository.zone import zone_of
+from crmkit.storage.spi import Feature
+
+if TYPE_CHECKING:
+    from crmkit.repository.change import Change
+    from crmkit.repository.setup import Setup
+    from crmkit.security.access import Actor
+
+__all__ = ["Doors"]
+
+T = TypeVar("T")
+
+
+class Doors:
+    """The doors of one session, and all else that its parts may need.
+
+    Attributes:
+        unit: the session's transaction.
+        catalog: the models.
+        actor: whoever acts.
+        zone: in which they mean days.
+        clock: tells the time.
+        ids: makes ids.
+        definitions: the pipelines of the actor's tenant.
+
+    Args:
+        setup: what the whole CRM shares.
+        actor: whoever acts.
+        entered: whether they may be used at once.
+
+    Raises:
+        BadDefinition: the actor's zone does not exist.
+    """
+
+    def __init__(self, setup: Setup, actor: Actor, *, entered: bool = True) -> None:
+        self._setup = setup
+        self._doors: dict[str, Door[Any]] = {}
+        self.unit = UnitOfWork(setup.store, entered=entered)
+        self.catalog = setup.catalog
+        self.actor = actor
+        self.zone = zone_of(actor.zone)
+        self.clock = setup.clock
+        self.ids = setup.ids
+        self.definitions = Definitions(
+            setup.pipelines,
+            actor.tenant,
+            clock=setup.clock,
+            pause=setup.pause,
+            inside=lambda: _place(self),
+            apart=None if Feature.SAVEPOINT in setup.store.features else lambda: _place(self.apart()),
+        )
+        guard = Guard(setup.catalog, setup.policy, actor, self.facts(), self.definitions.stages)
+        self._inside = Inside(
+            catalog=setup.catalog, unit=self.unit, guard=guard, actor=actor, clock=setup.clock, ids=setup.ids,
+            facts=self.facts, learn=self.definitions.read, door_of=self.of, tell=self._tell,
+        )  # fmt: skip
+
+    @overload
+    def of(self, model: type[T]) -> Door[T]: ...
+    @overload
+    def of(self, model: Schema | str) -> Door[Any]: ...
+    def of(self, model: type[Any] | Schema | str) -> Door[Any]:
+        """Return the door of a model.
+
+        Raises:
+            BadDefinition: the model is not one of this CRM's.
+        """
+        if not isinstance(model, str | Schema):
+            model = self.catalog.of(model)
+        name = model if isinstance(model, str) else model.name
+        door = self._doors.get(name)
+        if door is None:
+            schema = self.catalog[name]
+            door = self._doors[name] = Door(schema, self._setup.codec(schema), self._inside)
+        return door
+
+    def facts(self) -> Facts:
+        """Return what placeholders in expressions stand for now."""
+        return Facts(self.clock(), self.zone, self.actor)
+
+    def apart(self) -> Doors:
+        """Return doors of the same actor to another transaction."""
+        return Doors(self._setup, self.actor)
+
+    async def _tell(self, change: Change[Any]) -> None:
+        async with self.unit.whole():
+            for observer in self._setup.observers:
+                await observer.observe(change, self.of)
+
+
+def _place(doors: Doors) -> Place:
+    return Place(doors.of("pipeline_definition"), doors.unit)

@@ -1,0 +1,187 @@
+"""The unit of work: the one transaction of a session, from its first call to its commit."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from crmkit.errors import CrmError, NotAllowed
+from crmkit.storage.spi import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from crmkit.model.schema import Schema
+    from crmkit.storage.spi import Store, Unit
+
+__all__ = ["UnitOfWork"]
+
+_REFUSED: Final = "A write was refused that this database cannot undo alone, so the whole session was undone."
+_BROKEN: Final = "A write broke off halfway, so the whole session was undone."
+_WAY_OUT: Final = "Call rollback() to go on, or open a new session, and write again what should stay."
+
+
+class UnitOfWork:
+    """The store's transaction of one session: begun when first needed, again after each commit or rollback.
+
+    Attributes:
+        turn: how often something was committed or undone; what was read before may not hold after.
+
+    Args:
+        store: the database.
+        entered: whether it may be used at once; a session may only once it is entered, as nothing else would commit.
+    """
+
+    def __init__(self, store: Store, *, entered: bool = True) -> None:
+        self.turn = 0
+        self._store = store
+        self._unit: Unit | None = None
+        self._written: set[str] = set()
+        self._sequel: Callable[[], None] | None = None
+        self._depth = 0
+        self._entered = entered
+        self._undone = ""
+        self._ended = False
+
+    async def reading(self) -> Unit:
+        """Return the store's transaction.
+
+        Raises:
+            CrmError: the session was not entered, or has ended, or a refused write undid all of it.
+        """
+        if self._ended:
+            raise CrmError("the session has ended.", hint="Open a new one with crm.session(actor).")
+        if not self._entered:
+            raise CrmError("the session was not entered.", hint="Write: with crm.session(actor) as s.")
+        self._check_whole()
+        if self._unit is None:
+            self._unit = await self._store.begin()
+        return self._unit
+
+    async def writing(self, schema: Schema) -> Unit:
+        """Return the store's transaction, to write rows of a model."""
+        unit = await self.reading()
+        self._written.add(schema.name)
+        return unit
+
+    def has_written(self, schema: Schema) -> bool:
+        """Tell whether rows of a model may have been written that are not committed yet."""
+        return schema.name in self._written
+
+    def when_committed(self, sequel: Callable[[], None]) -> None:
+        """Have something done once all that was written is committed, in place of what was to be done before.
+
+        It is forgotten when anything is undone.
+        """
+        self._sequel = sequel
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def nested(self) -> AsyncIterator[None]:
+        """Undo what is written within, and no more, if it raises.
+
+        Raises:
+            Unsupported: the store has no savepoints.
+        """
+        unit = await self.reading()
+        savepoint = await unit.savepoint()
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self.turn += 1
+            self._sequel = None
+            with suppress(CrmError):  # an error that ended the unit ended its savepoints as well
+                await savepoint.rollback()
+            raise
+        else:
+            await savepoint.release()
+        finally:
+            self._depth = max(self._depth - 1, 0)
+
+    @asynccontextmanager
+    async def refusable(self) -> AsyncIterator[None]:
+        """Undo what is written within if it is refused; without savepoints, undo everything since the last commit.
+
+        Raises:
+            NotAllowed: as it was raised within; it says so if everything was undone.
+        """
+        if Feature.SAVEPOINT in self._store.features:
+            async with self.nested():
+                yield
+            return
+        try:
+            yield
+        except NotAllowed as error:
+            await self._undo(_REFUSED)
+            raise NotAllowed(f"{error.message} {_REFUSED}", hint=_WAY_OUT) from None
+
+    @asynccontextmanager
+    async def whole(self) -> AsyncIterator[None]:
+        """Undo everything since the last commit if anything is raised within, as half of it must not be committed."""
+        try:
+            yield
+        except BaseException:
+            await self._undo(_BROKEN)
+            raise
+
+    # -- ending --------------------------------------------------------------------------------------------------------
+
+    async def commit(self) -> None:
+        """Make everything permanent.
+
+        Raises:
+            CrmError: a nested part has not ended, or a refused write undid everything.
+        """
+        self._check_whole()
+        sequel = self._sequel
+        unit = self._close()
+        if unit is not None:
+            await unit.commit()
+        if sequel is not None:
+            sequel()
+
+    async def rollback(self) -> None:
+        """Undo everything since the last commit.
+
+        Raises:
+            CrmError: a nested part has not ended.
+        """
+        unit = self._close()
+        if unit is not None:
+            await unit.rollback()
+
+    def enter(self) -> None:
+        """Allow use from now on."""
+        self._entered = True
+
+    async def end(self, *, commit: bool) -> None:
+        """Commit, if there is anything left to commit, or roll back, and refuse all further use."""
+        self._depth = 0
+        try:
+            if commit and not self._undone:
+                await self.commit()
+            else:
+                await self.rollback()
+        finally:
+            self._ended = True
+
+    def _check_whole(self) -> None:
+        if self._undone:
+            raise CrmError(self._undone, hint=_WAY_OUT)
+
+    async def _undo(self, why: str) -> None:
+        self._depth = 0  # with the transaction end its savepoints
+        await self.rollback()
+        self._undone = why
+
+    def _close(self) -> Unit | None:
+        if self._depth:
+            raise CrmError("a nested part of the session has not ended.", hint="Leave its with-block first.")
+        unit, self._unit = self._unit, None
+        self._undone = ""
+        self._sequel = None
+        self._written.clear()
+        self.turn += 1
+        return unit

@@ -1,0 +1,259 @@
+"""When pipelines are read, and when a definition comes to be kept: sessions that only read, only read."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import Counter
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from crmkit import (
+    AsyncCrm,
+    BadExpression,
+    Busy,
+    Crm,
+    CrmError,
+    Customer,
+    Lead,
+    Opportunity,
+    Pipeline,
+    PipelineDefinition,
+    Stage,
+    aconnect,
+    connect,
+    f,
+    forward,
+    system,
+)
+
+job = system("test")
+WRITERS = 16
+
+
+def kept(crm: Crm, tenant: str = "") -> Counter[tuple[str, str, int]]:
+    """What a tenant keeps: how often each definition stands there."""
+    actor = system("test", tenant=tenant) if tenant else job
+    with crm.session(actor) as s:
+        definitions = s.repository(PipelineDefinition).stream()
+        return Counter((each.entity, each.name, each.number) for each in definitions)
+
+
+def sales(*names: str) -> Pipeline:
+    stages = [*(Stage(name) for name in names), Stage("won", outcome="won")]
+    return Pipeline("sales", Opportunity, stages=stages, moves=[forward()])
+
+
+class TestReading:
+    def test_tenants_that_only_count_leave_nothing(self, store_url: str) -> None:
+        with connect(store_url) as crm:
+            for tenant in ("one", "two", "three"):
+                with crm.session(system("test", tenant=tenant)) as s:
+                    assert (s.customers.count(), s.opportunities.count(f.stage == "won")) == (0, 0)
+                    assert s.analytics.pipeline_value().total.count == 0
+                    assert s.opportunities.first(order=f.name) is None
+            for tenant in ("one", "two", "three"):
+                assert not kept(crm, tenant)
+
+    def test_entering_asks_the_database_nothing(self, store_url: str) -> None:
+        with connect(store_url) as crm:
+            begun = 0
+            begin = crm.setup.store.begin
+
+            async def counted() -> object:
+                nonlocal begun
+                begun += 1
+                return await begin()
+
+            crm.setup.store.begin = counted  # type: ignore[method-assign] # a spy, not a double
+            with crm.session(job):
+                pass
+            assert begun == 0
+            with crm.session(job) as s:
+                s.customers.count()
+                s.customers.add(Customer(name="Acme"))
+            assert begun == 1
+
+    def test_stages_are_checked_without_a_record_having_entered(self, store_url: str) -> None:
+        with connect(store_url, pipelines=[sales("open")]) as crm, crm.session(job) as s:
+            with pytest.raises(BadExpression, match="'opne' is no stage.*Did you mean 'open'"):
+                s.opportunities.count(f.stage == "opne")
+            with pytest.raises(BadExpression, match="'opne'"):
+                s.customers.find(f.opportunities.any(f.stage == "opne"))
+            with pytest.raises(BadExpression, match="'opne'"):
+                s.analytics.win_rate(where=f.stage == "opne")
+
+    def test_a_session_that_was_not_entered_says_so(self, store_url: str) -> None:
+        with connect(store_url) as crm:
+            s = crm.session(job)
+            for attempt in (lambda: s.opportunities.count(f.stage == "won"), s.customers.count):
+                with pytest.raises(CrmError, match="was not entered"):
+                    attempt()
+            with pytest.raises(CrmError, match="was not entered"):
+                s.opportunities.add(Opportunity(name="Deal"))
+
+    def test_a_dry_run_leaves_nothing(self, store_url: str, tmp_path: Path) -> None:
+        (tmp_path / "deals.csv").write_text("Id,Name,Stage\n1,Deal,open\n")
+        mapping = {
+            "source": "old",
+            "file": [
+                {"path": "deals.csv", "into": "opportunity", "id": "Id", "fields": {"name": "Name", "stage": "Stage"}}
+            ],
+        }
+        with connect(store_url, pipelines=[sales("open")]) as crm:
+            plan = crm.imports(job).plan(mapping, folder=tmp_path)
+            assert not kept(crm)
+            run = plan.apply()
+            assert (run.counts[0].create, kept(crm)) == (1, Counter({("opportunity", "sales", 1): 1}))
+
+
+class TestSqlite:
+    """What a file can do that others lock, or that cannot be written."""
+
+    def test_counting_does_not_wait_for_a_writer(self, tmp_path: Path) -> None:
+        path = tmp_path / "crm.db"
+        url = f"sqlite:///{path}"
+        connect(url).close()
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with connect(url, create=False) as crm, crm.session(job) as s:
+            assert (s.customers.count(), s.opportunities.count(f.stage == "won")) == (0, 0)
+        other.execute("ROLLBACK")
+        other.close()
+
+    def test_a_file_opened_for_reading_can_be_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "crm.db"
+        with connect(f"sqlite:///{path}") as crm, crm.session(job) as s:
+            s.opportunities.add(Opportunity(name="Deal"))
+        url = f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true"
+        with connect(url, create=False) as crm, crm.session(job) as s:
+            assert (s.opportunities.count(f.stage == "won"), s.opportunities.find()[0].name) == (0, "Deal")
+            assert s.analytics.pipeline_value().total.count == 1
+
+    def test_it_is_kept_by_whoever_gets_the_lock_first(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path / 'crm.db'}"
+        with connect(url) as one, connect(url) as two:
+            with one.session(job) as first, two.session(job) as second:
+                # Both have read that nothing is kept.
+                assert first.opportunities.count(f.stage == "won") == second.opportunities.count(f.stage == "won")
+                assert second.opportunities.add(Opportunity(name="b")).pipeline_version == 1
+                second.commit()
+                assert first.opportunities.add(Opportunity(name="a")).pipeline_version == 1
+            assert kept(one) == {("opportunity", "opportunity", 1): 1}
+
+
+class TestKeeping:
+    def test_only_what_is_entered_is_kept(self, store_url: str) -> None:
+        with connect(store_url) as crm:
+            with crm.session(job) as s:
+                s.customers.add(Customer(name="Acme"))
+                s.opportunities.add_many(Opportunity(name=str(number)) for number in range(3))
+            assert kept(crm) == {("opportunity", "opportunity", 1): 1}
+            with crm.session(job) as s:
+                s.leads.add(Lead(name="Lea"))
+            assert kept(crm) == {("opportunity", "opportunity", 1): 1, ("lead", "lead", 1): 1}
+
+    def test_what_was_undone_is_kept_by_the_next_record(self, store_url: str) -> None:
+        with connect(store_url) as crm:
+            with crm.session(job) as s:
+                s.opportunities.add(Opportunity(name="Undone"))
+                s.rollback()
+                deal = s.opportunities.add(Opportunity(name="Deal"))
+                assert s.opportunities.allowed_moves(deal)
+                s.commit()
+                assert s.opportunities.advance(deal, "won").outcome == "won"
+            with pytest.raises(ZeroDivisionError), crm.session(job) as s:
+                s.leads.add(Lead(name="Undone"))
+                raise ZeroDivisionError
+            with crm.session(job) as s:
+                lead = s.leads.add(Lead(name="Lea"))
+                assert s.leads.allowed_moves(lead)
+            assert kept(crm) == {("opportunity", "opportunity", 1): 1, ("lead", "lead", 1): 1}
+
+    @pytest.mark.parametrize("lasting", ["sqlite_url", "mongo_url"])
+    def test_two_programs_with_two_definitions_keep_both(self, request: pytest.FixtureRequest, lasting: str) -> None:
+        url: str = request.getfixturevalue(lasting)
+        with connect(url, pipelines=[sales("a")]) as one, connect(url, pipelines=[sales("b")]) as two:
+            for crm in (one, two):
+                with crm.session(job) as s:  # both learn that nothing is kept
+                    assert s.opportunities.count(f.stage == "won") == 0
+            numbers = []
+            for crm in (one, two, one):
+                with crm.session(job) as s:
+                    numbers.append(s.opportunities.add(Opportunity(name="Deal")).pipeline_version)
+            assert numbers == [1, 2, 1]
+            assert kept(one) == {("opportunity", "sales", 1): 1, ("opportunity", "sales", 2): 1}
+
+    @pytest.mark.parametrize("lasting", ["sqlite_url", "mongo_url"])
+    def test_an_import_writes_the_number_that_stands(
+        self, request: pytest.FixtureRequest, lasting: str, tmp_path: Path
+    ) -> None:
+        url: str = request.getfixturevalue(lasting)
+        (tmp_path / "deals.csv").write_text("Id,Name\n1,Deal\n")
+        mapping = {
+            "source": "old",
+            "file": [{"path": "deals.csv", "into": "opportunity", "id": "Id", "fields": {"name": "Name"}}],
+        }
+        with connect(url, pipelines=[sales("a")]) as one, connect(url, pipelines=[sales("b")]) as two:
+            plan = two.imports(job).plan(mapping, folder=tmp_path)
+            with one.session(job) as s:
+                s.opportunities.add(Opportunity(name="First"))
+            plan.apply()
+            with two.session(job) as s:
+                deal = s.opportunities.first(f.name == "Deal")
+                assert deal is not None
+                assert (deal.stage, deal.pipeline_version) == ("b", 2)
+                assert s.stage_moves.find(f.record_id == deal.id)[0].pipeline_version == 2
+                assert s.opportunities.allowed_moves(deal) == ("won",)
+
+
+class TestFirstWriters:
+    """However many write the first record of a tenant at the same moment, all succeed, and one definition stands."""
+
+    def test_threads(self, store_url: str) -> None:
+        problems: list[BaseException] = []
+        ready = threading.Barrier(WRITERS)
+
+        def write(crm: Crm, number: int) -> None:
+            try:
+                ready.wait()
+                with crm.session(job) as s:
+                    s.opportunities.add(Opportunity(name=str(number)))
+                    s.leads.add(Lead(name=str(number)))
+            except BaseException as error:  # noqa: BLE001 - looked at below
+                problems.append(error)
+
+        with connect(store_url) as crm:
+            threads = [threading.Thread(target=write, args=(crm, number)) for number in range(WRITERS)]
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join()
+            assert not problems
+            with crm.session(job) as s:
+                assert (s.opportunities.count(f.pipeline_version == 1), s.leads.count()) == (WRITERS, WRITERS)
+            assert kept(crm) == {("opportunity", "opportunity", 1): 1, ("lead", "lead", 1): 1}
+
+    def test_tasks(self, store_url: str) -> None:
+        async def write(crm: AsyncCrm, number: int) -> None:
+            async with crm.session(job) as s:
+                await s.opportunities.add(Opportunity(name=str(number)))
+
+        async def all_at_once() -> Counter[int]:
+            async with await aconnect(store_url) as crm:
+                await asyncio.gather(*(write(crm, number) for number in range(WRITERS)))
+                async with crm.session(job) as s:
+                    assert await s.opportunities.count(f.pipeline_version == 1) == WRITERS
+                    return Counter([each.number async for each in s.repository(PipelineDefinition).stream()])
+
+        assert asyncio.run(all_at_once()) == {1: 1}
+
+    def test_who_waits_too_long_is_told_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("crmkit.repository.definitions._PATIENCE", 0.02)
+        with connect("memory://") as crm, crm.session(job) as one, crm.session(job) as two:
+            one.opportunities.add(Opportunity(name="a"))
+            with pytest.raises(Busy):
+                two.opportunities.add(Opportunity(name="b"))
