@@ -56,7 +56,7 @@ CALLS = [
     (blocking, awaited, name)
     for blocking, awaited in PAIRS
     for name, call in inspect.getmembers(blocking, inspect.isfunction)
-    if not name.startswith("_") and name in vars(blocking)
+    if name in vars(blocking) and (name in {"__enter__", "__exit__"} or not name.startswith("_"))
 ]
 
 

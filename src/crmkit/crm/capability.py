@@ -12,9 +12,10 @@ import attrs
 
 from crmkit.errors import BadDefinition, near
 from crmkit.lifecycle.check import each
+from crmkit.repository import AsyncRepository
 
 if TYPE_CHECKING:
-    from crmkit.repository import AsyncRepository, Doors
+    from crmkit.repository import Doors
 
 __all__ = ["CAPABILITIES", "Capabilities", "Capability", "Sugar", "repository"]
 
@@ -69,7 +70,7 @@ class Capability:
         try:
             found: type[Any] = getattr(import_module(module), name)
         except (ModuleNotFoundError, AttributeError) as error:
-            if isinstance(error, ModuleNotFoundError) and not module.startswith(error.name or "?"):
+            if isinstance(error, ModuleNotFoundError) and not f"{module}.".startswith(f"{error.name}."):
                 raise
             hint = "" if awaited else f"Run: crmkit generate {self.awaited.partition(':')[0]}"
             raise BadDefinition(f"the capability {self.name!r} has no {place}.", hint=hint) from None
@@ -80,15 +81,15 @@ CAPABILITIES: Final = (
     Capability("segments", "crmkit.repository.segment:AsyncSegments", "crmkit.crm.blocking.segments:Segments"),
     Capability("analytics", "crmkit.analytics.asynchronous:AsyncAnalytics", "crmkit.crm.blocking.analytics:Analytics"),
 )
-"""Those that crmkit brings along. The session's properties and the blocking classes are generated from this list."""
+"""The capabilities that crmkit brings along. The session's properties and the blocking classes are generated from this list."""
 
 
 class Capabilities:
-    """Those of one CRM.
+    """The capabilities of one CRM, by name.
 
     Args:
-        added: other people's.
-        taken: the names that a session uses for something else.
+        added: those beside crmkit's own.
+        taken: the names that sessions use for something else.
 
     Raises:
         BadDefinition: two want one name, or one wants a name that is taken.
@@ -136,8 +137,6 @@ def repository(doors: Doors, model: type[T]) -> AsyncRepository[T]:
     Raises:
         BadDefinition: the model is not one of this CRM's.
     """
-    from crmkit.repository import AsyncRepository  # so that the list above can be read alone
-
     return AsyncRepository(doors, doors.catalog.of(model))
 
 
