@@ -105,7 +105,8 @@ def _holds(expr: Expr, record: Any, world: World | None) -> bool:  # noqa: C901 
             return _compares(value, expr.op, form(expr.value))
         case OneOf():
             value, form = _subject(record, expr.ref, world)
-            return any(_compares(value, Op.EQ, form(wanted)) for wanted in expr.values)  # type: ignore[union-attr]  # resolved
+            values: Any = expr.values  # never a placeholder: those were resolved
+            return any(_compares(value, Op.EQ, form(wanted)) for wanted in values)
         case StartsWith():
             value, form = _subject(record, expr.ref, world)
             return value is not None and fold(value).startswith(fold(form(expr.text)))

@@ -72,11 +72,6 @@ class LinkField(ReferenceField):
         """Return the model that it links to."""
         return self.to
 
-    @property
-    def described(self) -> str:
-        """Where it leads."""
-        return f"link to {self.to}"
-
     def mistakes(self) -> list[str]:
         """Return that its name is not that of a link."""
         return [] if self.name.endswith("_id") else ["a link's name must end in _id."]

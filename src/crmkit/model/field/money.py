@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from random import Random
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import attrs
 
@@ -44,6 +44,7 @@ class MoneyField(Field):
     word = "money"
     numeric = True
     parts = ("currency",)
+    names: ClassVar[Mapping[str, Any]] = {"money_of": money_of}
 
     min: int | None = None
 
@@ -85,11 +86,6 @@ class MoneyField(Field):
     def join(self, *values: Any) -> Money:
         """Return the money of so many units in a currency."""
         return money_of(*values)
-
-    @property
-    def names(self) -> Mapping[str, Any]:
-        """What the sources refer to."""
-        return {"money_of": money_of}
 
     @property
     def split_source(self) -> tuple[str, ...]:
