@@ -52,7 +52,6 @@ class ReferenceField(KeyField):
         raise NotImplementedError
 
 
-@attrs.frozen(kw_only=True)
 class LinkField(ReferenceField):
     """A link to a record of one model, `to`."""
 

@@ -22,7 +22,6 @@ from crmkit.values.currency import MINOR_DIGITS
 __all__ = ["MoneyField", "money"]
 
 
-@attrs.frozen(kw_only=True)
 class _CurrencyField(TextField):
     """The currency of an amount."""
 
