@@ -147,7 +147,7 @@ def _subject(record: Any, ref: Ref, world: World | None) -> tuple[Any, Callable[
         record = next(iter(_follow(record, step, world)), None)
         if record is None:
             return None, _as_it_is
-    schema = getattr(type(record), "__schema__", None)
+    schema = getattr(record, "__schema__", None)
     field = schema.fields.get(name) if isinstance(schema, Schema) else None
     return getattr(record, name), _as_it_is if field is None else field.operand
 

@@ -30,10 +30,15 @@ def resolve(cls: type[Any], here: FrameType | None) -> dict[str, str]:
     known = caller.f_globals if caller is not None else vars(sys.modules[cls.__module__])
     scope = _scope(caller)
     own = inspect.get_annotations(cls)
+    types: dict[object, Any] = {}  # a model has many fields and few types
     unknown: dict[str, str] = {}
     for name, annotation in list(own.items()):
+        written: object = annotation if isinstance(annotation, str) else id(annotation)
         try:
-            own |= get_type_hints(SimpleNamespace(__annotations__={name: annotation}), known, scope)
+            if written not in types:
+                hints = get_type_hints(SimpleNamespace(__annotations__={"it": annotation}), known, scope)
+                types[written] = hints["it"]
+            own[name] = types[written]
         except NameError as error:
             unknown[name] = str(error.name)
     cls.__annotations__ = own

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-import attrs
-
 from crmkit.model.field.field import declare
 from crmkit.model.field.link import ReferenceField
 
 __all__ = ["AttachedField", "attached"]
 
 
-@attrs.frozen(kw_only=True)
 class AttachedField(ReferenceField):
     """The id of a record of any model, whose name stands beside it: `to` is `"*"`, or `"staged"` for some of them."""
 

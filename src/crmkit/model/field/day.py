@@ -8,8 +8,6 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-import attrs
-
 from crmkit.errors import Problem
 from crmkit.model.field.field import REQUIRED, Field, Missing, declare, typed
 from crmkit.model.field.spelling import Spelling
@@ -18,7 +16,6 @@ from crmkit.model.kind import Kind
 __all__ = ["DayField", "day"]
 
 
-@attrs.frozen(kw_only=True)
 class DayField(Field):
     """A calendar date, which has no time and no zone."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -33,6 +33,7 @@ class DecimalField(Field):
     kind = Kind.DECIMAL
     word = "decimal"
     numeric = True
+    names: ClassVar[Mapping[str, Any]] = {"scaled": scaled, "decimal_of": decimal_of}
 
     scale: int
     min: int | None = None
@@ -76,11 +77,6 @@ class DecimalField(Field):
     def join(self, *values: Any) -> Decimal:
         """Return the number of so many units."""
         return decimal_of(values[0], self.scale)
-
-    @property
-    def names(self) -> Mapping[str, Any]:
-        """What the sources refer to."""
-        return {"scaled": scaled, "decimal_of": decimal_of}
 
     @property
     def split_source(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from random import Random
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 import attrs
 
@@ -52,6 +52,7 @@ class ExtraField(Field):
     never_missing = True
     closed = True
     hashable = False
+    names: ClassVar[Mapping[str, Any]] = {"Extra": Extra}
 
     entries: Mapping[str, Field] = attrs.field(factory=dict[str, Field])
 
@@ -67,11 +68,6 @@ class ExtraField(Field):
     def example(self, rng: Random) -> Extra:
         """Return a mapping in which some of the added fields have a value."""
         return Extra({name: field.example(rng) for name, field in self.entries.items() if rng.randint(0, 1)})
-
-    @property
-    def names(self) -> Mapping[str, Any]:
-        """What the sources refer to."""
-        return {"Extra": Extra}
 
     def join_source(self, *values: str) -> str:
         """Return the mapping, made unchangeable where the store did not."""

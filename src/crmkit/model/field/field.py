@@ -80,6 +80,8 @@ class Field:
     """Whether many records are expected to share few values."""
     hashable: ClassVar[bool] = True
     """Whether its values can be hashed."""
+    names: ClassVar[Mapping[str, Any]] = {}
+    """What `split_source` and `join_source` may refer to."""
 
     name: str = ""
     required: bool = True
@@ -188,11 +190,6 @@ class Field:
         return None if values[0] is None else self.join(*values)
 
     # -- generated code: what the codec writes for `split` and `join`, where calling them would be slow ----------------
-
-    @property
-    def names(self) -> Mapping[str, Any]:
-        """What the sources below may refer to."""
-        return {}
 
     @property
     def split_source(self) -> tuple[str, ...]:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
-import attrs
-
 from crmkit.errors import Problem
 from crmkit.model.field.field import REQUIRED, Field, Missing, declare, typed
 from crmkit.model.field.spelling import Spelling
@@ -20,7 +18,6 @@ _YES: Final = frozenset({"true", "yes", "y", "1", "on"})
 _NO: Final = frozenset({"false", "no", "n", "0", "off"})
 
 
-@attrs.frozen(kw_only=True)
 class FlagField(Field):
     """True or false."""
 

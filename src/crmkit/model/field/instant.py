@@ -8,8 +8,6 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-import attrs
-
 from crmkit.errors import Problem
 from crmkit.model.field.field import REQUIRED, Field, Missing, declare, typed
 from crmkit.model.field.spelling import Spelling
@@ -19,7 +17,6 @@ from crmkit.values import NOT_YET, UTC, clean_instant
 __all__ = ["InstantField", "instant"]
 
 
-@attrs.frozen(kw_only=True)
 class InstantField(Field):
     """A point in time, in UTC to the millisecond."""
 

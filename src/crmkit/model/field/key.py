@@ -6,8 +6,6 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-import attrs
-
 from crmkit.errors import Problem
 from crmkit.model.field.field import REQUIRED, Field, Missing, declare, typed
 from crmkit.model.kind import Kind
@@ -15,7 +13,6 @@ from crmkit.model.kind import Kind
 __all__ = ["KeyField", "key"]
 
 
-@attrs.frozen(kw_only=True)
 class KeyField(Field):
     """A UUID."""
 

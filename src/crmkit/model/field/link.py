@@ -52,7 +52,6 @@ class ReferenceField(KeyField):
         raise NotImplementedError
 
 
-@attrs.frozen(kw_only=True)
 class LinkField(ReferenceField):
     """A link to a record of one model, `to`."""
 
@@ -71,11 +70,6 @@ class LinkField(ReferenceField):
     def leads_to(self, record: Any) -> str:
         """Return the model that it links to."""
         return self.to
-
-    @property
-    def described(self) -> str:
-        """Where it leads."""
-        return f"link to {self.to}"
 
     def mistakes(self) -> list[str]:
         """Return that its name is not that of a link."""

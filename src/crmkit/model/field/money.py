@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -22,7 +22,6 @@ from crmkit.values.currency import MINOR_DIGITS
 __all__ = ["MoneyField", "money"]
 
 
-@attrs.frozen(kw_only=True)
 class _CurrencyField(TextField):
     """The currency of an amount."""
 
@@ -44,6 +43,7 @@ class MoneyField(Field):
     word = "money"
     numeric = True
     parts = ("currency",)
+    names: ClassVar[Mapping[str, Any]] = {"money_of": money_of}
 
     min: int | None = None
 
@@ -85,11 +85,6 @@ class MoneyField(Field):
     def join(self, *values: Any) -> Money:
         """Return the money of so many units in a currency."""
         return money_of(*values)
-
-    @property
-    def names(self) -> Mapping[str, Any]:
-        """What the sources refer to."""
-        return {"money_of": money_of}
 
     @property
     def split_source(self) -> tuple[str, ...]:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any, Final, cast
 
-import attrs
-
 from crmkit.errors import Problem
 from crmkit.model.field.field import MAX_LITERAL, Field, declare, typed
 from crmkit.model.field.spelling import Spelling
@@ -20,7 +18,6 @@ MAX_TAGS: Final = 100
 MAX_TAG: Final = 100
 
 
-@attrs.frozen(kw_only=True)
 class TagsField(Field):
     """A set of short texts, kept in the order given."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 
@@ -35,6 +35,7 @@ class TextField(Field):
     kind = Kind.TEXT
     word = "text"
     addable = True
+    names: ClassVar[Mapping[str, Any]] = {"fold": fold}
 
     max: int = 200
     min: int = 0
@@ -91,11 +92,6 @@ class TextField(Field):
     def split(self, value: str) -> tuple[str, ...]:
         """Return the text, and its folded form if it can be searched."""
         return (value, fold(value)) if self.search else (value,)
-
-    @property
-    def names(self) -> Mapping[str, Any]:
-        """What the sources refer to."""
-        return {"fold": fold}
 
     @property
     def split_source(self) -> tuple[str, ...]:
