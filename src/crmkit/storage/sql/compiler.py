@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from crmkit.model.kind import Kind
-from crmkit.storage.spi.plan import Key, SortKey
+from crmkit.storage.spi.plan import Key
 from crmkit.storage.sql.shape import parameter
 
 if TYPE_CHECKING:
@@ -31,18 +31,20 @@ if TYPE_CHECKING:
     from crmkit.storage.spi.plan import Measure, Patch, Query, Removal, Tally
     from crmkit.storage.spi.zone import Range
     from crmkit.storage.sql.measure import Spelling
-    from crmkit.storage.sql.shape import Condition, Frame, Shape, Walk
+    from crmkit.storage.sql.shape import Frame, Part, Related, Shape
 
 __all__ = ["Compiler", "Output", "Zones"]
 
 Zones: TypeAlias = Mapping[int, tuple["Range", ...]]
 """For each key of a tally, by its place, that groups instants by days of a zone: the ranges of that zone."""
+Steps: TypeAlias = Sequence["Related"]
+"""What hops became when they were visited."""
 Output: TypeAlias = Callable[[FromClause, FromClause], tuple[FromClause, ColumnElement[Any]]]
 """Joins to a source what an expression needs, starting at one of its tables; gives the source and the expression."""
 
 
 class Compiler:
-    """Builds the statements of one database, and takes the parts that lie beyond conditions into shapes.
+    """Builds the statements of one database from plans and what a shape made of them.
 
     Args:
         frame: what all shapes share.
@@ -74,43 +76,33 @@ class Compiler:
         lost = one.select_from(table).where(table.c[link.name].is_not(None), ~met)
         return lost.limit(literal_column("1"))
 
-    def query(self, query: Query, where: Condition, order: Sequence[Output], limit: int | None) -> Any:
+    def query(self, shape: Shape, query: Query, where: Part, order: Sequence[Steps], limit: int | None) -> Any:
         """Return the statement of a query; `limit` is the place of its limit."""
         table = self.table(query.schema)
         source: FromClause = table
         by: list[ColumnElement[Any]] = []
-        for output in order:
-            source, column = output(source, table)
-            by.append(column)
-        found = select(*(table.c[name] for name in query.columns)).select_from(source).where(where(table)).order_by(*by)
+        for key, steps in zip(query.order, order, strict=True):
+            source, reached = shape.walk(source, table, steps)
+            nullable = bool(steps) or query.schema.by_column[key.column].nullable
+            by.append(self._dialect.ordered(reached.c[key.column], key, nullable=nullable))
+        found = select(*(table.c[name] for name in query.columns)).select_from(source)
+        found = found.where(shape.build(table, where)).order_by(*by)
         return found if limit is None else found.limit(parameter(limit, type_=BigInteger))
 
-    def patch(self, patch: Patch, where: Condition) -> Any:
+    def patch(self, shape: Shape, patch: Patch, where: Part) -> Any:
         """Return the statement of a patch, whose changes have the first places."""
         table = self.table(patch.schema)
         changes = {name: parameter(place) for place, name in enumerate(patch.changes)}
-        return update(table).values(changes).where(where(table))
+        return update(table).values(changes).where(shape.build(table, where))
 
-    def removal(self, removal: Removal, where: Condition) -> Any:
+    def removal(self, shape: Shape, removal: Removal, where: Part) -> Any:
         """Return the statement of a removal."""
         table = self.table(removal.schema)
-        return delete(table).where(where(table))
-
-    def sort(self, shape: Shape, schema: Schema, key: SortKey) -> Output:
-        """Take a sort key into a shape."""
-        shape.marks += (SortKey, key.column, key.descending, key.missing_first)
-        reached, walk = shape.walk(schema, key.hops)
-        nullable = bool(key.hops) or reached.by_column[key.column].nullable
-
-        def build(source: FromClause, table: FromClause) -> tuple[FromClause, ColumnElement[Any]]:
-            source, end = walk(source, table)
-            return source, self._dialect.ordered(end.c[key.column], key, nullable=nullable)
-
-        return build
+        return delete(table).where(shape.build(table, where))
 
     # -- tallies -------------------------------------------------------------------------------------------------------
 
-    def tally(self, tally: Tally, keys: Sequence[Output], where: Condition) -> Any:
+    def tally(self, shape: Shape, tally: Tally, keys: Sequence[Output], where: Part) -> Any:
         """Return the statement of a tally."""
         table = self.table(tally.schema)
         source: FromClause = table
@@ -119,26 +111,27 @@ class Compiler:
             source, column = key(source, table)
             outputs.append(column)
         outputs += [part for measure in tally.measures for part in self._measure(table, measure)]
-        found = select(*outputs or [func.count()]).select_from(source).where(where(table))
+        found = select(*outputs or [func.count()]).select_from(source).where(shape.build(table, where))
         # By place, because parameters make two copies of one key look different to the database.
         return found.group_by(*(literal_column(str(place)) for place in range(1, len(keys) + 1)))
 
-    def years(self, schema: Schema, walk: Walk, column: str, where: Condition) -> Any:
+    def years(self, shape: Shape, tally: Tally, key: Key, steps: Steps, where: Part) -> Any:
         """Return the statement that finds which years the instants of a key lie in."""
-        table = self.table(schema)
-        source, end = walk(table, table)
-        found = select(self._dialect.year(end.c[column])).distinct().select_from(source)
-        return found.where(where(table), end.c[column].is_not(None))
+        table = self.table(tally.schema)
+        source, reached = shape.walk(table, table, steps)
+        instant: ColumnElement[Any] = reached.c[key.column]
+        found = select(self._dialect.year(instant)).distinct().select_from(source)
+        return found.where(shape.build(table, where), instant.is_not(None))
 
-    def key(self, shape: Shape, schema: Schema, key: Key, zone: Sequence[Range] | None) -> Output:
-        """Take a key into a shape, with the ranges of the zone that it names, if they are needed."""
+    def key(self, shape: Shape, kind: Kind, key: Key, zone: Sequence[Range] | None) -> Output:
+        """Take a key into a shape: the kind of its column, and the ranges of its zone if they are needed."""
         shape.marks += (Key, key.column, key.bucket)
-        reached, walk = shape.walk(schema, key.hops)
-        day = self._day(shape, reached.by_column[key.column].kind, zone)
+        steps = shape.steps(key.hops)
+        day = self._day(shape, kind, zone)
 
         def build(source: FromClause, table: FromClause) -> tuple[FromClause, ColumnElement[Any]]:
-            source, end = walk(source, table)
-            column: ColumnElement[Any] = end.c[key.column]
+            source, reached = shape.walk(source, table, steps)
+            column: ColumnElement[Any] = reached.c[key.column]
             return source, column if key.bucket is None else self._dialect.first_day(day(column), key.bucket)
 
         return build

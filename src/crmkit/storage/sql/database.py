@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from crmkit.model.kind import Kind
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from crmkit.storage.sql.channel import Values
     from crmkit.storage.sql.compiler import Zones
     from crmkit.storage.sql.dialect import Dialect
+    from crmkit.storage.sql.shape import Related
 
 __all__ = ["Command", "Database"]
 
@@ -62,7 +62,8 @@ class Database:
 
     def insert(self, schema: Schema) -> Statement:
         """Return the statement that writes one row, its values in the order of the schema's columns."""
-        return self._statement(("insert", schema), len(schema.columns), partial(self._compiler.insert, schema))
+        key = ("insert", schema)
+        return self.cache.get(key) or self._kept(key, self._compiler.insert(schema), schema.columns)
 
     def orphans(self, schema: Schema, link: Field) -> Command:
         """Return the command that finds whether a link of any row leads nowhere."""
@@ -72,33 +73,37 @@ class Database:
     def query(self, query: Query) -> Command:
         """Return the command of a query."""
         shape = Shape(self._frame)
-        where = shape.condition(query.schema, query.where)
-        order = [self._compiler.sort(shape, query.schema, key) for key in query.order]
+        where = shape.visit(query.schema, query.where)
+        order: list[list[Related]] = []
+        for by in query.order:
+            shape.marks += (by.column, by.descending, by.missing_first)
+            order.append(shape.steps(by.hops))
         limit = None if query.limit is None else shape.value(query.limit)
         key = (Query, query.schema, query.columns, limit is None, *shape.marks)
-        return self._command(key, shape, partial(self._compiler.query, query, where, order, limit))
+        statement = self.cache.get(key) or self._kept(
+            key, self._compiler.query(shape, query, where, order, limit), shape.values
+        )
+        return statement.text, statement.arrange(shape.values)
 
     def patch(self, patch: Patch) -> Command:
         """Return the command of a patch."""
         shape = Shape(self._frame)
         shape.values += patch.changes.values()
-        where = shape.condition(patch.schema, patch.where)
+        where = shape.visit(patch.schema, patch.where)
         key = (Patch, patch.schema, *patch.changes, None, *shape.marks)
-        return self._command(key, shape, partial(self._compiler.patch, patch, where))
+        statement = self.cache.get(key) or self._kept(key, self._compiler.patch(shape, patch, where), shape.values)
+        return statement.text, statement.arrange(shape.values)
 
     def removal(self, removal: Removal) -> Command:
         """Return the command of a removal."""
         shape = Shape(self._frame)
-        where = shape.condition(removal.schema, removal.where)
+        where = shape.visit(removal.schema, removal.where)
         key = (Removal, removal.schema, *shape.marks)
-        return self._command(key, shape, partial(self._compiler.removal, removal, where))
-
-    def _command(self, key: Hashable, shape: Shape, build: Callable[[], Any]) -> Command:
-        statement = self._statement(key, len(shape.values), build)
+        statement = self.cache.get(key) or self._kept(key, self._compiler.removal(shape, removal, where), shape.values)
         return statement.text, statement.arrange(shape.values)
 
-    def _statement(self, key: Hashable, parameters: int, build: Callable[[], Any]) -> Statement:
-        return self.cache.get(key, lambda: compiled(build(), parameters, self._compiling))
+    def _kept(self, key: Hashable, built: Any, values: Sequence[Any]) -> Statement:
+        return self.cache.keep(key, compiled(built, len(values), self._compiling))
 
     # -- tallies -------------------------------------------------------------------------------------------------------
 
@@ -113,19 +118,28 @@ class Database:
     def years(self, tally: Tally, key: Key) -> Command:
         """Return the command that finds which years the instants of a key lie in."""
         shape = Shape(self._frame)
-        _, walk = shape.walk(tally.schema, key.hops)
-        where = shape.condition(tally.schema, tally.where)
+        steps = shape.steps(key.hops)
+        where = shape.visit(tally.schema, tally.where)
         marks = ("years", tally.schema, key.column, *shape.marks)
-        return self._command(marks, shape, partial(self._compiler.years, tally.schema, walk, key.column, where))
+        statement = self.cache.get(marks) or self._kept(
+            marks, self._compiler.years(shape, tally, key, steps, where), shape.values
+        )
+        return statement.text, statement.arrange(shape.values)
 
     def tally(self, tally: Tally, zones: Zones) -> Command:
         """Return the command of a tally, with the ranges of the zones that its keys name."""
         shape = Shape(self._frame)
-        keys = [self._compiler.key(shape, tally.schema, key, zones.get(place)) for place, key in enumerate(tally.by)]
-        where = shape.condition(tally.schema, tally.where)
+        keys = [
+            self._compiler.key(shape, self._kind(tally.schema, key), key, zones.get(place))
+            for place, key in enumerate(tally.by)
+        ]
+        where = shape.visit(tally.schema, tally.where)
         measures = ((measure.aggregate, measure.column) for measure in tally.measures)
         marks = (Tally, tally.schema, *measures, *shape.marks)
-        return self._command(marks, shape, partial(self._compiler.tally, tally, keys, where))
+        statement = self.cache.get(marks) or self._kept(
+            marks, self._compiler.tally(shape, tally, keys, where), shape.values
+        )
+        return statement.text, statement.arrange(shape.values)
 
     def answer(self, tally: Tally, rows: Sequence[Sequence[Any]]) -> list[Row]:
         """Return the groups that a tally's statement found, in canonical values."""

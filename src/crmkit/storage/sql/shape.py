@@ -1,8 +1,9 @@
 """Shapes: what of a plan decides the text of its SQL, and apart from that the values, which become parameters.
 
 Plans of one shape share one compiled statement. A plan is visited once. The visit collects marks and values, and
-returns functions that build the SQL; they are called only where no statement of these marks was kept. A builder names
-each of its parameters after the place that the value got in the visit, so no value can end up in another's place.
+returns parts: a function that builds SQL, with its arguments. They are called only where no statement of these marks
+was kept. A part names each of its parameters after the place that the value got in the visit, so that no value can end
+up in another's place; it holds nothing that is not in the marks, so that equal marks make equal text.
 """
 
 from __future__ import annotations
@@ -31,14 +32,12 @@ if TYPE_CHECKING:
     from crmkit.storage.spi.plan import Hop
     from crmkit.storage.sql.dialect import Dialect
 
-__all__ = ["Condition", "Frame", "Shape", "Walk", "list_size", "parameter"]
+__all__ = ["Frame", "Part", "Related", "Shape", "list_size", "parameter"]
 
-Condition: TypeAlias = Callable[[FromClause], ColumnElement[bool]]
-"""Builds the condition for the rows of a table."""
-Related: TypeAlias = Callable[[FromClause], tuple[FromClause, ColumnElement[bool], ColumnElement[bool]]]
-"""Builds a related table under a name of its own, what joins it to a table, and the condition for its rows."""
-Walk: TypeAlias = Callable[[FromClause, FromClause], tuple[FromClause, FromClause]]
-"""Joins related tables to a source, starting at one of its tables; gives the source and the table where it ends."""
+Part: TypeAlias = tuple[Any, ...]
+"""What builds the condition for the rows of a table, a method of `Shape`, and its arguments but the table."""
+Related: TypeAlias = tuple["Relation", "int | None", Part]
+"""A relation, the place of the value that its fixed column has, and the condition for the rows to which it leads."""
 
 _LONGEST_LIST: Final = 32
 """Lists of more values are given as one parameter, as JSON text; shorter ones as that many parameters."""
@@ -73,21 +72,21 @@ def parameter(place: int, **options: Any) -> BindParameter[Any]:
 
 
 class Shape:
-    """One plan, while it is visited.
+    """One plan, visited once.
 
-    What is built must depend on the marks alone. In normal form nothing is negated but leaves, so a condition that is
-    null excludes a row just as a false one does. Below `NOT`, where that would not hold, there is nothing but `EXISTS`
-    and conditions on values that are present.
+    In normal form nothing is negated but leaves, so a condition that is null excludes a row just as a false one does.
+    Below `NOT`, where that would not hold, there is nothing but `EXISTS` and conditions on values that are present.
 
     Attributes:
         marks: what decides the text of the SQL.
         values: the values of the parameters, as the driver spells them.
     """
 
-    __slots__ = ("_aliases", "_frame", "marks", "values")
+    __slots__ = ("_aliases", "_encode", "_frame", "marks", "values")
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
+        self._encode = frame.encode
         self._aliases = 0
         self.marks: list[Hashable] = []
         self.values: list[Any] = []
@@ -99,10 +98,11 @@ class Shape:
 
     def encoded(self, kind: Kind, value: Any) -> int:
         """Take in a canonical value, and return its place."""
-        encode = self._frame.encode.get(kind)
-        return self.value(value if encode is None else encode(value))
+        encode = self._encode.get(kind)
+        self.values.append(value if encode is None else encode(value))
+        return len(self.values) - 1
 
-    def condition(self, schema: Schema, node: Core) -> Condition:
+    def visit(self, schema: Schema, node: Core) -> Part:
         """Take in an expression over the rows of a model."""
         match node:
             case Compare():
@@ -113,194 +113,189 @@ class Shape:
                 return self._missing(node)
             case In():
                 return self._in(schema, node)
-            case Exists():
-                return self._exists(node)
-            case Count():
-                return self._count(node)
-            case Has():
-                return self._tagged(node)
-            case Prefix():
-                return self._prefix(node)
-            case Substring():
-                return self._substring(node)
+            case Exists(relation, where, negated):
+                self.marks += (Exists, negated)
+                return self._unless(negated, (Shape._exists, self.related(relation, where)))
+            case Count(relation, where, op, number):
+                self.marks += (Count, op)
+                return Shape._count, op, self.related(relation, where), self.value(number)
+            case Has(column, tag, negated):
+                self.marks += (Has, column, negated)
+                return self._unless(negated, (Shape._tagged, column, self.value(tag)))
+            case Prefix(column, text, negated):
+                after = text_after(text)
+                self.marks += (Prefix, column, negated, after is None)
+                start, end = self.value(text), None if after is None else self.value(after)
+                return Shape._without if negated else Shape._with, column, start, end
+            case Substring(column, text, negated):
+                self.marks += (Substring, column, negated)
+                return self._unless(negated, (Shape._holds, column, self.value(text)))
             case Constant(value):
                 self.marks += (Constant, value)
-                return lambda _: true() if value else false()
+                return (Shape._true,) if value else (Shape._false,)
             case Not():
                 raise Unsupported("stores read expressions in normal form, which has no Not.")
             case _:
                 assert_never(node)
+
+    def related(self, relation: Relation, where: Core) -> Related:
+        """Take in a relation and an expression over the rows to which it leads."""
+        self.marks.append(relation)
+        fixed = None if relation.fixed is None else self.value(relation.fixed[1])
+        return relation, fixed, self.visit(self._frame.catalog[relation.target], where)
+
+    def steps(self, hops: Sequence[Hop]) -> list[Related]:
+        """Take in steps to one record each."""
+        self.marks.append(len(hops))
+        return [self.related(hop.relation, hop.where) for hop in hops]
+
+    @staticmethod
+    def _unless(negated: object, part: Part) -> Part:
+        return (Shape._not, part) if negated else part
+
+    def _all_or_any(self, schema: Schema, node: And | Or) -> Part:
+        kind = And if isinstance(node, And) else Or
+        self.marks += (kind, len(node.items))
+        return Shape._joined, kind, [self.visit(schema, item) for item in node.items]
+
+    def _compare(self, schema: Schema, node: Compare) -> Part:
+        column, op = node.column, node.op
+        if node.key:
+            if op not in {Op.EQ, Op.NE}:
+                raise Unsupported(f"an entry of {column} can be compared by == and != only.")
+            self.marks += (Compare, column, op, "key")
+            return self._entry(node.key, (node.value,), column, Shape._entry_in if op is Op.EQ else Shape._entry_not_in)
+        self.marks += (Compare, column, op)
+        # Not by `encoded`: this is the hottest line of all.
+        encode = self._encode.get(schema.by_column[column].kind)
+        values = self.values
+        values.append(node.value if encode is None else encode(node.value))
+        return Shape._compared, column, op, len(values) - 1
+
+    def _missing(self, node: Missing) -> Part:
+        column, negated = node.column, node.negated
+        self.marks += (Missing, column, negated, bool(node.key))
+        if node.key:
+            return self._unless(not negated, (Shape._entry_in, column, self.value(node.key), None))
+        return Shape._present if negated else Shape._absent, column
+
+    def _in(self, schema: Schema, node: In) -> Part:
+        column, negated = node.column, node.negated
+        if node.key:
+            self.marks += (In, column, negated, "key")
+            return self._entry(node.key, node.values, column, Shape._entry_not_in if negated else Shape._entry_in)
+        encode = self._encode.get(schema.by_column[column].kind)
+        values = list(node.values) if encode is None else [encode(value) for value in node.values]
+        size, first = list_size(len(values)), len(self.values)
+        self.marks += (In, column, negated, size)
+        if size == 0:
+            return (Shape._present, column) if negated else (Shape._false,)
+        self.values += [json_text(values)] if size is None else [*values, *values[-1:] * (size - len(values))]
+        return self._unless(negated, (Shape._among, column, first, size))
+
+    def _entry(self, key: str, values: Sequence[Any], column: str, builder: Callable[..., Any]) -> Part:
+        return builder, column, self.value(key), self.value(json_text(values))
+
+    # -- building ------------------------------------------------------------------------------------------------------
+
+    def build(self, source: FromClause, part: Part) -> ColumnElement[bool]:
+        """Return the condition of a part for the rows of a table."""
+        make, *arguments = part
+        condition: ColumnElement[bool] = make(self, source, *arguments)
+        return condition
+
+    def walk(self, source: FromClause, reached: FromClause, steps: Sequence[Related]) -> tuple[FromClause, FromClause]:
+        """Join to a source what steps lead to from one of its tables; return the source and the table at their end."""
+        for step in steps:
+            target, joins, condition = self._target(reached, step)
+            source, reached = source.outerjoin(target, joins & condition), target
+        return source, reached
+
+    def _target(
+        self, source: FromClause, related: Related
+    ) -> tuple[FromClause, ColumnElement[bool], ColumnElement[bool]]:
+        """Return a related table under a name of its own, what joins it to a table, and the condition for its rows."""
+        relation, fixed, where = related
+        self._aliases += 1
+        target = self._frame.tables[relation.target].alias(f"t{self._aliases}")
+        joins = [target.c.tenant == source.c.tenant, target.c[relation.remote] == source.c[relation.local]]
+        if relation.fixed is not None and fixed is not None:
+            joins.append(target.c[relation.fixed[0]] == parameter(fixed))
+        return target, and_(*joins), self.build(target, where)
+
+    def _selected(self, selected: Select[Any], source: FromClause, related: Related) -> Select[Any]:
+        target, joins, condition = self._target(source, related)
+        return selected.select_from(target).where(joins, condition).correlate(source)
 
     def _column(self, source: FromClause, name: str) -> ColumnElement[Any]:
         """Return a column of the statement's own table, or of a related one, where the join alone chooses the index."""
         column: ColumnElement[Any] = source.c[name]
         return column if name == TENANT.name or source in self._frame.own else self._frame.dialect.aside(column)
 
-    def _all_or_any(self, schema: Schema, node: And | Or) -> Condition:
-        every = isinstance(node, And)
-        self.marks += (And if every else Or, len(node.items))
-        builders = [self.condition(schema, item) for item in node.items]
+    def _joined(self, source: FromClause, kind: type[And | Or], parts: Sequence[Part]) -> ColumnElement[bool]:
+        conditions = [(part[0] is Shape._joined, self.build(source, part)) for part in parts]
+        # Nested ones first: a parser has room for so many pending words, and `(((a) OR b) AND c)` leaves fewer pending
+        # than `c AND (b OR (a))` does.
+        conditions.sort(key=lambda pair: not pair[0])
+        return joined(and_ if kind is And else or_, [condition for _, condition in conditions], empty=kind is And)
 
-        def build(source: FromClause) -> ColumnElement[bool]:
-            # Nested ones first: a parser has room for so many pending words, and `(((a) OR b) AND c)` leaves fewer
-            # pending than `c AND (b OR (a))` does.
-            conditions = [builder(source) for builder in builders]
-            nested = [isinstance(item, And | Or) for item in node.items]
-            order = sorted(range(len(nested)), key=lambda place: not nested[place])
-            return joined(and_ if every else or_, [conditions[place] for place in order], empty=every)
+    def _compared(self, source: FromClause, column: str, op: Op, place: int) -> ColumnElement[bool]:
+        compared: ColumnElement[bool] = COMPARE[op](self._column(source, column), parameter(place))
+        return compared
 
-        return build
+    def _entry_in(self, source: FromClause, column: str, key: int, values: int | None) -> ColumnElement[bool]:
+        among = None if values is None else parameter(values)
+        return self._frame.dialect.entry(self._column(source, column), parameter(key), among)
 
-    # -- leaves --------------------------------------------------------------------------------------------------------
+    def _entry_not_in(self, source: FromClause, column: str, key: int, values: int) -> ColumnElement[bool]:
+        subject = self._column(source, column)
+        return self._frame.dialect.entry(subject, parameter(key), parameter(values), negated=True)
 
-    def _compare(self, schema: Schema, node: Compare) -> Condition:
-        column, op = node.column, node.op
-        if node.key:
-            if op not in {Op.EQ, Op.NE}:
-                raise Unsupported(f"an entry of {column} can be compared by == and != only.")
-            self.marks += (Compare, column, op, "key")
-            return self._entry(column, node.key, (node.value,), negated=op is Op.NE)
-        self.marks += (Compare, column, op)
-        place = self.encoded(schema.by_column[column].kind, node.value)
-        return lambda source: COMPARE[op](self._column(source, column), parameter(place))
+    def _present(self, source: FromClause, column: str) -> ColumnElement[bool]:
+        return self._column(source, column).is_not(None)
 
-    def _in(self, schema: Schema, node: In) -> Condition:
-        column, negated = node.column, node.negated
-        if node.key:
-            self.marks += (In, column, negated, "key")
-            return self._entry(column, node.key, node.values, negated=negated)
-        encode = self._frame.encode.get(schema.by_column[column].kind)
-        values = list(node.values) if encode is None else [encode(value) for value in node.values]
-        size = list_size(len(values))
-        self.marks += (In, column, negated, size)
-        given = [json_text(values)] if size is None else [*values, *values[-1:] * (size - len(values))]
-        first = len(self.values)
-        self.values += given
+    def _absent(self, source: FromClause, column: str) -> ColumnElement[bool]:
+        return self._column(source, column).is_(None)
 
-        def build(source: FromClause) -> ColumnElement[bool]:
-            subject = self._column(source, column)
-            if size == 0:
-                return subject.is_not(None) if negated else false()
-            if size is None:
-                among = self._frame.dialect.among(subject, parameter(first))
-            elif size == 1:
-                among = subject == parameter(first)
-            else:
-                among = subject.in_([parameter(place) for place in range(first, first + size)])
-            return ~among if negated else among
+    def _among(self, source: FromClause, column: str, first: int, size: int | None) -> ColumnElement[bool]:
+        subject = self._column(source, column)
+        if size is None:
+            return self._frame.dialect.among(subject, parameter(first))
+        among = [parameter(place) for place in range(first, first + size)]
+        return subject.in_(among) if size > 1 else subject == among[0]
 
-        return build
+    def _exists(self, source: FromClause, related: Related) -> ColumnElement[bool]:
+        return self._selected(select(true()), source, related).exists()
 
-    def _missing(self, node: Missing) -> Condition:
-        column, negated = node.column, node.negated
-        self.marks += (Missing, column, negated, bool(node.key))
-        if node.key:
-            present = self._entry(column, node.key, None)
-            return present if negated else lambda source: ~present(source)
-        if negated:
-            return lambda source: self._column(source, column).is_not(None)
-        return lambda source: self._column(source, column).is_(None)
+    def _count(self, source: FromClause, op: Op, related: Related, place: int) -> ColumnElement[bool]:
+        number = self._selected(select(func.count()), source, related).scalar_subquery()
+        compared: ColumnElement[bool] = COMPARE[op](number, parameter(place))
+        return compared
 
-    def _entry(self, column: str, key: str, values: Sequence[Any] | None, *, negated: bool = False) -> Condition:
-        place = self.value(key)
-        listed = None if values is None else self.value(json_text(values))
+    def _tagged(self, source: FromClause, column: str, tag: int) -> ColumnElement[bool]:
+        return self._frame.dialect.tagged(self._column(source, column), parameter(tag))
 
-        def build(source: FromClause) -> ColumnElement[bool]:
-            among = None if listed is None else parameter(listed)
-            subject = self._column(source, column)
-            return self._frame.dialect.entry(subject, parameter(place), among, negated=negated)
+    def _holds(self, source: FromClause, column: str, text: int) -> ColumnElement[bool]:
+        return self._frame.dialect.holds(self._column(source, column), parameter(text))
 
-        return build
+    def _with(self, source: FromClause, column: str, start: int, end: int | None) -> ColumnElement[bool]:
+        subject = self._column(source, column)
+        from_start = subject >= parameter(start)
+        return from_start if end is None else and_(from_start, subject < parameter(end))
 
-    def _tagged(self, node: Has) -> Condition:
-        column, negated, place = node.column, node.negated, self.value(node.tag)
-        self.marks += (Has, column, negated)
+    def _without(self, source: FromClause, column: str, start: int, end: int | None) -> ColumnElement[bool]:
+        subject = self._column(source, column)
+        below = subject < parameter(start)
+        return below if end is None else or_(below, subject >= parameter(end))
 
-        def build(source: FromClause) -> ColumnElement[bool]:
-            tagged = self._frame.dialect.tagged(self._column(source, column), parameter(place))
-            return ~tagged if negated else tagged
+    def _not(self, source: FromClause, part: Part) -> ColumnElement[bool]:
+        return ~self.build(source, part)
 
-        return build
+    def _true(self, _: FromClause) -> ColumnElement[bool]:
+        return true()
 
-    def _substring(self, node: Substring) -> Condition:
-        column, negated, place = node.column, node.negated, self.value(node.text)
-        self.marks += (Substring, column, negated)
-
-        def build(source: FromClause) -> ColumnElement[bool]:
-            holds = self._frame.dialect.holds(self._column(source, column), parameter(place))
-            return ~holds if negated else holds
-
-        return build
-
-    def _prefix(self, node: Prefix) -> Condition:
-        column, negated, after = node.column, node.negated, text_after(node.text)
-        self.marks += (Prefix, column, negated, after is None)
-        start = self.value(node.text)
-        end = None if after is None else self.value(after)
-
-        def build(source: FromClause) -> ColumnElement[bool]:
-            subject = self._column(source, column)
-            if end is None:
-                return subject < parameter(start) if negated else subject >= parameter(start)
-            before, beyond = subject < parameter(start), subject >= parameter(end)
-            return or_(before, beyond) if negated else and_(subject >= parameter(start), subject < parameter(end))
-
-        return build
-
-    # -- relations -----------------------------------------------------------------------------------------------------
-
-    def related(self, relation: Relation, where: Core) -> Related:
-        """Take in a relation and the expression for the rows to which it leads."""
-        self.marks.append(relation)
-        fixed = None if relation.fixed is None else self.value(relation.fixed[1])
-        condition = self.condition(self._frame.catalog[relation.target], where)
-
-        def build(source: FromClause) -> tuple[FromClause, ColumnElement[bool], ColumnElement[bool]]:
-            self._aliases += 1
-            target = self._frame.tables[relation.target].alias(f"t{self._aliases}")
-            joins = [target.c.tenant == source.c.tenant, target.c[relation.remote] == source.c[relation.local]]
-            if relation.fixed is not None and fixed is not None:
-                joins.append(target.c[relation.fixed[0]] == parameter(fixed))
-            return target, and_(*joins), condition(target)
-
-        return build
-
-    def _exists(self, node: Exists) -> Condition:
-        negated = node.negated
-        self.marks += (Exists, negated)
-        related = self.related(node.relation, node.where)
-
-        def build(source: FromClause) -> ColumnElement[bool]:
-            found = _selected(select(true()), related, source).exists()
-            return ~found if negated else found
-
-        return build
-
-    def _count(self, node: Count) -> Condition:
-        op = node.op
-        self.marks += (Count, op)
-        related, place = self.related(node.relation, node.where), self.value(node.number)
-        return lambda source: COMPARE[op](
-            _selected(select(func.count()), related, source).scalar_subquery(), parameter(place)
-        )
-
-    def walk(self, schema: Schema, hops: Sequence[Hop]) -> tuple[Schema, Walk]:
-        """Take in steps to one record each; return the model where they lead, and what joins the tables there."""
-        self.marks.append(len(hops))
-        steps = [self.related(hop.relation, hop.where) for hop in hops]
-
-        def build(source: FromClause, reached: FromClause) -> tuple[FromClause, FromClause]:
-            for step in steps:
-                target, joins, condition = step(reached)
-                source, reached = source.outerjoin(target, joins & condition), target
-            return source, reached
-
-        return (self._frame.catalog[hops[-1].relation.target] if hops else schema), build
-
-
-def _selected(selected: Select[Any], related: Related, source: FromClause) -> Select[Any]:
-    target, joins, condition = related(source)
-    return selected.select_from(target).where(joins, condition).correlate(source)
+    def _false(self, _: FromClause) -> ColumnElement[bool]:
+        return false()
 
 
 def list_size(count: int) -> int | None:

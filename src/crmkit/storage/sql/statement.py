@@ -46,19 +46,21 @@ class StatementCache:
         """Return how many statements are held."""
         return len(self._held)
 
-    def get(self, shape: Hashable, make: Callable[[], Statement]) -> Statement:
-        """Return the statement of a shape; make it if it is not held."""
+    def get(self, shape: Hashable) -> Statement | None:
+        """Return the statement of a shape, if it is held."""
         with self._lock:
             found = self._held.get(shape)
             if found is not None:
                 self._held.move_to_end(shape)
-                return found
-        made = make()
+            return found
+
+    def keep(self, shape: Hashable, statement: Statement) -> Statement:
+        """Hold the statement of a shape, and return it."""
         with self._lock:
-            self._held[shape] = made
+            self._held[shape] = statement
             while len(self._held) > self._size:
                 self._held.popitem(last=False)
-        return made
+        return statement
 
 
 def compiled(statement: Any, parameters: int, compiling: Compiling) -> Statement:
