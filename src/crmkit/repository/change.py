@@ -32,7 +32,7 @@ class ChangeKind(Enum):
     IMPORTED = "imported"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # made at each write, and several times faster without slots
 class Change(Generic[T]):
     """What one write did to records of one model.
 

@@ -55,7 +55,7 @@ class Definitions:
         tenant: whose definitions are meant.
         clock: tells the time.
         pause: waits for some seconds.
-        inside: gives the place in the session's own transaction.
+        inside: the place in the session's own transaction.
         apart: gives a place in a transaction of its own, if that is where new ones must be written: where a refused
             insert ends its transaction, it must not be the session's. A definition may be left there that no record
             follows, which does no harm.
@@ -68,7 +68,7 @@ class Definitions:
         *,
         clock: Callable[[], dt.datetime],
         pause: Callable[[float], Awaitable[None]],
-        inside: Callable[[], Place],
+        inside: Place,
         apart: Callable[[], Place] | None,
     ) -> None:
         self._pipelines = pipelines
@@ -82,7 +82,7 @@ class Definitions:
 
     async def read(self) -> Kept:
         """Return the tenant's pipelines."""
-        return self._known() or await self._read(self._inside())
+        return self._known() or await self._read(self._inside)
 
     def stages(self, schema: Schema) -> frozenset[str]:
         """Return the names of all stages that a model's records can be in.
@@ -103,7 +103,7 @@ class Definitions:
         """
         pipeline = (await self.read()).version(schema, name, number)
         if pipeline is None:
-            pipeline = (await self._read(self._inside())).version(schema, name, number)
+            pipeline = (await self._read(self._inside)).version(schema, name, number)
         if pipeline is None:
             raise StoreError(
                 f"the definition {number} of pipeline {name!r} is not stored.",
@@ -133,7 +133,7 @@ class Definitions:
     # -- within --------------------------------------------------------------------------------------------------------
 
     def _known(self) -> Kept | None:
-        if self._own is not None and self._turn == self._inside().unit.turn:
+        if self._own is not None and self._turn == self._inside.unit.turn:
             return self._own
         return self._pipelines.committed.get(self._tenant)
 
@@ -160,7 +160,7 @@ class Definitions:
     @asynccontextmanager
     async def _writable(self) -> AsyncIterator[Place]:
         if self._apart is None:
-            place = self._inside()
+            place = self._inside
             # A savepoint takes the write lock where there is one, so what is read within stands until it is written.
             async with place.unit.nested():
                 yield place

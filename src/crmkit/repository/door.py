@@ -7,7 +7,6 @@ Rows become records or values in `_fetch`'s two callers, `records` and `columns`
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from crmkit.repository.unit_of_work import UnitOfWork
     from crmkit.security.access import Actor
     from crmkit.storage.spi import Key, Measure
-    from crmkit.values import Clock
     from crmkit.values.identifier import IdSource
 
 __all__ = ["BATCH", "Door", "DoorOf", "Hop", "Inside", "Row", "SortKey", "Where", "pause_collector", "same_id"]
@@ -52,10 +50,12 @@ Where: TypeAlias = Expr | Segment | tuple[Core, ...]
 """Which rows: as callers say it, or as conditions that `bind` made of that. The door adds the actor's scope to both."""
 DoorOf: TypeAlias = Callable[[str], "Door[Any]"]
 """Gives the door of a model by its name."""
+_FEW: Final = 50
+"""Below so many rows the collector may run."""
 _DELETING: Final = frozenset({ChangeKind.DELETED, ChangeKind.RESTORED})
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Inside:
     """What lies behind all doors of one session.
 
@@ -64,7 +64,6 @@ class Inside:
         unit: the session's transaction.
         guard: what the actor may touch.
         actor: whoever acts.
-        clock: tells the time.
         ids: makes ids.
         facts: gives what placeholders in expressions stand for now.
         learn: reads the tenant's pipelines, where an expression names a stage before they were read.
@@ -76,7 +75,6 @@ class Inside:
     unit: UnitOfWork
     guard: Guard
     actor: Actor
-    clock: Clock
     ids: IdSource
     facts: Callable[[], Facts]
     learn: Callable[[], Awaitable[Any]]
@@ -142,9 +140,10 @@ class Door(Generic[T]):
         """Return the condition that a relation leads to a row that the actor may see and that satisfies conditions."""
         return self._guard.reaching(relation, where)
 
-    async def _within(self, where: Where, action: Action | None, *, deleted: bool) -> Core:
-        parts = (*self._guard.scope(self.schema, action, deleted=deleted), *await self.bind(where))
-        return Constant(False) if Constant(False) in parts else And(parts)
+    def _within(self, where: tuple[Core, ...], action: Action | None, *, deleted: bool) -> Core:
+        parts = (*self._guard.scope(self.schema, action, deleted=deleted), *where)
+        # In normal form, a constant among conditions is false.
+        return Constant(False) if Constant in map(type, parts) else And(parts)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -167,6 +166,8 @@ class Door(Generic[T]):
             limit: how many at most.
         """
         rows = await self._fetch(where, self._codec.read, order, limit, action, deleted=deleted)
+        if len(rows) < _FEW:
+            return self._codec.load(rows)
         with pause_collector():
             return self._codec.load(rows)
 
@@ -208,7 +209,7 @@ class Door(Generic[T]):
         deleted: bool = False,
     ) -> list[Row]:
         """Return the keys and measures of the groups of rows that satisfy an expression; see `records`."""
-        core = await self._within(where, action, deleted=deleted)
+        core = self._within(await self.bind(where), action, deleted=deleted)
         unit = await self._unit.reading()
         return await unit.tally(Tally(self.schema, core, by, measures))
 
@@ -222,7 +223,8 @@ class Door(Generic[T]):
         *,
         deleted: bool,
     ) -> list[Row]:
-        core = await self._within(where, action, deleted=deleted)
+        parts = where if isinstance(where, tuple) else await self.bind(where)
+        core = self._within(parts, action, deleted=deleted)
         unit = await self._unit.reading()
         return await unit.fetch(Query(self.schema, core, names, order, limit))
 
@@ -254,8 +256,7 @@ class Door(Generic[T]):
         rule = self._guard.rule(schema, Action.CREATE)
         if rule != everything:
             self._judge(rule, change.after, Action.CREATE)
-        async with self._refusable(rule, ids, Action.CREATE):
-            await self._insert(rows)
+        await self._unless_refused(lambda: self._insert(rows), rule, ids, Action.CREATE)
         await self._inside.tell(change)
         return change
 
@@ -307,9 +308,12 @@ class Door(Generic[T]):
             if not found:
                 await self._diagnose(record, action, restoring=restoring)
             self._judge(rule, [self.replace(found[0], **changes)], action)
-        async with self._refusable(rule, (record.id,), action):
-            if not await self._patch(await self._within(where, action, deleted=restoring), changes):
+
+        async def write() -> None:
+            if not await self._patch(self._within(where, action, deleted=restoring), changes):
                 await self._diagnose(record, action, restoring=restoring)
+
+        await self._unless_refused(write, rule, (record.id,), action)
 
     async def append(self, records: Iterable[T], at: dt.datetime) -> None:
         """Write records that crmkit itself keeps beside others: no policy is asked, and the journal is not told.
@@ -336,8 +340,8 @@ class Door(Generic[T]):
         return [dump(record, tenant, id_, at, actor) for record, id_ in zip(records, ids, strict=True)]
 
     def _loaded(self, rows: Sequence[Row]) -> list[T]:
-        columns = self._codec.columns
-        return self._codec.load(map(itemgetter(*(columns.index(name) for name in self._codec.read)), rows))
+        places = {name: place for place, name in enumerate(self._codec.columns)}
+        return self._codec.load(map(itemgetter(*map(places.__getitem__, self._codec.read)), rows))
 
     async def _insert(self, rows: list[Row]) -> None:
         unit = await self._unit.writing(self.schema)
@@ -359,14 +363,15 @@ class Door(Generic[T]):
         if is_local(rule, self.schema) and not all(evaluate(rule, record) for record in records):
             raise self._refusal(action)
 
-    @asynccontextmanager
-    async def _refusable(self, rule: Expr, ids: Sequence[UUID], action: Action) -> AsyncIterator[None]:
-        """Undo what is written within if a rule that follows relations does not hold of it; only the store can tell."""
+    async def _unless_refused(
+        self, write: Callable[[], Awaitable[None]], rule: Expr, ids: Sequence[UUID], action: Action
+    ) -> None:
+        """Write rows, and undo it if a rule that follows relations does not hold of them; only the store can tell."""
         if is_local(rule, self.schema):
-            yield
+            await write()
             return
         async with self._unit.refusable():
-            yield
+            await write()
             written: Where = (In("id", tuple(ids)),)
             if len(await self.columns(written, ("id",), action=action, deleted=True)) < len(ids):
                 raise self._refusal(action)

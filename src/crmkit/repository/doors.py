@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from crmkit.expr.resolve import Facts
@@ -33,7 +34,6 @@ class Doors:
         zone: in which they mean days.
         clock: tells the time.
         ids: makes ids.
-        definitions: the pipelines of the actor's tenant.
 
     Args:
         setup: what the whole CRM shares.
@@ -53,19 +53,24 @@ class Doors:
         self.zone = zone_of(actor.zone)
         self.clock = setup.clock
         self.ids = setup.ids
-        self.definitions = Definitions(
+        guard = Guard(setup.catalog, setup.policy, actor, self.facts(), self._stages)
+        self._inside = Inside(
+            catalog=setup.catalog, unit=self.unit, guard=guard, actor=actor, ids=setup.ids, facts=self.facts,
+            learn=self._learn, door_of=self.of, tell=self._tell,
+        )  # fmt: skip
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """The pipelines of the actor's tenant."""
+        setup = self._setup
+        return Definitions(
             setup.pipelines,
-            actor.tenant,
+            self.actor.tenant,
             clock=setup.clock,
             pause=setup.pause,
-            inside=lambda: _place(self),
+            inside=_place(self),
             apart=None if Feature.SAVEPOINT in setup.store.features else lambda: _place(self.apart()),
         )
-        guard = Guard(setup.catalog, setup.policy, actor, self.facts(), self.definitions.stages)
-        self._inside = Inside(
-            catalog=setup.catalog, unit=self.unit, guard=guard, actor=actor, clock=setup.clock, ids=setup.ids,
-            facts=self.facts, learn=self.definitions.read, door_of=self.of, tell=self._tell,
-        )  # fmt: skip
 
     @overload
     def of(self, model: type[T]) -> Door[T]: ...
@@ -77,9 +82,10 @@ class Doors:
         Raises:
             BadDefinition: the model is not one of this CRM's.
         """
-        if not isinstance(model, str | Schema):
-            model = self.catalog.of(model)
-        name = model if isinstance(model, str) else model.name
+        if isinstance(model, Schema):
+            name = model.name
+        else:
+            name = model if isinstance(model, str) else self.catalog.of(model).name
         door = self._doors.get(name)
         if door is None:
             schema = self.catalog[name]
@@ -94,10 +100,19 @@ class Doors:
         """Return doors of the same actor to another transaction."""
         return Doors(self._setup, self.actor)
 
+    def _stages(self, schema: Schema) -> frozenset[str]:
+        return self.definitions.stages(schema)
+
+    async def _learn(self) -> None:
+        await self.definitions.read()
+
     async def _tell(self, change: Change[Any]) -> None:
-        async with self.unit.whole():
+        try:
             for observer in self._setup.observers:
                 await observer.observe(change, self.of)
+        except BaseException:
+            await self.unit.break_off()
+            raise
 
 
 def _place(doors: Doors) -> Place:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crmkit.lifecycle import Pipeline, Step
-    from crmkit.model.schema import Schema
+    from crmkit.repository.door import Door
     from crmkit.repository.doors import Doors
 
 __all__ = ["Mover"]
@@ -28,10 +28,10 @@ class Mover:
     Nothing here changes a record: it says which fields a move sets, and which row of history goes with it.
     """
 
-    def __init__(self, doors: Doors, schema: Schema) -> None:
+    def __init__(self, doors: Doors, door: Door[Any]) -> None:
         self._doors = doors
-        self._schema = schema
-        self._replace = doors.of(schema).replace
+        self._schema = door.schema
+        self._replace = door.replace
 
     # -- what a move would do ------------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ class AsyncRepository(AsyncReader[T]):
 
     def __init__(self, doors: Doors, schema: Schema) -> None:
         super().__init__(doors, schema)
-        self._mover = Mover(doors, schema)
+        self._mover = Mover(doors, self._door)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 

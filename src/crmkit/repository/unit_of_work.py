@@ -49,20 +49,19 @@ class UnitOfWork:
         Raises:
             CrmError: the session was not entered, or has ended, or a refused write undid all of it.
         """
-        if self._ended:
-            raise CrmError("the session has ended.", hint="Open a new one with crm.session(actor).")
-        if not self._entered:
-            raise CrmError("the session was not entered.", hint="Write: with crm.session(actor) as s.")
-        self._check_whole()
         if self._unit is None:
+            if self._ended:
+                raise CrmError("the session has ended.", hint="Open a new one with crm.session(actor).")
+            if not self._entered:
+                raise CrmError("the session was not entered.", hint="Write: with crm.session(actor) as s.")
+            self._check_whole()
             self._unit = await self._store.begin()
         return self._unit
 
     async def writing(self, schema: Schema) -> Unit:
         """Return the store's transaction, to write rows of a model."""
-        unit = await self.reading()
         self._written.add(schema.name)
-        return unit
+        return self._unit or await self.reading()
 
     def has_written(self, schema: Schema) -> bool:
         """Tell whether rows of a model may have been written that are not committed yet."""
@@ -117,14 +116,9 @@ class UnitOfWork:
             await self._undo(_REFUSED)
             raise NotAllowed(f"{error.message} {_REFUSED}", hint=_WAY_OUT) from None
 
-    @asynccontextmanager
-    async def whole(self) -> AsyncIterator[None]:
-        """Undo everything since the last commit if anything is raised within, as half of it must not be committed."""
-        try:
-            yield
-        except BaseException:
-            await self._undo(_BROKEN)
-            raise
+    async def break_off(self) -> None:
+        """Undo everything since the last commit, and refuse to go on, as half of a write must not be committed."""
+        await self._undo(_BROKEN)
 
     # -- ending --------------------------------------------------------------------------------------------------------
 

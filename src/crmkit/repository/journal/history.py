@@ -16,4 +16,5 @@ class History:
 
     async def observe(self, change: Change[Any], door_of: DoorOf) -> None:
         """Write the rows of history that go with a change."""
-        await door_of("stage_move").append(change.moves, change.at)
+        if change.moves:
+            await door_of("stage_move").append(change.moves, change.at)
