@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crmkit.expr import core
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi.plan import Hop, SortKey
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import Maker, driven, on_ground

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from crmkit.expr.core import And, Compare, Constant, Count, Exists, Has, In, Missing, Or, Prefix, Substring
-from crmkit.expr.nodes import Op
+from crmkit.expr.node import Op
 from crmkit.storage.spi import Hop, Key, Measure, Patch, Query, Removal, SortKey, Tally
 from crmkit.storage.spi.plan import Aggregate
 from crmkit.storage.sql.database import Database
