@@ -4,7 +4,6 @@ import datetime as dt
 import json
 
 import pytest
-from crmkit.crm.open import open_store
 
 from crmkit import (
     BadDefinition,
@@ -26,6 +25,7 @@ from crmkit import (
 )
 from crmkit.analytics import Funnel
 from crmkit.lifecycle.built_in import OPPORTUNITY
+from crmkit.storage.opening import open_store
 from tests.analytics.loading import SALES, START, day, deal, move, pipeline, write
 
 

@@ -11,7 +11,21 @@ from typing import Any
 import attrs
 import pytest
 
-from crmkit import UTC, Crm, CrmError, Customer, Opportunity, OutboxMessage, Session, StageMove, connect, f, system
+from crmkit import (
+    UTC,
+    AsyncCrm,
+    Crm,
+    CrmError,
+    Customer,
+    Opportunity,
+    OutboxMessage,
+    Session,
+    StageMove,
+    connect,
+    f,
+    system,
+)
+from crmkit.crm.capability import Capabilities
 from crmkit.repository.change import Change, ChangeKind
 from crmkit.repository.door import DoorOf
 
@@ -39,7 +53,8 @@ def notebook() -> Notebook:
 @pytest.fixture
 def crm(store_url: str, notebook: Notebook) -> Iterator[Crm]:
     with connect(store_url, clock=lambda: NOW, outbox=True) as crm:
-        yield Crm(attrs.evolve(crm.setup, observers=(*crm.setup.observers, notebook)))
+        told = attrs.evolve(crm.setup, observers=(*crm.setup.observers, notebook))
+        yield Crm(AsyncCrm(told, Capabilities()))
 
 
 def _import(crm: Crm, folder: Path, name: str) -> None:

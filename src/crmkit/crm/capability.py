@@ -81,7 +81,7 @@ CAPABILITIES: Final = (
     Capability("segments", "crmkit.repository.segment:AsyncSegments", "crmkit.crm.blocking.segments:Segments"),
     Capability("analytics", "crmkit.analytics.asynchronous:AsyncAnalytics", "crmkit.crm.blocking.analytics:Analytics"),
 )
-"""The capabilities that crmkit brings along; the session's properties and the blocking classes are generated from them."""
+"""The capabilities that crmkit brings along; session properties and blocking classes are generated from them."""
 
 
 class Capabilities:

@@ -174,7 +174,7 @@ class _Check:
         given += [*(each.currency.spellings or {}).values(), each.currency.const] if each.currency else []
         for word in dict.fromkeys(word for word in given if word):
             if key_of(word) not in {key_of(one) for one in known}:
-                self._refuse(each.place, f"{word!r} is no value of {field.name}.", near(word, known))
+                self._refuse(each.place, f"{word!r} is not a value of {field.name}.", near(word, known))
 
     def _link(self, each: FieldRule, target: Schema) -> None:
         if not each.by:

@@ -14,8 +14,8 @@ __all__ = ["Observer"]
 class Observer(Protocol):
     """Learns of each change that is written, after the rows and before the commit.
 
-    A new one is a file beside the others here, and a place in the tuple that `crm.open` makes. Observers are asked one
-    after another, in the order of that tuple. They are shared by all sessions, so they keep no state of a session.
+    A new one is a file beside the others here, and a place in the tuple that `crm.connect` makes. Observers are asked
+    one after another, in the order of that tuple. They are shared by all sessions, so they keep no state of a session.
     """
 
     async def observe(self, change: Change[Any], door_of: DoorOf) -> None:
