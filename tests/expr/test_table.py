@@ -135,7 +135,7 @@ def test_the_type_checker_names_each_reader_that_forgets_a_node(tmp_path):
     readers = {
         node: ["expr/bind.py", "expr/evaluate.py"],
         core: [
-            "expr/normal.py", "storage/memory/reader.py", "storage/mongo/select.py", "storage/sql/predicate.py",
+            "expr/normal.py", "storage/memory/reader.py", "storage/mongo/select.py", "storage/sql/shape.py",
         ],
     }  # fmt: skip
     wanted = [each for several in readers.values() for each in several]
