@@ -5,9 +5,10 @@ from crmkit.model.field.choice import ChoiceField
 from crmkit.model.field.column import Column
 from crmkit.model.field.day import DayField
 from crmkit.model.field.decimal import DecimalField
+from crmkit.model.field.declaration import declare
 from crmkit.model.field.document import DocumentField
 from crmkit.model.field.extra import NO_EXTRA, Extra, ExtraField
-from crmkit.model.field.field import Field, declare
+from crmkit.model.field.field import Field
 from crmkit.model.field.flag import FlagField
 from crmkit.model.field.instant import InstantField
 from crmkit.model.field.integer import IntegerField

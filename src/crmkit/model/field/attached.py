@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from crmkit.model.field.field import declare
+from crmkit.model.field.declaration import declare
 from crmkit.model.field.link import ReferenceField
 
 __all__ = ["AttachedField", "attached"]

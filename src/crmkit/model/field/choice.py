@@ -10,7 +10,8 @@ import attrs
 
 from crmkit.errors import Problem, near
 from crmkit.model.field.column import Column
-from crmkit.model.field.field import REQUIRED, Field, declare
+from crmkit.model.field.declaration import REQUIRED, declare
+from crmkit.model.field.field import Field
 from crmkit.model.field.spelling import Spelling, translator
 from crmkit.model.kind import Kind
 from crmkit.values import clean_text, key_of

@@ -9,7 +9,8 @@ from typing import Any
 import attrs
 
 from crmkit.errors import Problem
-from crmkit.model.field.field import REQUIRED, Field, Missing, declare
+from crmkit.model.field.declaration import REQUIRED, Missing, declare
+from crmkit.model.field.field import Field
 from crmkit.model.field.text import characters
 from crmkit.model.kind import Kind
 from crmkit.values import clean_text

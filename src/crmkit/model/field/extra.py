@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Final, cast
 import attrs
 
 from crmkit.errors import Problem, near
-from crmkit.model.field.field import Field, declare
+from crmkit.model.field.declaration import declare
+from crmkit.model.field.field import Field
 from crmkit.model.kind import Kind
 
 __all__ = ["NO_EXTRA", "Extra", "ExtraField", "extra"]

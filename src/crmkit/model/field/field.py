@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 import attrs
 
@@ -13,24 +13,12 @@ from crmkit.model.field.column import Column
 from crmkit.model.field.spelling import PLAIN, Spelling
 from crmkit.model.kind import Kind
 
-if TYPE_CHECKING:
-    # Type checkers bring it along; at run time nothing asks for the default.
-    from typing import Never
-
-    from typing_extensions import TypeVar as TypeVarWithDefault
-
-    Missing = TypeVarWithDefault("Missing", bound=None, default=Never)
-else:
-    Missing = TypeVar("Missing")
-
-__all__ = ["MAX_LITERAL", "REQUIRED", "Field", "Missing", "declare", "declared_field", "typed"]
+__all__ = ["KEY", "MAX_LITERAL", "Field", "declared_field", "typed"]
 
 MAX_LITERAL: Final = 100_000
 """The longest text that an expression may hold, in code points."""
-REQUIRED: Final[Any] = attrs.NOTHING
-"""The default of a field that must be given."""
-_Default = TypeVar("_Default")
-_KEY: Final = "crmkit"
+KEY: Final = "crmkit"
+"""Where a declaration, which is an attribute of attrs, carries its field."""
 
 
 @attrs.frozen(kw_only=True)
@@ -387,25 +375,9 @@ class Field:
         return []
 
 
-def declare(field: Field, *, default: _Default = REQUIRED) -> _Default:
-    """Declare an attribute of a model; what `text`, `money` and the others do for their own kinds.
-
-    Args:
-        field: the kind of field and its settings.
-        default: the value when none is given; `None` makes the field optional.
-    """
-    # A mapping has no hash; equality still compares it.
-    hashed = None if field.hashable else False
-    made: Any = attrs.field(
-        default=default, hash=hashed, metadata={_KEY: attrs.evolve(field, required=default is not None)}
-    )
-    declared: _Default = made
-    return declared
-
-
 def declared_field(declared: Any) -> Field | None:
     """Return the field that a declaration stands for, still without a name; `None` if it is no declaration."""
-    field = getattr(declared, "metadata", {}).get(_KEY)
+    field = getattr(declared, "metadata", {}).get(KEY)
     return field if isinstance(field, Field) else None
 
 

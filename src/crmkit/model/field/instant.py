@@ -9,7 +9,8 @@ from random import Random
 from typing import Any
 
 from crmkit.errors import Problem
-from crmkit.model.field.field import REQUIRED, Field, Missing, declare, typed
+from crmkit.model.field.declaration import REQUIRED, Missing, declare
+from crmkit.model.field.field import Field, typed
 from crmkit.model.field.spelling import Spelling
 from crmkit.model.kind import Kind
 from crmkit.values import NOT_YET, UTC, clean_instant

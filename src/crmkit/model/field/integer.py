@@ -10,7 +10,8 @@ import attrs
 
 from crmkit.errors import Problem
 from crmkit.model.field.bounded import span
-from crmkit.model.field.field import REQUIRED, Field, Missing, declare
+from crmkit.model.field.declaration import REQUIRED, Missing, declare
+from crmkit.model.field.field import Field
 from crmkit.model.field.spelling import Spelling, number
 from crmkit.model.kind import Kind
 from crmkit.values import INT64_MAX, INT64_MIN, clean_integer

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from crmkit.errors import Problem
-from crmkit.model.field.field import REQUIRED, Field, Missing, declare, typed
+from crmkit.model.field.declaration import REQUIRED, Missing, declare
+from crmkit.model.field.field import Field, typed
 from crmkit.model.kind import Kind
 
 __all__ = ["KeyField", "key"]

@@ -8,7 +8,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.errors import Problem
-from crmkit.model.field.field import REQUIRED, Missing, declare
+from crmkit.model.field.declaration import REQUIRED, Missing, declare
 from crmkit.model.field.key import KeyField
 
 __all__ = ["LinkField", "ReferenceField", "link"]

@@ -7,7 +7,8 @@ from random import Random
 from typing import Any, Final, cast
 
 from crmkit.errors import Problem
-from crmkit.model.field.field import MAX_LITERAL, Field, declare, typed
+from crmkit.model.field.declaration import declare
+from crmkit.model.field.field import MAX_LITERAL, Field, typed
 from crmkit.model.field.spelling import Spelling
 from crmkit.model.kind import Kind
 from crmkit.values import clean_text

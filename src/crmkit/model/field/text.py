@@ -11,7 +11,8 @@ import attrs
 
 from crmkit.model.field.bounded import span
 from crmkit.model.field.column import Column
-from crmkit.model.field.field import MAX_LITERAL, REQUIRED, Field, Missing, declare
+from crmkit.model.field.declaration import REQUIRED, Missing, declare
+from crmkit.model.field.field import MAX_LITERAL, Field
 from crmkit.model.field.spelling import Spelling
 from crmkit.model.kind import Kind
 from crmkit.values import clean_text, fold
