@@ -61,9 +61,8 @@ class Frame:
     encode: Mapping[Kind, Callable[[Any], Any]]
     own: frozenset[FromClause] = attrs.field(init=False)
 
-    @own.default
-    def _own(self) -> frozenset[FromClause]:
-        return frozenset(self.tables.values())
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "own", frozenset(self.tables.values()))
 
 
 def parameter(place: int, **options: Any) -> BindParameter[Any]:
