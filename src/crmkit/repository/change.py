@@ -45,6 +45,7 @@ class Change(Generic[T]):
         before: the record as its writer last read it; nothing for new records.
         fields: the names of the fields that were set, in order; nothing for new records.
         moves: the rows of stage history that go with it, with from, to, time and note.
+        build: makes what `after` gives.
     """
 
     kind: ChangeKind
@@ -55,9 +56,9 @@ class Change(Generic[T]):
     before: tuple[T, ...] = ()
     fields: tuple[str, ...] = ()
     moves: Sequence[Any] = ()
-    _after: Callable[[], Sequence[T]]
+    build: Callable[[], Sequence[T]]
 
     @cached_property
     def after(self) -> Sequence[T]:
         """The records as they now stand; built when first asked for, as a bulk write may have no observer for them."""
-        return self._after()
+        return self.build()

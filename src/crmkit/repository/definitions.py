@@ -16,7 +16,7 @@ from crmkit.storage.spi import SortKey
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
@@ -158,7 +158,7 @@ class Definitions:
         return found
 
     @asynccontextmanager
-    async def _writable(self) -> AsyncIterator[Place]:
+    async def _writable(self) -> AsyncGenerator[Place]:
         if self._apart is None:
             place = self._inside
             # A savepoint takes the write lock where there is one, so what is read within stands until it is written.

@@ -50,8 +50,7 @@ Where: TypeAlias = Expr | Segment | tuple[Core, ...]
 """Which rows: as callers say it, or as conditions that `bind` made of that. The door adds the actor's scope to both."""
 DoorOf: TypeAlias = Callable[[str], "Door[Any]"]
 """Gives the door of a model by its name."""
-_FEW: Final = 50
-"""Below so many rows the collector may run."""
+_FEW: Final = 50  # below so many rows the collector may run
 _DELETING: Final = frozenset({ChangeKind.DELETED, ChangeKind.RESTORED})
 
 
@@ -83,9 +82,7 @@ class Inside:
 
 
 class Door(Generic[T]):
-    """Reads and writes the rows of one model in one session, within what its actor may touch.
-
-    Values must be clean: nothing is converted or checked field by field here.
+    """Reads and writes the rows of one model in one session, within what its actor may touch. Values must be clean.
 
     Attributes:
         schema: the model.
@@ -109,11 +106,9 @@ class Door(Generic[T]):
     # -- which rows ----------------------------------------------------------------------------------------------------
 
     async def bind(self, where: Where, facts: Facts | None = None) -> tuple[Core, ...]:
-        """Return what an expression demands as conditions, which every method here takes in its place.
+        """Return what an expression demands, as conditions, which every method here takes in its place.
 
-        Args:
-            where: the expression.
-            facts: what its placeholders stand for; the present, if left out.
+        Its placeholders stand for these facts; for those of now, if they are left out.
 
         Raises:
             BadExpression: it does not fit the model.
@@ -214,15 +209,9 @@ class Door(Generic[T]):
         return await unit.tally(Tally(self.schema, core, by, measures))
 
     async def _fetch(
-        self,
-        where: Where,
-        names: tuple[str, ...],
-        order: tuple[SortKey, ...],
-        limit: int | None,
-        action: Action | None,
-        *,
-        deleted: bool,
-    ) -> list[Row]:
+        self, where: Where, names: tuple[str, ...], order: tuple[SortKey, ...], limit: int | None,
+        action: Action | None, *, deleted: bool,
+    ) -> list[Row]:  # fmt: skip
         parts = where if isinstance(where, tuple) else await self.bind(where)
         core = self._within(parts, action, deleted=deleted)
         unit = await self._unit.reading()
@@ -251,7 +240,7 @@ class Door(Generic[T]):
         rows = self._dumped(records, ids, at)
         change = Change(
             kind=kind, schema=schema, at=at, actor=self._inside.actor.key, ids=ids, moves=moves,
-            after=lambda: self._loaded(rows),
+            build=lambda: self._loaded(rows),
         )  # fmt: skip
         rule = self._guard.rule(schema, Action.CREATE)
         if rule != everything:
@@ -281,8 +270,8 @@ class Door(Generic[T]):
             Refused: it should be a deleted record, and is not.
         """
         held: Any = record
-        stamps = {"version": held.version + 1, "updated_at": at, "updated_by": self._inside.actor.key}
-        changes = {**clean, **stamps}
+        actor = self._inside.actor.key
+        changes = {**clean, "version": held.version + 1, "updated_at": at, "updated_by": actor}
         changed = self.replace(record, **changes)
         links = [link for link in self.schema.links if link.name in clean]
         if links:
@@ -290,8 +279,8 @@ class Door(Generic[T]):
         await self._change(held, changes, Action.DELETE if kind in _DELETING else Action.UPDATE, kind)
         await self._inside.tell(
             Change(
-                kind=kind, schema=self.schema, at=at, actor=stamps["updated_by"], ids=(held.id,), before=(record,),
-                fields=tuple(clean), moves=moves, after=lambda: (changed,),
+                kind=kind, schema=self.schema, at=at, actor=actor, ids=(held.id,), before=(record,),
+                fields=tuple(clean), moves=moves, build=lambda: (changed,),
             )
         )  # fmt: skip
         return changed

@@ -9,7 +9,7 @@ from crmkit.errors import CrmError, NotAllowed
 from crmkit.storage.spi import Feature
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from crmkit.model.schema import Schema
     from crmkit.storage.spi import Store, Unit
@@ -77,7 +77,7 @@ class UnitOfWork:
     # -- parts ---------------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def nested(self) -> AsyncIterator[None]:
+    async def nested(self) -> AsyncGenerator[None]:
         """Undo what is written within, and no more, if it raises.
 
         Raises:
@@ -100,7 +100,7 @@ class UnitOfWork:
             self._depth = max(self._depth - 1, 0)
 
     @asynccontextmanager
-    async def refusable(self) -> AsyncIterator[None]:
+    async def refusable(self) -> AsyncGenerator[None]:
         """Undo what is written within if it is refused; without savepoints, undo everything since the last commit.
 
         Raises:
