@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from benchmarks.item import ITEMS
 
@@ -113,7 +113,7 @@ def _round(ours: Version, theirs: Version, name: str, number: int) -> tuple[floa
 
 
 @contextlib.contextmanager
-def _pair(store: str, options: argparse.Namespace) -> Iterator[tuple[Version, Version]]:
+def _pair(store: str, options: argparse.Namespace) -> Generator[tuple[Version, Version]]:
     with contextlib.ExitStack() as stack:
         made: list[Version] = []
         for source in (ROOT / "src", options.other.resolve()):

@@ -176,4 +176,5 @@ def _pairs(parameters: Any) -> Iterable[tuple[Any, Any]]:
         if every is not None:
             pairs: Iterable[tuple[Any, Any]] = every()
             return pairs
-    return parameters.items() if isinstance(parameters, Mapping) else parameters
+    listed: Iterable[tuple[Any, Any]] = getattr(parameters, "items", lambda: parameters)()
+    return listed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 import attrs
 
@@ -31,7 +31,7 @@ def to_dict(record: Any) -> dict[str, Any]:
     >>> to_dict(Opportunity(name="Line 4", amount=Money("12000", "EUR")))["amount"]
     {'amount': '12000.00', 'currency': 'EUR'}
     """
-    fields = schema_of(type(record)).fields
+    fields = schema_of(record.__class__).fields
     return {name: field.to_json(getattr(record, name)) for name, field in fields.items()}
 
 
@@ -61,7 +61,8 @@ employees: expects a whole number, not str.; name: is required.
         raise BadRecord(schema.name, [Problem("wrong_type", f"expects an object, not {kind}.")])
     problems: list[Problem] = []
     values: dict[str, Any] = {}
-    for name, value in data.items():
+    given = cast("Mapping[str, Any]", data)
+    for name, value in given.items():
         field = schema.fields.get(name)
         if field is None:
             hint = near(name, schema.fields)
@@ -72,7 +73,7 @@ employees: expects a whole number, not str.; name: is required.
             values[name] = field.from_json(value)
         except Problem as problem:
             problems.append(problem)
-    missing = [name for name in _required(schema) if name not in data]
+    missing = [name for name in _required(schema) if name not in given]
     problems += [Problem("required", "is required.", field=name) for name in missing]
     if problems:
         raise BadRecord(schema.name, problems)
