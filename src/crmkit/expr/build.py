@@ -152,7 +152,7 @@ class Name(_Compared[Compare], Ref):
         return OneOf(Ref(self.path), values)
 
     def missing(self) -> Missing:
-        """Return whether there is not a value, or no way to it."""
+        """Return whether there is no value, or no way to it."""
         return Missing(Ref(self.path))
 
     def starts_with(self, text: str) -> StartsWith:
