@@ -128,7 +128,11 @@ class Schema:
     def index_columns(self) -> tuple[tuple[str, ...], ...]:
         """Return each group of columns to be indexed, the tenant left out; a longer group serves a shorter one, too."""
         uniques = self.unique_columns()
-        wanted = [group for field in self.fields.values() for group in field.indexes]
+        # In this order: links, single fields, folded columns.
+        fields = sorted(self.fields.values(), key=lambda field: field not in self.links)
+        wanted = sorted(
+            (group for field in fields for group in field.indexes), key=lambda each: each[0] not in self.fields
+        )
         groups = dict.fromkeys([*wanted, *self.indexes])
         longer = [*uniques, *groups]
         return tuple(g for g in groups if not any(other != g and other[: len(g)] == g for other in longer))
