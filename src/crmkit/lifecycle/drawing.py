@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from crmkit.expr.form.show import show
-from crmkit.lifecycle.pipeline import Pipeline
 from crmkit.lifecycle.rule import Rule, RuleKind
 from crmkit.lifecycle.stage import Stage
+
+if TYPE_CHECKING:
+    from crmkit.lifecycle.pipeline import Pipeline
 
 __all__ = ["mermaid", "table"]
 

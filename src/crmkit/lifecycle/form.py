@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from crmkit.errors import BadDefinition
 from crmkit.expr.form.document import DOCUMENT
 from crmkit.form.document import dump, load
 from crmkit.form.form import Form, Format, Spelled
 from crmkit.form.hook import integer, listed, tagged, text, versioned, word
-from crmkit.lifecycle.pipeline import Pipeline
 from crmkit.lifecycle.rule import TAKES, Rule, RuleKind
 from crmkit.lifecycle.stage import CLOSED, MAX_NAME, Stage
 from crmkit.model.schema import entity_of
+
+if TYPE_CHECKING:
+    from crmkit.lifecycle.pipeline import Pipeline
 
 __all__ = ["VERSION", "from_json", "to_json"]
 
@@ -22,6 +24,7 @@ VERSION: Final = 1
 _MAX_STAGES: Final = 100
 _MAX_MOVES: Final = 500
 _FORMAT: Final = Format()
+_FORMS: Final[dict[type[Any], Form]] = {}
 _TEXT: Final = text(at_most=MAX_NAME)
 _NAME: Final = Spelled(_TEXT)
 _GUARD: Final = Spelled(DOCUMENT.hook, DOCUMENT.write)
@@ -57,22 +60,26 @@ def _rule(kind: RuleKind) -> Form:
 
 
 _RULES: Final = {kind: _rule(kind) for kind in RuleKind}
-_PIPELINE: Final = _FORMAT.describe(
-    Pipeline,
-    {
+_STAGES: Final = Spelled(listed(_STAGE.hook, at_most=_MAX_STAGES), lambda stages: list(map(_STAGE.write, stages)))
+_MOVES: Final = Spelled(
+    listed(tagged("rule", {kind.value: form.hook for kind, form in _RULES.items()}), at_most=_MAX_MOVES),
+    lambda moves: [_RULES[rule.kind].write(rule) for rule in moves],
+)
+
+
+def _form(cls: type[Any]) -> Form:
+    # The class is handed in: it is the one that loads this module, when it is first asked for JSON.
+    if cls in _FORMS:
+        return _FORMS[cls]
+    spelled = {
         "name": _NAME,
         "model": Spelled(_TEXT, entity_of, "entity"),
         "initial": _NAME,
-        "stages": Spelled(listed(_STAGE.hook, at_most=_MAX_STAGES), lambda stages: list(map(_STAGE.write, stages))),
-        "moves": Spelled(
-            listed(tagged("rule", {kind.value: form.hook for kind, form in _RULES.items()}), at_most=_MAX_MOVES),
-            lambda moves: [_RULES[rule.kind].write(rule) for rule in moves],
-        ),
-    },
-    lead={"version": VERSION},
-    required=("initial",),
-)
-_STORED: Final = Form(versioned(_PIPELINE.hook, VERSION), _PIPELINE.write)
+        "stages": _STAGES,
+        "moves": _MOVES,
+    }
+    made = _FORMAT.describe(cls, spelled, lead={"version": VERSION}, required=("initial",))
+    return _FORMS.setdefault(cls, Form(versioned(made.hook, VERSION), made.write))
 
 
 def to_json(pipeline: Pipeline) -> str:
@@ -81,16 +88,16 @@ def to_json(pipeline: Pipeline) -> str:
     Raises:
         BadDefinition: it is too large, or a guard holds a value that is not part of the language.
     """
-    return dump(_STORED.written(pipeline, BadDefinition), error=BadDefinition)
+    return dump(_form(type(pipeline)).written(pipeline, BadDefinition), error=BadDefinition)
 
 
-def from_json(text: str) -> Pipeline:
-    """Return the pipeline that a JSON text defines.
+def from_json(cls: type[Pipeline], text: str) -> Pipeline:
+    """Return the pipeline that a JSON text defines, as one of a class.
 
     Raises:
         BadDefinition: the text is malformed, of another version, or defines no sound pipeline; `problems` holds every
             mistake and its path.
     """
     data: Any = load(text, error=BadDefinition)
-    pipeline: Pipeline = _STORED.read(data, BadDefinition)
+    pipeline: Pipeline = _form(cls).read(data, BadDefinition)
     return pipeline

@@ -297,7 +297,7 @@ class Pipeline:
         """
         from crmkit.lifecycle import form
 
-        return form.from_json(text)
+        return form.from_json(cls, text)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 digest of the canonical JSON, in hexadecimal: equal for equal pipelines."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from crmkit.errors import BadExpression
 from crmkit.expr.form.document import DOCUMENT
@@ -10,7 +10,10 @@ from crmkit.form.document import dump, load
 from crmkit.form.form import Form, Format, Spelled
 from crmkit.form.hook import text, versioned
 from crmkit.model.schema import entity_of
-from crmkit.segment.segment import MAX_DESCRIPTION, MAX_NAME, Segment
+from crmkit.segment.limit import MAX_DESCRIPTION, MAX_NAME
+
+if TYPE_CHECKING:
+    from crmkit.segment.segment import Segment
 
 __all__ = ["VERSION", "from_json", "to_json"]
 
@@ -19,19 +22,26 @@ VERSION: Final = 1
 
 _MAX_SIZE: Final = 80 * 1024
 _NAME: Final = text(at_most=MAX_NAME, at_least=1)
-_SEGMENT: Final = Format().describe(
-    Segment,
-    {
-        "name": Spelled(_NAME),
-        "model": Spelled(_NAME, entity_of, "entity"),
-        "where": Spelled(DOCUMENT.hook, DOCUMENT.write, "condition"),
-        "description": Spelled(text(at_most=MAX_DESCRIPTION)),
-    },
-    lead={"version": VERSION},
-    required=("description",),
-    omit=("catalog",),
-)
-_STORED: Final = Form(versioned(_SEGMENT.hook, VERSION), _SEGMENT.write)
+_FORMS: Final[dict[type[Any], Form]] = {}
+
+
+def _form(cls: type[Any]) -> Form:
+    # The class is handed in: it is the one that loads this module, when it is first asked for JSON.
+    if cls in _FORMS:
+        return _FORMS[cls]
+    made = Format().describe(
+        cls,
+        {
+            "name": Spelled(_NAME),
+            "model": Spelled(_NAME, entity_of, "entity"),
+            "where": Spelled(DOCUMENT.hook, DOCUMENT.write, "condition"),
+            "description": Spelled(text(at_most=MAX_DESCRIPTION)),
+        },
+        lead={"version": VERSION},
+        required=("description",),
+        omit=("catalog",),
+    )
+    return _FORMS.setdefault(cls, Form(versioned(made.hook, VERSION), made.write))
 
 
 def to_json(segment: Segment) -> str:
@@ -40,14 +50,14 @@ def to_json(segment: Segment) -> str:
     Raises:
         BadExpression: the condition is too large to be stored, or holds a value that is not part of the language.
     """
-    return dump(_STORED.written(segment, BadExpression), at_most=_MAX_SIZE)
+    return dump(_form(type(segment)).written(segment, BadExpression), at_most=_MAX_SIZE)
 
 
-def from_json(source: str) -> Segment:
-    """Return the segment that a JSON text defines.
+def from_json(cls: type[Segment], source: str) -> Segment:
+    """Return the segment that a JSON text defines, as one of a class.
 
     Raises:
         BadExpression: the text is malformed or of another version; `problems` holds every mistake and its path.
     """
-    segment: Segment = _STORED.read(load(source, at_most=_MAX_SIZE), BadExpression)
+    segment: Segment = _form(cls).read(load(source, at_most=_MAX_SIZE), BadExpression)
     return segment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import attrs
 
@@ -15,12 +15,10 @@ from crmkit.expr.node import Expr, closed
 from crmkit.expr.resolve import SAMPLE, Asker, Facts, resolve
 from crmkit.model.catalog import Catalog
 from crmkit.model.schema import Schema, entity_of, schema_of
+from crmkit.segment.limit import MAX_DESCRIPTION, MAX_NAME
 from crmkit.values import UTC, clean_instant, clean_text
 
-__all__ = ["MAX_DESCRIPTION", "MAX_NAME", "Segment"]
-
-MAX_NAME: Final = 80
-MAX_DESCRIPTION: Final = 2_000
+__all__ = ["Segment"]
 
 
 @attrs.frozen
@@ -185,7 +183,7 @@ class Segment:
         """
         from crmkit.segment import form
 
-        segment = form.from_json(text)
+        segment = form.from_json(cls, text)
         if catalog is not None:
             segment.check(catalog)
         return segment
