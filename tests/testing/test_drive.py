@@ -34,9 +34,6 @@ class Suite:
     async def make_store(self):
         return self.make()
 
-    async def begin_host(self, _store):
-        raise NotImplementedError
-
     @driven()
     async def reads(self, ground):
         unit = await ground.store.begin()

@@ -3,7 +3,18 @@
 import sys
 from typing import Final
 
-_TESTS: Final = ("differential", "drive", "fidelity", "golden", "order", "savepoint", "scope", "summary", "transaction")
+_TESTS: Final = (
+    "differential",
+    "drive",
+    "fidelity",
+    "golden",
+    "hop",
+    "order",
+    "savepoint",
+    "scope",
+    "summary",
+    "transaction",
+)
 
 if "pytest" in sys.modules:
     # Asserts outside test files say what they compared only if pytest is told of them before they are imported.

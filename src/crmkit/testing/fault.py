@@ -6,7 +6,7 @@ import datetime as dt
 import unicodedata
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from unittest import SkipTest
 
 import attrs
@@ -15,7 +15,7 @@ from crmkit.errors import CrmError, Duplicate
 from crmkit.expr import core
 from crmkit.expr.nodes import Op
 from crmkit.model.kind import Kind
-from crmkit.storage.spi.plan import Aggregate, Bucket, Patch, Tally
+from crmkit.storage.spi.plan import Aggregate, Bucket, Key, Patch, Query, SortKey, Tally
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.liar import Fault
 from crmkit.testing.suite import StoreSuite
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from crmkit.model.codec import Row
     from crmkit.model.field import Column
     from crmkit.storage.spi.store import Store, Unit
-    from crmkit.testing.drive import Host
+    from crmkit.testing.ground import Host
 
 __all__ = ["FAULTS", "first_red", "suite_of"]
 
+KeyT = TypeVar("KeyT", Key, SortKey)
 _TRUE: Final = core.Constant(True)
 
 
@@ -143,9 +144,16 @@ def _zone_ignored(tally: Tally) -> Tally:
     return attrs.evolve(tally, by=tuple(attrs.evolve(key, zone="UTC") for key in tally.by))
 
 
+def _open(key: KeyT) -> KeyT:
+    return attrs.evolve(key, hops=tuple(attrs.evolve(hop, where=_TRUE) for hop in key.hops))
+
+
 def _hops_open(tally: Tally) -> Tally:
-    by = (attrs.evolve(key, hops=tuple(attrs.evolve(hop, where=_TRUE) for hop in key.hops)) for key in tally.by)
-    return attrs.evolve(tally, by=tuple(by))
+    return attrs.evolve(tally, by=tuple(map(_open, tally.by)))
+
+
+def _sorts_open(query: Query) -> Query:
+    return attrs.evolve(query, order=tuple(map(_open, query.order)))
 
 
 def _sums(change: Callable[[int], Any]) -> Callable[[Tally, list[Row]], list[Row]]:
@@ -243,6 +251,10 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "second sort key ignored": Fault(
         query=lambda query: attrs.evolve(query, order=(*query.order[:1], *query.order[2:]))
     ),
+    "keys beyond relations ignored": Fault(
+        query=lambda query: attrs.evolve(query, order=tuple(key for key in query.order if not key.hops))
+    ),
+    "conditions of sort keys ignored": Fault(query=_sorts_open),
     "columns in the wrong order": Fault(query=lambda query: attrs.evolve(query, columns=tuple(sorted(query.columns)))),
     "zone ignored": Fault(tally=_zone_ignored),
     "conditions of hops ignored": Fault(tally=_hops_open),

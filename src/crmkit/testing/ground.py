@@ -18,7 +18,7 @@ from crmkit.storage.spi.store import Feature
 from crmkit.testing.world import CATALOG, UNIQUE_CATALOG, World
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
     from uuid import UUID
 
     from crmkit.model.codec import Row
@@ -76,7 +76,7 @@ class Ground:
         return Ground(self.store)
 
     @asynccontextmanager
-    async def hosted(self) -> AsyncIterator[Host]:
+    async def hosted(self) -> AsyncGenerator[Host]:
         """Begin a transaction as a host does, and roll it back if the test fails."""
         assert self._begin_host is not None, "a suite for a store that joins says how a host begins"
         host = await self._begin_host(self.store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from unittest import SkipTest
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -142,7 +143,7 @@ class Savepoints:
         """Whatever is written, set, released and undone: a unit shows what a stack of copies of its rows shows."""
         with on_ground(self) as (ground, run):
             if Feature.SAVEPOINT not in ground.store.features:
-                return
+                raise SkipTest("the store does not declare savepoint")
 
             @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
             @given(st.lists(st.tuples(st.sampled_from(_STEPS), st.integers(0, 3)), max_size=20))

@@ -88,7 +88,7 @@ class Features:
         asked: Mapping[Feature, tuple[Callable[[Ground], Awaitable[None]], ...]] = {
             Feature.TRANSACTIONS: (_undo,),
             Feature.UNIQUE: (_take_key,),
-            Feature.REACH: (_exists, _count, _hop),
+            Feature.REACH: (_exists, _count, _hop, _sort),
             Feature.BUCKETS: (_bucket,),
             Feature.SAVEPOINT: (_savepoint,),
             Feature.JOIN: (_join,),
@@ -136,6 +136,11 @@ async def _count(ground: Ground) -> None:
 async def _hop(ground: Ground) -> None:
     hop = Hop(CATALOG.relations(CATALOG.of(Account))["region"], ground.mine())
     await ground.tally(Account, _ALL, [Key("name", (hop,))], _COUNT)
+
+
+async def _sort(ground: Ground) -> None:
+    hop = Hop(CATALOG.relations(CATALOG.of(Account))["region"], ground.mine())
+    await ground.ids(Account, _ALL, order=(SortKey("name", hops=(hop,)), SortKey("id")))
 
 
 async def _bucket(ground: Ground) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from crmkit.testing.differential import Differential
 from crmkit.testing.fidelity import Fidelity
 from crmkit.testing.golden import Golden
+from crmkit.testing.hop import Hops
 from crmkit.testing.order import Order, Sets
 from crmkit.testing.savepoint import Joined, Savepoints
 from crmkit.testing.scope import Bulk, Features, Life, Tenants
@@ -24,7 +25,7 @@ from crmkit.testing.transaction import Contention, Unique, Visibility
 
 if TYPE_CHECKING:
     from crmkit.storage.spi.store import Store
-    from crmkit.testing.drive import Host
+    from crmkit.testing.ground import Host
 
 __all__ = ["StoreSuite"]
 
@@ -33,6 +34,7 @@ class StoreSuite(
     Golden,
     Sets,
     Order,
+    Hops,
     Summary,
     Fidelity,
     Visibility,

@@ -156,6 +156,9 @@ class Summary:
         """Without rows and keys there is one group, all zero and missing; without rows but with keys there is none."""
         assert await ground.tally(Account, core.And(()), (), _measures("score")) == [(0, 0, 0, None, None)]
         assert await ground.tally(Account, core.And(()), [Key("grade")], _measures("score")) == []
+        for aggregate in Aggregate:
+            found = await ground.tally(Account, core.And(()), (), (Measure(aggregate, "score"),))
+            assert found == [(aggregate.nothing,)], f"{aggregate.value} of nothing"
         await ground.plant([made(Account, name="n")])
         assert await ground.tally(Account, core.And(()), (), _measures("score")) == [(1, 0, 0, None, None)]
 

@@ -8,11 +8,12 @@ from crmkit.storage.mongo.store import MongoStore
 from crmkit.storage.spi import Store
 from crmkit.testing.differential import Differential
 from crmkit.testing.golden import Golden
+from crmkit.testing.hop import Hops
 from crmkit.testing.summary import Summary
 from crmkit.testing.transaction import Visibility
 
 
-class _FewKeys(Golden, Summary, Visibility, Differential):
+class _FewKeys(Golden, Hops, Summary, Visibility, Differential):
     most_keys: int
 
     @pytest.fixture(autouse=True, scope="class")

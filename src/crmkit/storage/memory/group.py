@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from crmkit.model.kind import Kind
-from crmkit.storage.memory.reader import Reader
+from crmkit.storage.memory.reader import Reader, column_beyond
 from crmkit.storage.spi.plan import Aggregate, Key, Measure, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from crmkit.model.codec import Row
     from crmkit.storage.memory.table import Table
 
-__all__ = ["tally_rows"]
+__all__ = ["MEASURE", "tally_rows"]
+
+
+MEASURE: Final[Mapping[Aggregate, Callable[[list[Any]], Any]]] = {
+    Aggregate.COUNT: len,
+    Aggregate.COUNT_DISTINCT: len,
+    Aggregate.SUM: sum,
+    Aggregate.MIN: min,
+    Aggregate.MAX: max,
+}
+"""What an aggregate makes of values, of which there is one at least."""
 
 
 def tally_rows(tally: Tally, tables: Callable[[str], Table]) -> list[Row]:
@@ -34,35 +43,17 @@ def _measure(measure: Measure, rows: list[Row], table: Table) -> Any:
         return len(rows)
     place = table.places[measure.column]
     values = [value for row in rows if (value := row[place]) is not None]
-    match measure.aggregate:
-        case Aggregate.COUNT:
-            return len(values)
-        case Aggregate.COUNT_DISTINCT:
-            return len(set(values))
-        case Aggregate.SUM:
-            return sum(values)
-        case Aggregate.MIN:
-            return min(values, default=None)
-        case Aggregate.MAX:
-            return max(values, default=None)
+    if measure.aggregate.distinct:
+        values = list(set(values))
+    return MEASURE[measure.aggregate](values) if values else measure.aggregate.nothing
 
 
 def _key_reader(key: Key, name: str, tables: Callable[[str], Table]) -> Callable[[Row], Any]:
-    steps: list[Callable[[Row], Iterator[Row]]] = []
-    for hop in key.hops:
-        steps.append(Reader(tables, name).related(hop.relation, hop.where))
-        name = hop.relation.target
-    table = tables(name)
-    place = table.places[key.column]
+    table, read_column = column_beyond(tables, name, key.hops, key.column)
     bucket = _bucket_reader(key, table)
 
     def read(row: Row) -> Any:
-        for step in steps:
-            reached = next(step(row), None)
-            if reached is None:
-                return None
-            row = reached
-        value = row[place]
+        value = read_column(row)
         return None if value is None else bucket(value)
 
     return read

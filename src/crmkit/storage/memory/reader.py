@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from crmkit.model.codec import Row
     from crmkit.model.schema import Relation
     from crmkit.storage.memory.table import Table
-    from crmkit.storage.spi.plan import SortKey
+    from crmkit.storage.spi.plan import Hop, SortKey
 
-__all__ = ["Reader", "Test", "rises", "sort_rows"]
+__all__ = ["Reader", "Test", "column_beyond", "rises", "sort_rows"]
 
 Test: TypeAlias = Callable[["Row"], bool]
 """Whether a row satisfies an expression."""
@@ -206,27 +206,51 @@ def _kinded(value: object) -> tuple[str, object]:
     return type(value).__name__, value
 
 
-# -- order -------------------------------------------------------------------------------------------------------------
+# -- values and order --------------------------------------------------------------------------------------------------
+
+
+def column_beyond(tables: _Tables, name: str, hops: tuple[Hop, ...], column: str) -> tuple[Table, Callable[[Row], Any]]:
+    """Return the table to which hops lead from a model's rows, and what reads a column there; missing if they fail."""
+    steps: list[Callable[[Row], Iterator[Row]]] = []
+    for hop in hops:
+        steps.append(Reader(tables, name).related(hop.relation, hop.where))
+        name = hop.relation.target
+    table = tables(name)
+    get: Callable[[Row], Any] = operator.itemgetter(table.places[column])
+    if not steps:
+        return table, get
+
+    def read(row: Row) -> Any:
+        for step in steps:
+            reached = next(step(row), None)
+            if reached is None:
+                return None
+            row = reached
+        return get(row)
+
+    return table, read
 
 
 def rises(order: tuple[SortKey, ...]) -> bool:
     """Tell whether an order is the one by rising id."""
-    return bool(order) and order[0].column == "id" and not order[0].descending
+    return bool(order) and order[0].column == "id" and not order[0].descending and not order[0].hops
 
 
-def sort_rows(rows: Iterable[Row], order: tuple[SortKey, ...], table: Table) -> list[Row]:
-    """Return rows in order."""
+def sort_rows(rows: Iterable[Row], order: tuple[SortKey, ...], tables: _Tables, name: str) -> list[Row]:
+    """Return the rows of a model in order."""
     found = list(rows)
     for key in reversed(order):
-        place = table.places[key.column]
-        get = _sortable(table.schema.by_column[key.column].kind, place)
-        present = sorted((row for row in found if row[place] is not None), key=get, reverse=key.descending)
-        missing = [row for row in found if row[place] is None]
-        found = [*missing, *present] if key.missing_first else [*present, *missing]
+        table, read = column_beyond(tables, name, key.hops, key.column)
+        pairs = [(read(row), row) for row in found]
+        present = [pair for pair in pairs if pair[0] is not None]
+        present.sort(key=_sortable(table.schema.by_column[key.column].kind), reverse=key.descending)
+        missing = [row for value, row in pairs if value is None]
+        sorted_rows = [row for _, row in present]
+        found = [*missing, *sorted_rows] if key.missing_first else [*sorted_rows, *missing]
     return found
 
 
-def _sortable(kind: Kind, place: int) -> Callable[[Row], Any]:
+def _sortable(kind: Kind) -> Callable[[tuple[Any, Row]], Any]:
     if kind is Kind.UUID:  # the same order as the UUIDs', and several times faster to compare
-        return lambda row: row[place].int
-    return operator.itemgetter(place)
+        return lambda pair: pair[0].int
+    return operator.itemgetter(0)

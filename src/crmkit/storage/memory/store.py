@@ -106,7 +106,7 @@ class MemoryUnit:
             table = self._table(query.schema.name)
             found: Iterable[Row] = Reader(self._table, query.schema.name).rows(query.where, query.order)
             if not rises(query.order):
-                found = sort_rows(found, query.order, table)
+                found = sort_rows(found, query.order, self._table, query.schema.name)
             places = [table.places[column] for column in query.columns]
             taken = islice(found, query.limit)
             if len(places) == 1:

@@ -16,7 +16,8 @@ from crmkit.expr.core import Constant
 from crmkit.model.codec import pause_collector
 from crmkit.storage.mongo.document import Document, documents_of, key_of, projection, rows_of
 from crmkit.storage.mongo.fault import fault_of
-from crmkit.storage.mongo.select import Selection, Selector
+from crmkit.storage.mongo.order import is_native, native_sort, ordered_stages
+from crmkit.storage.mongo.select import Selector
 from crmkit.storage.mongo.tally import tally_rows
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from crmkit.model.codec import Row
     from crmkit.model.schema import Schema
     from crmkit.storage.mongo.driver import Driver
-    from crmkit.storage.spi.plan import Patch, Query, Removal, SortKey, Tally
+    from crmkit.storage.spi.plan import Patch, Query, Removal, Tally
 
 __all__ = ["MongoUnit"]
 
@@ -63,15 +64,19 @@ class MongoUnit:
         self._check()
         if query.limit == 0 or query.where == Constant(False):
             return []
-        selection = await self._selector().select(schema, query.where)
+        selector = self._selector()
+        selection = await selector.select(schema, query.where)
+        stages = None
+        if selection.joins or not is_native(schema, order):
+            stages = await ordered_stages(query, selection, selector, self._catalog)
         with pause_collector():
-            if selection.joins or not _is_native(schema, order):
-                documents = await self._run(schema, _ordered_stages(query, selection))
+            if stages is not None:
+                documents = await self._run(schema, stages)
             else:
                 cursor = self._driver.collection(schema).find(
                     selection.match,
                     projection(schema, columns),
-                    sort=[(key_of(key.column), -1 if key.descending else 1) for key in order] or None,
+                    sort=native_sort(order),
                     limit=query.limit or 0,
                     batch_size=min(query.limit or _BATCH, _BATCH),
                     session=self._session,
@@ -224,26 +229,3 @@ class MongoUnit:
     def _check(self) -> None:
         if self._over:
             raise StoreError(self._over, hint="Begin another one.")
-
-
-def _is_native(schema: Schema, order: Sequence[SortKey]) -> bool:
-    """Tell whether MongoDB, to which a missing value is less than any other, sorts like this by itself."""
-    return all(key.missing_first is not key.descending or not schema.by_column[key.column].nullable for key in order)
-
-
-def _ordered_stages(query: Query, selection: Selection) -> list[Document]:
-    flags: Document = {}
-    sort: Document = {}
-    for number, key in enumerate(query.order):
-        name = key_of(key.column)
-        if query.schema.by_column[key.column].nullable:
-            flag = f"_missing{number}"
-            flags[flag] = {"$cond": [{"$gt": [f"${name}", None]}, 0, 1]}
-            sort[flag] = -1 if key.missing_first else 1
-        sort[name] = -1 if key.descending else 1
-    stages = selection.stages(*([{"$set": flags}] if flags else []), *([{"$sort": sort}] if sort else []))
-    if query.limit is not None:
-        stages.append({"$limit": query.limit})
-    kept = {key_of(column): 1 for column in query.columns}
-    stages.append({"$project": kept if "_id" in kept else {**kept, "_id": 0}})
-    return stages

@@ -11,8 +11,17 @@ import attrs
 
 from crmkit.expr.core import Core
 from crmkit.model.schema import Relation, Schema
+from crmkit.storage.spi.aggregate import Aggregate
 
 __all__ = ["Aggregate", "Bucket", "Hop", "Key", "Measure", "Patch", "Query", "Removal", "SortKey", "Tally"]
+
+
+@attrs.frozen
+class Hop:
+    """A step along a relation to one record; where no such row satisfies `where`, all beyond it is missing."""
+
+    relation: Relation
+    where: Core
 
 
 @attrs.frozen
@@ -20,14 +29,16 @@ class SortKey:
     """A column to order by.
 
     Attributes:
-        column: its name.
+        column: its name; with hops, that of a column of the last hop's target.
         descending: whether the greatest comes first.
         missing_first: whether rows without a value come before all others, whatever the direction.
+        hops: the way there, each step to one record; where a step leads nowhere, the value is missing.
     """
 
     column: str
     descending: bool = False
     missing_first: bool = False
+    hops: tuple[Hop, ...] = ()
 
 
 @attrs.frozen
@@ -47,17 +58,6 @@ class Query:
     columns: tuple[str, ...]
     order: tuple[SortKey, ...] = ()
     limit: int | None = None
-
-
-@unique
-class Aggregate(Enum):
-    """The measures that stores take."""
-
-    COUNT = "count"
-    COUNT_DISTINCT = "count_distinct"
-    SUM = "sum"
-    MIN = "min"
-    MAX = "max"
 
 
 @unique
@@ -90,14 +90,6 @@ class Bucket(Enum):
 
 
 @attrs.frozen
-class Hop:
-    """A step along a relation to one record; where no such row satisfies `where`, all beyond it is missing."""
-
-    relation: Relation
-    where: Core
-
-
-@attrs.frozen
 class Key:
     """What to group by.
 
@@ -119,8 +111,7 @@ class Measure:
     """What to compute per group.
 
     `COUNT` counts rows; with a column, the rows in which it has a value. The others read a column and pass over missing
-    values; `SUM` is 0, `MIN` and `MAX` are missing
-    where there is no value. A sum is exact, also past 64 bits.
+    values. A sum is exact, also past 64 bits.
     """
 
     aggregate: Aggregate

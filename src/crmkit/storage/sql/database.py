@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from crmkit.model.kind import Kind
-from crmkit.storage.spi.plan import Aggregate, Key, Measure, Patch, Query, Removal, Tally
+from crmkit.storage.spi.plan import Key, Measure, Patch, Query, Removal, Tally
 from crmkit.storage.spi.wire import converters
-from crmkit.storage.sql.shape import Shape
-from crmkit.storage.sql.statement import Compiler, StatementCache
+from crmkit.storage.sql.compiler import Compiler
+from crmkit.storage.sql.measure import spellings
+from crmkit.storage.sql.shape import Frame, Shape
+from crmkit.storage.sql.statement import Statement, StatementCache, compiled
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect as Compiling
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from crmkit.model.codec import Row
     from crmkit.model.field import Field
     from crmkit.model.schema import Schema
-    from crmkit.storage.spi.zone import Range
+    from crmkit.storage.sql.channel import Values
+    from crmkit.storage.sql.compiler import Zones
     from crmkit.storage.sql.dialect import Dialect
-    from crmkit.storage.sql.statement import Zones
+    from crmkit.storage.sql.shape import Related
 
 __all__ = ["Command", "Database"]
 
-Command: TypeAlias = tuple[str, Sequence[Any]]
+Command: TypeAlias = "tuple[str, Values]"
 """SQL text and its parameters, as the driver takes them."""
 
 _CACHED_STATEMENTS: Final = 512
@@ -49,46 +51,59 @@ class Database:
         self.catalog = catalog
         self.dialect = dialect
         self.cache = StatementCache(_CACHED_STATEMENTS)
-        self._compiler = Compiler(catalog, metadata, dialect, compiling)
-        self._encode, self._decode = converters(dialect.wires)
+        encode, self._decode = converters(dialect.wires)
+        tables = {schema.name: metadata.tables[schema.plural] for schema in catalog}
+        self._frame = Frame(catalog, tables, dialect, encode)
+        self._spellings = spellings(dialect)
+        self._compiler = Compiler(self._frame, self._spellings)
+        self._compiling = compiling
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
-    def insert(self, schema: Schema) -> str:
-        """Return the text that writes one row, its parameters in the order of the schema's columns."""
-        return self.cache.get(("insert", schema), partial(self._compiler.insert, schema)).text
+    def insert(self, schema: Schema) -> Statement:
+        """Return the statement that writes one row, its values in the order of the schema's columns."""
+        key = ("insert", schema)
+        return self.cache.get(key) or self._kept(key, self._compiler.insert(schema), schema.columns)
 
     def orphans(self, schema: Schema, link: Field) -> Command:
         """Return the command that finds whether a link of any row leads nowhere."""
-        statement = self._compiler.orphans(schema, link)
+        statement = compiled(self._compiler.orphans(schema, link), 0, self._compiling)
         return statement.text, statement.arrange(())
 
     def query(self, query: Query) -> Command:
         """Return the command of a query."""
-        shape = Shape(self.catalog, self._encode)
-        shape.visit(query.schema, query.where)
-        if query.limit is not None:
-            shape.values.append(query.limit)
-        key = (Query, query.schema, query.columns, query.order, query.limit is None, *shape.marks)
-        statement = self.cache.get(key, partial(self._compiler.query, query))
+        shape = Shape(self._frame)
+        where = shape.visit(query.schema, query.where)
+        order: list[list[Related]] = []
+        for by in query.order:
+            shape.marks += (by.column, by.descending, by.missing_first)
+            order.append(shape.steps(by.hops))
+        limit = None if query.limit is None else shape.value(query.limit)
+        key = (Query, query.schema, query.columns, limit is None, *shape.marks)
+        statement = self.cache.get(key) or self._kept(
+            key, self._compiler.query(shape, query, where, order, limit), shape.values
+        )
         return statement.text, statement.arrange(shape.values)
 
     def patch(self, patch: Patch) -> Command:
         """Return the command of a patch."""
-        shape = Shape(self.catalog, self._encode)
+        shape = Shape(self._frame)
         shape.values += patch.changes.values()
-        shape.visit(patch.schema, patch.where)
+        where = shape.visit(patch.schema, patch.where)
         key = (Patch, patch.schema, *patch.changes, None, *shape.marks)
-        statement = self.cache.get(key, partial(self._compiler.patch, patch))
+        statement = self.cache.get(key) or self._kept(key, self._compiler.patch(shape, patch, where), shape.values)
         return statement.text, statement.arrange(shape.values)
 
     def removal(self, removal: Removal) -> Command:
         """Return the command of a removal."""
-        shape = Shape(self.catalog, self._encode)
-        shape.visit(removal.schema, removal.where)
+        shape = Shape(self._frame)
+        where = shape.visit(removal.schema, removal.where)
         key = (Removal, removal.schema, *shape.marks)
-        statement = self.cache.get(key, partial(self._compiler.removal, removal))
+        statement = self.cache.get(key) or self._kept(key, self._compiler.removal(shape, removal, where), shape.values)
         return statement.text, statement.arrange(shape.values)
+
+    def _kept(self, key: Hashable, built: Any, values: Sequence[Any]) -> Statement:
+        return self.cache.keep(key, compiled(built, len(values), self._compiling))
 
     # -- tallies -------------------------------------------------------------------------------------------------------
 
@@ -102,29 +117,28 @@ class Database:
 
     def years(self, tally: Tally, key: Key) -> Command:
         """Return the command that finds which years the instants of a key lie in."""
-        shape = Shape(self.catalog, self._encode)
-        self._walk(shape, key)
-        shape.visit(tally.schema, tally.where)
+        shape = Shape(self._frame)
+        steps = shape.steps(key.hops)
+        where = shape.visit(tally.schema, tally.where)
         marks = ("years", tally.schema, key.column, *shape.marks)
-        statement = self.cache.get(marks, partial(self._compiler.years, tally, key))
+        statement = self.cache.get(marks) or self._kept(
+            marks, self._compiler.years(shape, tally, key, steps, where), shape.values
+        )
         return statement.text, statement.arrange(shape.values)
 
     def tally(self, tally: Tally, zones: Zones) -> Command:
         """Return the command of a tally, with the ranges of the zones that its keys name."""
-        shape = Shape(self.catalog, self._encode)
-        for place, key in enumerate(tally.by):
-            self._walk(shape, key)
-            shape.marks += (Key, key.column, key.bucket)
-            if place in zones:
-                self._zone(shape, zones[place])
-        shape.visit(tally.schema, tally.where)
-        marks = (
-            Tally,
-            tally.schema,
-            *((measure.aggregate, measure.column) for measure in tally.measures),
-            *shape.marks,
+        shape = Shape(self._frame)
+        keys = [
+            self._compiler.key(shape, self._kind(tally.schema, key), key, zones.get(place))
+            for place, key in enumerate(tally.by)
+        ]
+        where = shape.visit(tally.schema, tally.where)
+        measures = ((measure.aggregate, measure.column) for measure in tally.measures)
+        marks = (Tally, tally.schema, *measures, *shape.marks)
+        statement = self.cache.get(marks) or self._kept(
+            marks, self._compiler.tally(shape, tally, keys, where), shape.values
         )
-        statement = self.cache.get(marks, partial(self._compiler.tally, tally, zones))
         return statement.text, statement.arrange(shape.values)
 
     def answer(self, tally: Tally, rows: Sequence[Sequence[Any]]) -> list[Row]:
@@ -144,11 +158,18 @@ class Database:
         return groups
 
     def _measured(self, schema: Schema, measure: Measure) -> tuple[int, Callable[[Sequence[Any]], Any]]:
-        if measure.aggregate is Aggregate.SUM:
-            return self.dialect.sum_width, self.dialect.whole_sum
-        if measure.aggregate in {Aggregate.COUNT, Aggregate.COUNT_DISTINCT}:
+        if not measure.column:
             return 1, self._reader(Kind.INT)
-        return 1, self._reader(schema.by_column[measure.column].kind)
+        aggregate, spelling = measure.aggregate, self._spellings[measure.aggregate]
+        decode = self._decode.get(aggregate.result(schema.by_column[measure.column].kind))
+
+        def read(parts: Sequence[Any]) -> Any:
+            value = spelling.whole(parts)
+            if value is None:
+                return aggregate.nothing
+            return value if decode is None else decode(value)
+
+        return spelling.width, read
 
     def _reader(self, kind: Kind) -> Callable[[Sequence[Any]], Any]:
         decode = self._decode.get(kind)
@@ -159,16 +180,3 @@ class Database:
     def _kind(self, schema: Schema, key: Key) -> Kind:
         reached = self.catalog[key.hops[-1].relation.target] if key.hops else schema
         return reached.by_column[key.column].kind
-
-    @staticmethod
-    def _walk(shape: Shape, key: Key) -> None:
-        for hop in key.hops:
-            shape.hop(hop)
-
-    def _zone(self, shape: Shape, zone: tuple[Range, ...]) -> None:
-        shape.marks += (item.day is None for item in zone)
-        encode: Mapping[Kind, Callable[[Any], Any]] = self._encode
-        for item in (*reversed(zone[1:]), zone[0]):
-            if item is not zone[0]:
-                shape.values.append(encode[Kind.INSTANT](item.start))
-            shape.values.append(self.dialect.shift(item.shift) if item.day is None else encode[Kind.DATE](item.day))

@@ -1,156 +1,308 @@
 """Shapes: what of a plan decides the text of its SQL, and apart from that the values, which become parameters.
 
-Plans of one shape share one compiled statement. `Shape` and `Predicates` visit a plan in the same order: the first
-collects the values, the second makes a parameter where each of them belongs.
+Plans of one shape share one compiled statement. A plan is visited once. The visit collects marks and values, and
+returns parts: a function that builds SQL, with its arguments. They are called only where no statement of these marks
+was kept. A part names each of its parameters after the place that the value got in the visit, so that no value can end
+up in another's place; it holds nothing that is not in the marks, so that equal marks make equal text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import attrs
+from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, and_, bindparam, false, func, or_, select, true
 
 from crmkit.errors import Unsupported
 from crmkit.expr.core import And, Compare, Constant, Core, Count, Exists, Has, In, Missing, Not, Or, Prefix, Substring
 from crmkit.expr.nodes import Op
 from crmkit.model.kind import Kind
+from crmkit.model.schema import TENANT
+from crmkit.storage.spi.compare import COMPARE
+from crmkit.storage.spi.prefix import text_after
+from crmkit.storage.sql.condition import joined
 from crmkit.storage.sql.wire import json_text
 
 if TYPE_CHECKING:
+    from sqlalchemy import Table
+
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Relation, Schema
     from crmkit.storage.spi.plan import Hop
+    from crmkit.storage.sql.dialect import Dialect
 
-__all__ = ["Shape", "list_size", "text_after"]
+__all__ = ["Frame", "Part", "Related", "Shape", "list_size", "parameter"]
+
+Part: TypeAlias = tuple[Any, ...]
+"""What builds the condition for the rows of a table, a method of `Shape`, and its arguments but the table."""
+Related: TypeAlias = tuple["Relation", "int | None", Part]
+"""A relation, the place of the value that its fixed column has, and the condition for the rows to which it leads."""
 
 _LONGEST_LIST: Final = 32
 """Lists of more values are given as one parameter, as JSON text; shorter ones as that many parameters."""
 
 
+@attrs.frozen(eq=False)
+class Frame:
+    """What all shapes of one database share.
+
+    Attributes:
+        catalog: the models.
+        tables: their tables, by the models' names.
+        dialect: the database's spelling.
+        encode: spells values by kind; kinds that are not there need no spelling.
+        own: the tables once more.
+    """
+
+    catalog: Catalog
+    tables: Mapping[str, Table]
+    dialect: Dialect
+    encode: Mapping[Kind, Callable[[Any], Any]]
+    own: frozenset[FromClause] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "own", frozenset(self.tables.values()))
+
+
+def parameter(place: int, **options: Any) -> BindParameter[Any]:
+    """Return the parameter for the value that got this place."""
+    return bindparam(f"p{place}", **options)
+
+
 class Shape:
-    """Collects, in the order of a visit, the marks and the values of one plan.
+    """One plan, visited once.
+
+    In normal form nothing is negated but leaves, so a condition that is null excludes a row just as a false one does.
+    Below `NOT`, where that would not hold, there is nothing but `EXISTS` and conditions on values that are present.
 
     Attributes:
         marks: what decides the text of the SQL.
         values: the values of the parameters, as the driver spells them.
     """
 
-    __slots__ = ("_catalog", "_encode", "marks", "values")
+    __slots__ = ("_aliases", "_encode", "_frame", "marks", "values")
 
-    def __init__(self, catalog: Catalog, encode: Mapping[Kind, Callable[[Any], Any]]) -> None:
-        self._catalog = catalog
-        self._encode = encode
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._encode = frame.encode
+        self._aliases = 0
         self.marks: list[Hashable] = []
         self.values: list[Any] = []
 
-    def visit(self, schema: Schema, node: Core) -> None:  # noqa: C901 - one branch for each kind of node
+    def value(self, value: Any) -> int:
+        """Take in a value, and return its place."""
+        self.values.append(value)
+        return len(self.values) - 1
+
+    def encoded(self, kind: Kind, value: Any) -> int:
+        """Take in a canonical value, and return its place."""
+        encode = self._encode.get(kind)
+        self.values.append(value if encode is None else encode(value))
+        return len(self.values) - 1
+
+    def visit(self, schema: Schema, node: Core) -> Part:
         """Take in an expression over the rows of a model."""
         match node:
             case Compare():
-                self._compare(schema, node)
+                return self._compare(schema, node)
             case And() | Or():
-                self.marks += (And if isinstance(node, And) else Or, len(node.items))
-                for item in node.items:
-                    self.visit(schema, item)
+                return self._all_or_any(schema, node)
             case Missing():
-                self.marks += (Missing, node.column, node.negated, bool(node.key))
-                if node.key:
-                    self.values.append(node.key)
+                return self._missing(node)
             case In():
-                self._in(schema, node)
-            case Exists():
-                self.marks += (Exists, node.negated)
-                self._reach(node.relation, node.where)
-            case Count():
-                self.marks += (Count, node.op)
-                self._reach(node.relation, node.where)
-                self.values.append(node.number)
-            case Has():
-                self.marks += (Has, node.column, node.negated)
-                self.values.append(node.tag)
-            case Prefix():
-                self._prefix(node)
-            case Substring():
-                self.marks += (Substring, node.column, node.negated)
-                self.values.append(node.text)
-            case Constant():
-                self.marks += (Constant, node.value)
+                return self._in(schema, node)
+            case Exists(relation, where, negated):
+                self.marks += (Exists, negated)
+                return self._unless(negated, (Shape._exists, self.related(relation, where)))
+            case Count(relation, where, op, number):
+                self.marks += (Count, op)
+                return Shape._count, op, self.related(relation, where), self.value(number)
+            case Has(column, tag, negated):
+                self.marks += (Has, column, negated)
+                return self._unless(negated, (Shape._tagged, column, self.value(tag)))
+            case Prefix(column, text, negated):
+                after = text_after(text)
+                self.marks += (Prefix, column, negated, after is None)
+                start, end = self.value(text), None if after is None else self.value(after)
+                return Shape._without if negated else Shape._with, column, start, end
+            case Substring(column, text, negated):
+                self.marks += (Substring, column, negated)
+                return self._unless(negated, (Shape._holds, column, self.value(text)))
+            case Constant(value):
+                self.marks += (Constant, value)
+                return (Shape._true,) if value else (Shape._false,)
             case Not():
                 raise Unsupported("stores read expressions in normal form, which has no Not.")
 
-    def hop(self, hop: Hop) -> Schema:
-        """Take in a step along a relation, and return the schema where it leads."""
-        return self._reach(hop.relation, hop.where)
-
-    def _reach(self, relation: Relation, where: Core) -> Schema:
-        target = self._catalog[relation.target]
+    def related(self, relation: Relation, where: Core) -> Related:
+        """Take in a relation and an expression over the rows to which it leads."""
         self.marks.append(relation)
-        if relation.fixed is not None:
-            self.values.append(relation.fixed[1])
-        self.visit(target, where)
-        return target
+        fixed = None if relation.fixed is None else self.value(relation.fixed[1])
+        return relation, fixed, self.visit(self._frame.catalog[relation.target], where)
 
-    def _compare(self, schema: Schema, node: Compare) -> None:
-        if node.key:
-            self.marks += (Compare, node.column, node.op, "key")
-            self.values += (node.key, json_text(_entry_values(node)))
-            return
-        self.marks += (Compare, node.column, node.op)
-        encode = self._encode.get(schema.by_column[node.column].kind)
-        self.values.append(node.value if encode is None else encode(node.value))
+    def steps(self, hops: Sequence[Hop]) -> list[Related]:
+        """Take in steps to one record each."""
+        self.marks.append(len(hops))
+        return [self.related(hop.relation, hop.where) for hop in hops]
 
-    def _in(self, schema: Schema, node: In) -> None:
+    @staticmethod
+    def _unless(negated: object, part: Part) -> Part:
+        return (Shape._not, part) if negated else part
+
+    def _all_or_any(self, schema: Schema, node: And | Or) -> Part:
+        kind = And if isinstance(node, And) else Or
+        self.marks += (kind, len(node.items))
+        return Shape._joined, kind, [self.visit(schema, item) for item in node.items]
+
+    def _compare(self, schema: Schema, node: Compare) -> Part:
+        column, op = node.column, node.op
         if node.key:
-            self.marks += (In, node.column, node.negated, "key")
-            self.values += (node.key, json_text(node.values))
-            return
-        encode = self._encode.get(schema.by_column[node.column].kind)
+            if op not in {Op.EQ, Op.NE}:
+                raise Unsupported(f"an entry of {column} can be compared by == and != only.")
+            self.marks += (Compare, column, op, "key")
+            return self._entry(node.key, (node.value,), column, Shape._entry_in if op is Op.EQ else Shape._entry_not_in)
+        self.marks += (Compare, column, op)
+        # Not by `encoded`: this is the hottest line of all.
+        encode = self._encode.get(schema.by_column[column].kind)
+        values = self.values
+        values.append(node.value if encode is None else encode(node.value))
+        return Shape._compared, column, op, len(values) - 1
+
+    def _missing(self, node: Missing) -> Part:
+        column, negated = node.column, node.negated
+        self.marks += (Missing, column, negated, bool(node.key))
+        if node.key:
+            return self._unless(not negated, (Shape._entry_in, column, self.value(node.key), None))
+        return Shape._present if negated else Shape._absent, column
+
+    def _in(self, schema: Schema, node: In) -> Part:
+        column, negated = node.column, node.negated
+        if node.key:
+            self.marks += (In, column, negated, "key")
+            return self._entry(node.key, node.values, column, Shape._entry_not_in if negated else Shape._entry_in)
+        encode = self._encode.get(schema.by_column[column].kind)
         values = list(node.values) if encode is None else [encode(value) for value in node.values]
-        size = list_size(node)
-        self.marks += (In, node.column, node.negated, size)
+        size, first = list_size(len(values)), len(self.values)
+        self.marks += (In, column, negated, size)
+        if size == 0:
+            return (Shape._present, column) if negated else (Shape._false,)
+        self.values += [json_text(values)] if size is None else [*values, *values[-1:] * (size - len(values))]
+        return self._unless(negated, (Shape._among, column, first, size))
+
+    def _entry(self, key: str, values: Sequence[Any], column: str, builder: Callable[..., Any]) -> Part:
+        return builder, column, self.value(key), self.value(json_text(values))
+
+    # -- building ------------------------------------------------------------------------------------------------------
+
+    def build(self, source: FromClause, part: Part) -> ColumnElement[bool]:
+        """Return the condition of a part for the rows of a table."""
+        make, *arguments = part
+        condition: ColumnElement[bool] = make(self, source, *arguments)
+        return condition
+
+    def walk(self, source: FromClause, reached: FromClause, steps: Sequence[Related]) -> tuple[FromClause, FromClause]:
+        """Join to a source what steps lead to from one of its tables; return the source and the table at their end."""
+        for step in steps:
+            target, joins, condition = self._target(reached, step)
+            source, reached = source.outerjoin(target, joins & condition), target
+        return source, reached
+
+    def _target(
+        self, source: FromClause, related: Related
+    ) -> tuple[FromClause, ColumnElement[bool], ColumnElement[bool]]:
+        """Return a related table under a name of its own, what joins it to a table, and the condition for its rows."""
+        relation, fixed, where = related
+        self._aliases += 1
+        target = self._frame.tables[relation.target].alias(f"t{self._aliases}")
+        joins = [target.c.tenant == source.c.tenant, target.c[relation.remote] == source.c[relation.local]]
+        if relation.fixed is not None and fixed is not None:
+            joins.append(target.c[relation.fixed[0]] == parameter(fixed))
+        return target, and_(*joins), self.build(target, where)
+
+    def _selected(self, selected: Select[Any], source: FromClause, related: Related) -> Select[Any]:
+        target, joins, condition = self._target(source, related)
+        return selected.select_from(target).where(joins, condition).correlate(source)
+
+    def _column(self, source: FromClause, name: str) -> ColumnElement[Any]:
+        """Return a column of the statement's own table, or of a related one, where the join alone chooses the index."""
+        column: ColumnElement[Any] = source.c[name]
+        return column if name == TENANT.name or source in self._frame.own else self._frame.dialect.aside(column)
+
+    def _joined(self, source: FromClause, kind: type[And | Or], parts: Sequence[Part]) -> ColumnElement[bool]:
+        conditions = [(part[0] is Shape._joined, self.build(source, part)) for part in parts]
+        # Nested ones first: a parser has room for so many pending words, and `(((a) OR b) AND c)` leaves fewer pending
+        # than `c AND (b OR (a))` does.
+        conditions.sort(key=lambda pair: not pair[0])
+        return joined(and_ if kind is And else or_, [condition for _, condition in conditions], empty=kind is And)
+
+    def _compared(self, source: FromClause, column: str, op: Op, place: int) -> ColumnElement[bool]:
+        compared: ColumnElement[bool] = COMPARE[op](self._column(source, column), parameter(place))
+        return compared
+
+    def _entry_in(self, source: FromClause, column: str, key: int, values: int | None) -> ColumnElement[bool]:
+        among = None if values is None else parameter(values)
+        return self._frame.dialect.entry(self._column(source, column), parameter(key), among)
+
+    def _entry_not_in(self, source: FromClause, column: str, key: int, values: int) -> ColumnElement[bool]:
+        subject = self._column(source, column)
+        return self._frame.dialect.entry(subject, parameter(key), parameter(values), negated=True)
+
+    def _present(self, source: FromClause, column: str) -> ColumnElement[bool]:
+        return self._column(source, column).is_not(None)
+
+    def _absent(self, source: FromClause, column: str) -> ColumnElement[bool]:
+        return self._column(source, column).is_(None)
+
+    def _among(self, source: FromClause, column: str, first: int, size: int | None) -> ColumnElement[bool]:
+        subject = self._column(source, column)
         if size is None:
-            self.values.append(json_text(values))
-        else:
-            self.values += values
-            self.values += values[-1:] * (size - len(values))
+            return self._frame.dialect.among(subject, parameter(first))
+        among = [parameter(place) for place in range(first, first + size)]
+        return subject.in_(among) if size > 1 else subject == among[0]
 
-    def _prefix(self, node: Prefix) -> None:
-        after = text_after(node.text)
-        self.marks += (Prefix, node.column, node.negated, after is None)
-        self.values.append(node.text)
-        if after is not None:
-            self.values.append(after)
+    def _exists(self, source: FromClause, related: Related) -> ColumnElement[bool]:
+        return self._selected(select(true()), source, related).exists()
+
+    def _count(self, source: FromClause, op: Op, related: Related, place: int) -> ColumnElement[bool]:
+        number = self._selected(select(func.count()), source, related).scalar_subquery()
+        compared: ColumnElement[bool] = COMPARE[op](number, parameter(place))
+        return compared
+
+    def _tagged(self, source: FromClause, column: str, tag: int) -> ColumnElement[bool]:
+        return self._frame.dialect.tagged(self._column(source, column), parameter(tag))
+
+    def _holds(self, source: FromClause, column: str, text: int) -> ColumnElement[bool]:
+        return self._frame.dialect.holds(self._column(source, column), parameter(text))
+
+    def _with(self, source: FromClause, column: str, start: int, end: int | None) -> ColumnElement[bool]:
+        subject = self._column(source, column)
+        from_start = subject >= parameter(start)
+        return from_start if end is None else and_(from_start, subject < parameter(end))
+
+    def _without(self, source: FromClause, column: str, start: int, end: int | None) -> ColumnElement[bool]:
+        subject = self._column(source, column)
+        below = subject < parameter(start)
+        return below if end is None else or_(below, subject >= parameter(end))
+
+    def _not(self, source: FromClause, part: Part) -> ColumnElement[bool]:
+        return ~self.build(source, part)
+
+    def _true(self, _: FromClause) -> ColumnElement[bool]:
+        return true()
+
+    def _false(self, _: FromClause) -> ColumnElement[bool]:
+        return false()
 
 
-def _entry_values(node: Compare) -> list[Any]:
-    """Return the list that the entry of an `EXTRA` column must be in, or if the comparison is `NE` must not be in."""
-    if node.op not in {Op.EQ, Op.NE}:
-        raise Unsupported(f"an entry of {node.column} can be compared by == and != only.")
-    return [node.value]
-
-
-def list_size(node: In) -> int | None:
-    """Return how many parameters hold the values, the last one repeated; `None` if one holds them all.
+def list_size(count: int) -> int | None:
+    """Return how many parameters hold so many values, the last one repeated; `None` if one holds them all.
 
     Powers of two keep the number of shapes small.
 
-    >>> [list_size(In("name", ("x",) * count)) for count in (0, 1, 3, 32, 33)]
+    >>> [list_size(count) for count in (0, 1, 3, 32, 33)]
     [0, 1, 4, 32, None]
     """
-    count = len(node.values)
     if count > _LONGEST_LIST:
         return None
     return 1 << (count - 1).bit_length() if count else 0
-
-
-def text_after(prefix: str) -> str | None:
-    """Return the first text, by code point, that sorts after all which begin with this one; `None` if there is none.
-
-    >>> text_after("ab"), text_after("a\U0010ffff"), text_after("")
-    ('ac', 'b', None)
-    """
-    for end in range(len(prefix), 0, -1):
-        last = ord(prefix[end - 1])
-        if last < 0x10FFFF:  # noqa: PLR2004 - the last code point
-            # The surrogates from U+D800 to U+DFFF are no characters and cannot be stored.
-            return prefix[: end - 1] + chr(0xE000 if last == 0xD7FF else last + 1)  # noqa: PLR2004 - as said
-    return None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from crmkit.model.schema import Schema
     from crmkit.storage.spi.plan import Patch, Query, Removal, Tally
     from crmkit.storage.spi.zone import Range
-    from crmkit.storage.sql.channel import Channel
+    from crmkit.storage.sql.channel import Channel, Values
     from crmkit.storage.sql.database import Command, Database
 
 __all__ = ["SqlSavepoint", "SqlUnit"]
@@ -96,17 +96,18 @@ class SqlUnit:
         Raises:
             Duplicate: a unique group of columns, or an id, is taken.
         """
-        text = self._database.insert(schema)
-        if len(rows) == 1:
-            await self._change(schema, (text, rows[0]))
-        elif rows:
+        statement = self._database.insert(schema)
+        given = rows if statement.arrange is tuple else [statement.arrange(row) for row in rows]
+        if len(given) == 1:
+            await self._change(schema, (statement.text, given[0]))
+        elif given:
             await self._start(schema)
             try:
-                await self._insert_all(text, rows)
+                await self._insert_all(statement.text, given)
             except self._errors as error:
                 raise await self._refused(schema, error) from None
 
-    async def _insert_all(self, text: str, rows: Sequence[Row]) -> None:
+    async def _insert_all(self, text: str, rows: Sequence[Values]) -> None:
         dialect = self._database.dialect
         await self._channel.change(dialect.savepoint.format(_INSERT))
         try:

@@ -1,0 +1,66 @@
+"""Order: what MongoDB sorts by itself, and what it is helped with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crmkit.storage.mongo.document import Document, key_of
+from crmkit.storage.mongo.hop import Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crmkit.model.catalog import Catalog
+    from crmkit.model.schema import Schema
+    from crmkit.storage.mongo.select import Selection, Selector
+    from crmkit.storage.spi.plan import Query, SortKey
+
+__all__ = ["is_native", "native_sort", "ordered_stages"]
+
+
+def is_native(schema: Schema, order: Sequence[SortKey]) -> bool:
+    """Tell whether MongoDB, to which a missing value is less than any other, sorts like this by itself."""
+    return all(
+        not key.hops and (key.missing_first is not key.descending or not schema.by_column[key.column].nullable)
+        for key in order
+    )
+
+
+def native_sort(order: Sequence[SortKey]) -> list[tuple[str, int]] | None:
+    """Return an order that is native as the driver takes it; of one column the first key decides."""
+    sort: dict[str, int] = {}
+    for key in order:
+        sort.setdefault(key_of(key.column), _direction(key))
+    return list(sort.items()) or None
+
+
+def _direction(key: SortKey) -> int:
+    return -1 if key.descending else 1
+
+
+async def ordered_stages(query: Query, selection: Selection, selector: Selector, catalog: Catalog) -> list[Document]:
+    """Return the aggregation that answers a query, whatever its order."""
+    steps = Steps(selector, catalog, lambda _, local: f"${local}")
+    flags: Document = {}
+    sort: Document = {}
+    for number, key in enumerate(query.order):
+        schema, value = await steps.follow(query.schema, key.hops, key.column)
+        name = key_of(key.column)
+        if key.hops:
+            name = f"_value{number}"
+            flags[name] = value
+        if key.hops or schema.by_column[key.column].nullable:
+            flag = f"_missing{number}"
+            flags[flag] = {"$cond": [{"$gt": [value, None]}, 0, 1]}
+            sort[flag] = -1 if key.missing_first else 1
+        sort.setdefault(name, _direction(key))  # of one column the first key decides
+    lookups = steps.stages()
+    found = [*lookups, {"$set": flags}] if flags else []
+    if lookups:
+        found.append({"$unset": steps.names()})
+    stages = selection.stages(*found, *([{"$sort": sort}] if sort else []))
+    if query.limit is not None:
+        stages.append({"$limit": query.limit})
+    kept = {key_of(column): 1 for column in query.columns}
+    stages.append({"$project": kept if "_id" in kept else {**kept, "_id": 0}})
+    return stages
