@@ -37,7 +37,7 @@ class Definition:
 
 
 class Kept:
-    """The pipelines of one tenant. Definitions are read model by model, as each is asked about.
+    """The pipelines of one tenant. Definitions are read one by one, as each is needed.
 
     Args:
         rows: what is kept: model, name, number and definition, in the order they came.
@@ -51,12 +51,17 @@ class Kept:
         given: Mapping[str, Mapping[str, Pipeline]],
         built_in: Mapping[str, Mapping[str, Pipeline]],
     ) -> None:
-        self._rows: dict[str, dict[tuple[str, int], str]] = {}
-        for entity, name, number, text in rows:
-            self._rows.setdefault(entity, {})[name, number] = text
         self._given = given
         self._built_in = built_in
-        self._models: dict[str, _Model] = {}
+        self._texts: dict[str, dict[tuple[str, int], str]] = {}
+        self._latest: dict[str, dict[str, int]] = {}
+        for entity, name, number, text in rows:
+            self._texts.setdefault(entity, {})[name, number] = text
+            latest = self._latest.setdefault(entity, {})
+            latest[name] = max(number, latest.get(name, 0))
+        self._versions: dict[tuple[str, str, int], Pipeline] = {}
+        self._present: dict[str, Mapping[str, Definition]] = {}
+        self._stages: dict[str, frozenset[str]] = {}
 
     def named(self, schema: Schema, name: str) -> Definition:
         """Return the present definition of a pipeline; the model's first one if `name` is blank.
@@ -64,7 +69,7 @@ class Kept:
         Raises:
             BadDefinition: there is none of this name, or none at all.
         """
-        named = self._model(schema).present
+        named = self._serving(schema.name)
         if not named:
             raise BadDefinition(f"{schema.name} has no pipeline.", hint="Name one in connect(..., pipelines=[...]).")
         if not name:
@@ -75,40 +80,42 @@ class Kept:
 
     def of(self, schema: Schema) -> tuple[Pipeline, ...]:
         """Return the present pipelines of a model, the one that new records enter first."""
-        return tuple(each.pipeline for each in self._model(schema).present.values())
+        return tuple(each.pipeline for each in self._serving(schema.name).values())
 
     def version(self, schema: Schema, name: str, number: int) -> Pipeline | None:
         """Return a definition that is kept, new or old; `None` if it is not."""
-        return self._model(schema).versions.get((name, number))
+        key = (schema.name, name, number)
+        pipeline = self._versions.get(key)
+        text = self._texts.get(schema.name, {}).get((name, number))
+        if pipeline is None and text is not None:
+            pipeline = self._versions[key] = Pipeline.from_json(text)
+        return pipeline
 
     def stages(self, schema: Schema) -> frozenset[str]:
         """Return the names of all stages that a model's records can be in, in definitions new and old."""
-        return self._model(schema).stages
+        stages = self._stages.get(schema.name)
+        if stages is None:
+            kept = (self.version(schema, *key) for key in self._texts.get(schema.name, ()))
+            pipelines = (*self.of(schema), *kept)
+            stages = frozenset(stage.name for each in pipelines if each is not None for stage in each.stages)
+            self._stages[schema.name] = stages
+        return stages
 
-    def _model(self, schema: Schema) -> _Model:
-        model = self._models.get(schema.name)
-        if model is None:
-            model = self._models[schema.name] = self._read(schema.name)
-        return model
+    def _serving(self, entity: str) -> Mapping[str, Definition]:
+        present = self._present.get(entity)
+        if present is None:
+            present = self._present[entity] = self._chosen(entity)
+        return present
 
-    def _read(self, entity: str) -> _Model:
-        versions = {key: Pipeline.from_json(text) for key, text in self._rows.get(entity, {}).items()}
-        latest: dict[str, Definition] = {}
-        for (name, number), pipeline in versions.items():
-            if name not in latest or number > latest[name].number:
-                latest[name] = Definition(pipeline, number, kept=True)
+    def _chosen(self, entity: str) -> Mapping[str, Definition]:
+        texts, latest = self._texts.get(entity, {}), self._latest.get(entity, {})
         given = self._given.get(entity) or (None if latest else self._built_in.get(entity))
-        present = latest if given is None else {name: _next(each, latest.get(name)) for name, each in given.items()}
-        pipelines = (*(each.pipeline for each in present.values()), *versions.values())
-        stages = frozenset(stage.name for pipeline in pipelines for stage in pipeline.stages)
-        return _Model(present, versions, stages)
-
-
-@attrs.frozen
-class _Model:
-    present: Mapping[str, Definition]
-    versions: Mapping[tuple[str, int], Pipeline]
-    stages: frozenset[str]
+        kept = {
+            name: Definition(Pipeline.from_json(texts[name, number]), number, kept=True)
+            for name, number in latest.items()
+            if given is None or name in given
+        }
+        return kept if given is None else {name: _next(each, kept.get(name)) for name, each in given.items()}
 
 
 class Pipelines:
