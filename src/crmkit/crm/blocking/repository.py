@@ -59,7 +59,8 @@ class Repository(Generic[T]):
 
         Args:
             where: the expression.
-            order: fields to sort by, such as `[-f.amount, f.name]`; by id, which is by age, if there are none.
+            order: fields or paths to sort by, such as `[-f.amount, f.customer.name]`; by id, which is by age, if there
+                are none. What a path does not reach is missing.
             limit: how many records at most.
             after: the `next` of the page before.
             deleted: whether deleted records count as well.
