@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from crmkit.expr.core import Core
     from crmkit.expr.node import Ref
     from crmkit.model.schema import Schema
-    from crmkit.repository.aggregator import By, Measured
     from crmkit.repository.door import Door
     from crmkit.repository.doors import Doors
+    from crmkit.repository.grouping import By
+    from crmkit.repository.measure import Measured
     from crmkit.segment import Segment
 
 __all__ = ["AsyncReader"]

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from crmkit.expr.build import Sort
     from crmkit.expr.node import Expr, Ref
-    from crmkit.repository.aggregator import By, Group, Measured
+    from crmkit.repository.aggregator import Group
+    from crmkit.repository.grouping import By
+    from crmkit.repository.measure import Measured
     from crmkit.repository.pager import Page
     from crmkit.repository.repository import AsyncRepository
     from crmkit.segment import Segment
