@@ -95,21 +95,9 @@ if TYPE_CHECKING:
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
     from crmkit.query import where_from
-    from crmkit.repository.aggregator import (
-        Group,
-        MoneyBag,
-        average,
-        by_day,
-        by_month,
-        by_quarter,
-        by_week,
-        by_year,
-        count,
-        count_distinct,
-        greatest,
-        least,
-        total,
-    )
+    from crmkit.repository.aggregator import Group, MoneyBag
+    from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
+    from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
     from crmkit.repository.pager import Page
     from crmkit.security.access import Action, Actor, Open, Policy, system
     from crmkit.segment import Segment
@@ -311,17 +299,17 @@ _MODULE_OF = {
     "aconnect": "crmkit.crm.connect",
     "ago": "crmkit.expr.build",
     "ahead": "crmkit.expr.build",
-    "average": "crmkit.repository.aggregator",
+    "average": "crmkit.repository.measure",
     "back": "crmkit.lifecycle",
-    "by_day": "crmkit.repository.aggregator",
-    "by_month": "crmkit.repository.aggregator",
-    "by_quarter": "crmkit.repository.aggregator",
-    "by_week": "crmkit.repository.aggregator",
-    "by_year": "crmkit.repository.aggregator",
+    "by_day": "crmkit.repository.grouping",
+    "by_month": "crmkit.repository.grouping",
+    "by_quarter": "crmkit.repository.grouping",
+    "by_week": "crmkit.repository.grouping",
+    "by_year": "crmkit.repository.grouping",
     "choice": "crmkit.model.declare",
     "connect": "crmkit.crm.blocking.connect",
-    "count": "crmkit.repository.aggregator",
-    "count_distinct": "crmkit.repository.aggregator",
+    "count": "crmkit.repository.measure",
+    "count_distinct": "crmkit.repository.measure",
     "day": "crmkit.model.declare",
     "days": "crmkit.expr.build",
     "decimal": "crmkit.model.declare",
@@ -336,14 +324,14 @@ _MODULE_OF = {
     "forward": "crmkit.lifecycle",
     "from_dict": "crmkit.model.form",
     "from_json": "crmkit.model.form",
-    "greatest": "crmkit.repository.aggregator",
+    "greatest": "crmkit.repository.measure",
     "hours": "crmkit.expr.build",
     "instant": "crmkit.model.declare",
     "integer": "crmkit.model.declare",
     "into": "crmkit.lifecycle",
     "json_schema": "crmkit.model.form",
     "key": "crmkit.model.declare",
-    "least": "crmkit.repository.aggregator",
+    "least": "crmkit.repository.measure",
     "link": "crmkit.model.declare",
     "me": "crmkit.expr.build",
     "money": "crmkit.model.declare",
@@ -358,7 +346,7 @@ _MODULE_OF = {
     "to_dict": "crmkit.model.form",
     "to_json": "crmkit.model.form",
     "today": "crmkit.expr.build",
-    "total": "crmkit.repository.aggregator",
+    "total": "crmkit.repository.measure",
     "where_from": "crmkit.query",
 }
 

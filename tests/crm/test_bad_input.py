@@ -201,10 +201,20 @@ QUESTIONS: dict[str, tuple[Callable[[Session], object], str]] = {
         lambda s: s.customers.find(f.name == None),  # noqa: E711 - the mistake under test
         "f.name == None: nothing compares with None. Write f.name.missing().",
     ),
-    "order by a path": (
-        lambda s: s.contacts.find(order=f.customer.name),
-        "f.customer.name is not a field to order contact by. Order by a field of the model itself.",
+    "order by an unknown field": (
+        lambda s: s.contacts.find(order=f.customer.nme),
+        "f.customer.nme: customer has no field 'nme'. Did you mean 'name'?",
     ),
+    "order by several records": (
+        lambda s: s.customers.find(order=-f.contacts.name),
+        "f.contacts.name: 'contacts' may lead to several records. "
+        "Write .contacts.any(...), .all(...), .none(...) or .count(...).",
+    ),
+    "order by a part": (
+        lambda s: s.opportunities.find(order=f.amount.currency),
+        "f.amount.currency is a part of a field, and has no order. Order by a field of its own.",
+    ),
+    "order by tags of another": (lambda s: s.contacts.find(order=f.customer.tags), "f.customer.tags has no order."),
     "order by tags": (lambda s: s.customers.find(order=f.tags), "f.tags has no order."),
     "limit": (lambda s: s.customers.find(limit=0), "limit must be a whole number from 1 up, not 0."),
     "limit beyond 64 bit": (

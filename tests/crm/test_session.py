@@ -373,9 +373,9 @@ def test_tallies_group_and_measure_inside_the_store(crm: Crm) -> None:
         )
         assert (whole[0]["first"], whole[0]["last"], whole[0]["chance"]) == ("1", "4", 30)
         assert whole[0]["most"] == MoneyBag([Money(10, "EUR"), Money(5, "USD")])
-        with pytest.raises(BadExpression, match="may be in several currencies, so it has no avg"):
+        with pytest.raises(BadExpression, match="may be in several currencies, so it has no average"):
             s.opportunities.tally(mean=average(f.amount))
-        with pytest.raises(BadExpression, match="f.name is no number"):
+        with pytest.raises(BadExpression, match="f.name is not a number, so it has no total"):
             s.opportunities.tally(sum=total(f.name))
 
 

@@ -1,13 +1,11 @@
 """An entity is one class in one file: all else is generated from it."""
 
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.tools.project import appended, changed_by_hand, copied, python
 from tools import generate
 
 VOUCHER = '''
@@ -37,23 +35,10 @@ with connect(sys.argv[1]) as crm, crm.session(system("test")) as s:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project, to which a class was added before the generator ran."""
-    root = tmp_path_factory.mktemp("project")
-    for folder in ("src", "tools", "docs/reference/entities"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    area = root / "src/crmkit/entities/marketing.py"
-    area.write_text(area.read_text(encoding="utf-8") + VOUCHER, encoding="utf-8")
+    root = copied(tmp_path_factory.mktemp("project"))
+    appended(root / "src/crmkit/entities/marketing.py", VOUCHER)
     python(root, "-m", "tools.generate")
     return root
-
-
-def python(root, *arguments):
-    paths = os.pathsep.join([str(root / "src"), str(root)])
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=root, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_it_is_used_by_its_property_on_every_store(project, store_url):
@@ -61,21 +46,8 @@ def test_it_is_used_by_its_property_on_every_store(project, store_url):
 
 
 def test_nothing_but_its_own_file_was_touched_by_hand(project):
-    generated = set(generate.sources()) | set(generate.documents())
-    changed = {
-        path.relative_to(project)
-        for path in project.rglob("*")
-        if path.is_file()
-        and path.suffix in {".py", ".md"}
-        and (not (ROOT / path.relative_to(project)).is_file() or path.read_bytes() != held(project, path))
-    }
-    by_hand = {path.as_posix() for path in changed - generated}
-    assert by_hand == {"src/crmkit/entities/marketing.py", "docs/reference/entities/voucher.md"}
+    assert changed_by_hand(project) == {"src/crmkit/entities/marketing.py", "docs/reference/entities/voucher.md"}
     assert python(project, "-m", "tools.generate", "--check") == ""
-
-
-def held(project, path):
-    return (ROOT / path.relative_to(project)).read_bytes()
 
 
 def test_a_class_that_is_taken_out_again_leaves_nothing_behind(project, tmp_path):

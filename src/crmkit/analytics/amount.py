@@ -9,7 +9,8 @@ import attrs
 
 from crmkit.errors import BadExpression
 from crmkit.expr.build import Name, f
-from crmkit.repository.aggregator import MoneyBag, count, total
+from crmkit.repository.aggregator import MoneyBag
+from crmkit.repository.measure import count, total
 from crmkit.values import money_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.scope import Scope
     from crmkit.expr.node import Expr, Ref
     from crmkit.model.schema import Schema
-    from crmkit.repository.aggregator import By
+    from crmkit.repository.grouping import By
 
 __all__ = ["Amounts", "amount_field", "closed", "still_open", "undated"]
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from crmkit.expr.node import Expr, Ref
     from crmkit.model.schema import Schema
     from crmkit.repository import Doors
-    from crmkit.repository.aggregator import By
+    from crmkit.repository.grouping import By
     from crmkit.segment import Segment
 
 __all__ = ["AsyncAnalytics"]

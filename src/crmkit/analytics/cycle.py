@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.period import Period
     from crmkit.analytics.scope import Scope
     from crmkit.expr.node import Ref
-    from crmkit.repository.aggregator import By
+    from crmkit.repository.grouping import By
 
 __all__ = ["Cycle", "Ending", "Velocity", "cycles", "velocities"]
 

@@ -14,7 +14,7 @@ from crmkit.expr.build import everything
 from crmkit.expr.node import Expr, Ref
 from crmkit.expr.resolve import SAMPLE, resolve
 from crmkit.lifecycle import Pipeline
-from crmkit.repository.aggregator import By, Span
+from crmkit.repository.grouping import By, Span
 from crmkit.repository.zone import zone_of
 from crmkit.segment import Segment
 

@@ -14,7 +14,8 @@ from crmkit.analytics.report import ALL, Report, label_of
 from crmkit.analytics.scope import definition_of
 from crmkit.errors import BadDefinition, BadExpression
 from crmkit.expr.build import f
-from crmkit.repository.aggregator import MoneyBag, by_month
+from crmkit.repository.aggregator import MoneyBag
+from crmkit.repository.grouping import by_month
 from crmkit.repository.zone import zone_of
 from crmkit.values import money_of
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.period import Period
     from crmkit.analytics.scope import Scope
     from crmkit.expr.node import Expr, Ref
-    from crmkit.repository.aggregator import By
+    from crmkit.repository.grouping import By
 
 __all__ = ["NO_DATE", "OVERDUE", "Forecast", "ForecastBucket", "forecasts"]
 

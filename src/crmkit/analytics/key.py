@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crmkit.errors import BadExpression
 from crmkit.expr.core import In
-from crmkit.repository.aggregator import Span, group_key, keyed
+from crmkit.repository.grouping import Span, group_key, keyed
 from crmkit.repository.zone import zone_of
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from crmkit.model.schema import Schema
     from crmkit.repository import Doors
-    from crmkit.repository.aggregator import By
     from crmkit.repository.door import Hop
+    from crmkit.repository.grouping import By
 
 __all__ = ["MAX_GROUPS", "Keys", "order_of", "text_of", "too_many"]
 

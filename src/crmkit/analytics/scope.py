@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
     from crmkit.repository import Doors, Group
-    from crmkit.repository.aggregator import By, Measured
+    from crmkit.repository.grouping import By
+    from crmkit.repository.measure import Measured
     from crmkit.segment import Segment
 
 __all__ = ["Scope", "definition_of"]

@@ -12,7 +12,8 @@ from crmkit.analytics.key import order_of, text_of
 from crmkit.analytics.report import ALL, Report, label_of
 from crmkit.expr.build import everything, f
 from crmkit.model.schema import Relation
-from crmkit.repository.aggregator import MoneyBag, count, greatest, least, tally, total
+from crmkit.repository.aggregator import MoneyBag, tally
+from crmkit.repository.measure import count, greatest, least, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.scope import Scope
     from crmkit.expr.node import Ref
     from crmkit.lifecycle import Pipeline
-    from crmkit.repository.aggregator import By
+    from crmkit.repository.grouping import By
 
 __all__ = ["PipelineValue", "StageTime", "StageValue", "pipeline_values", "stage_times"]
 

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Context, Decimal
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmkit.errors import BadExpression, Problem, near
+from crmkit.errors import BadExpression, Problem
 from crmkit.expr.node import Ref
-from crmkit.model.field import Field
-from crmkit.repository.zone import zone_of
-from crmkit.storage.spi import Aggregate, Bucket, Hop, Key, Measure
+from crmkit.repository.grouping import group_key, keyed
+from crmkit.repository.measure import Measured, count
+from crmkit.repository.path import field_at
+from crmkit.storage.spi import Key, Measure
 from crmkit.values import Money
 
 if TYPE_CHECKING:
+    from crmkit.model.field import Field
     from crmkit.repository.door import Door, Where
+    from crmkit.repository.grouping import By
 
-__all__ = [
-    "By", "Group", "Measured", "MoneyBag", "Span", "average", "by_day", "by_month", "by_quarter", "by_week", "by_year",
-    "count", "count_distinct", "greatest", "group_key", "keyed", "least", "tally", "total",
-]  # fmt: skip
-
-_PRECISION: Final = Context(prec=34)
+__all__ = ["Group", "MoneyBag", "tally"]
 
 
 class MoneyBag(Mapping[str, Money]):
@@ -59,96 +56,6 @@ class MoneyBag(Mapping[str, Money]):
 
 
 @attrs.frozen
-class Span:
-    """A field of time, grouped by spans of it; the key is the first day of the span.
-
-    Attributes:
-        ref: the field or path.
-        bucket: the span.
-        zone: for an instant: whose days are meant, as an IANA name.
-    """
-
-    ref: Ref
-    bucket: Bucket
-    zone: str = "UTC"
-
-
-By: TypeAlias = Ref | Span
-"""What records can be grouped by."""
-
-
-def by_day(ref: Ref, zone: str = "UTC") -> Span:
-    """Return the grouping of a date or an instant by day."""
-    return Span(ref, Bucket.DAY, zone)
-
-
-def by_week(ref: Ref, zone: str = "UTC") -> Span:
-    """Return the grouping of a date or an instant by week; weeks begin on Monday."""
-    return Span(ref, Bucket.WEEK, zone)
-
-
-def by_month(ref: Ref, zone: str = "UTC") -> Span:
-    """Return the grouping of a date or an instant by month."""
-    return Span(ref, Bucket.MONTH, zone)
-
-
-def by_quarter(ref: Ref, zone: str = "UTC") -> Span:
-    """Return the grouping of a date or an instant by quarter of the calendar year."""
-    return Span(ref, Bucket.QUARTER, zone)
-
-
-def by_year(ref: Ref, zone: str = "UTC") -> Span:
-    """Return the grouping of a date or an instant by calendar year."""
-    return Span(ref, Bucket.YEAR, zone)
-
-
-@attrs.frozen
-class Measured:
-    """What to compute of each group; made by `count()`, `total(f.amount)` and their like.
-
-    Attributes:
-        word: which measure.
-        ref: the field; `None` for a count of records.
-    """
-
-    word: str
-    ref: Ref | None = None
-
-
-def count() -> Measured:
-    """Return the measure that counts records."""
-    return Measured("count")
-
-
-def count_distinct(ref: Ref) -> Measured:
-    """Return the measure that counts the different values of a field; missing ones do not count."""
-    return Measured("count_distinct", ref)
-
-
-def total(ref: Ref) -> Measured:
-    """Return the measure that adds up a number, exactly; of money it is a `MoneyBag`."""
-    return Measured("sum", ref)
-
-
-def least(ref: Ref) -> Measured:
-    """Return the measure that takes the least value, `None` where there is none; of money, a `MoneyBag` of them."""
-    return Measured("min", ref)
-
-
-def greatest(ref: Ref) -> Measured:
-    """Return the measure that takes the greatest value, `None` where there is none; of money, a `MoneyBag` of them."""
-    return Measured("max", ref)
-
-
-def average(ref: Ref) -> Measured:
-    """Return the measure that averages a number: the exact sum over the count of present values, to 34 digits.
-
-    It is `None` where there is no value, and not offered for money, which may be in several currencies.
-    """
-    return Measured("avg", ref)
-
-
-@attrs.frozen
 class Group:
     """One group and what was measured of it.
 
@@ -173,7 +80,8 @@ async def tally(
     keys = [group_key(door, each) for each in (by if isinstance(by, Sequence) else [by])]
     wanted = {name: _Plan.of(door, name, measured) for name, measured in (measures or {"count": count()}).items()}
     # One tally per money field that is measured, as each needs its currency among the keys, and one for all the rest.
-    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    # Without keys there is always one group; a tally by currency has no row to tell of it where there is no record.
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {} if keys else {(): {}}
     for currency in dict.fromkeys(plan.currency for plan in wanted.values()):
         plans = {name: plan for name, plan in wanted.items() if plan.currency == currency}
         extra = (Key(currency),) if currency else ()
@@ -184,13 +92,13 @@ async def tally(
                 tuple(keyed(value, field) for value, (_, field) in zip(row, keys, strict=False)), {}
             )
             values = iter(row[len(keys) + len(extra) :])
-            code = row[len(keys)] if currency else ""
+            code = row[len(keys)] if currency else None
             for name, plan in plans.items():
-                plan.gather(group, name, code, [next(values) for _ in plan.measures])
-    for group in groups.values():
-        for name, plan in wanted.items():
-            group[name] = plan.finish(group.get(name))
-    made = [Group(key, {name: group[name] for name in wanted}) for key, group in groups.items()]
+                plan.gather(group.setdefault(name, []), code, [next(values) for _ in plan.measures])
+    made = [
+        Group(key, {name: plan.finish(group.get(name, ())) for name, plan in wanted.items()})
+        for key, group in groups.items()
+    ]
     return sorted(made, key=lambda group: [_rank(value) for value in group.key])
 
 
@@ -198,58 +106,18 @@ def _rank(value: Any) -> tuple[bool, Any]:
     return (value is None, 0 if value is None else value)
 
 
-def keyed(value: Any, field: Field) -> Any:
-    """Return a key, as the store gives it, as the caller gets it."""
-    return field.from_columns(value)
-
-
-def _field(door: Door[Any], ref: Ref) -> tuple[tuple[Hop, ...], Field]:
-    if not isinstance(ref, Ref):
-        raise BadExpression(
-            f"a {type(ref).__name__} is nothing to measure.", hint="Write total(f.amount), for example."
-        )
-    hops, end, rest = door.hops(ref)
-    field = end.fields.get(rest[0])
-    if field is None:
-        names = [*end.fields, *door.catalog.relations(end)]
-        raise BadExpression(f"{ref.text}: {end.name} has no field {rest[0]!r}.", hint=near(rest[0], names))
-    if len(rest) > 1 and not field.opaque:
-        field = field.part(rest[1])
-    return hops, field
-
-
-def _refused(ref: Ref, problem: Problem) -> BadExpression:
-    return BadExpression(f"{ref.text} {problem.message}", hint=problem.hint)
-
-
-def group_key(door: Door[Any], by: By) -> tuple[Key, Field]:
-    """Return what to group by, each step of the way guarded, and the field that it ends at.
-
-    Raises:
-        BadDefinition: the zone is none.
-        BadExpression: it does not fit the model, or cannot be grouped by.
-    """
-    ref, span = (by.ref, by) if isinstance(by, Span) else (by, None)
-    if not isinstance(ref, Ref):
-        raise BadExpression(f"a {type(ref).__name__} is nothing to group by.", hint="Write f.name, or by_month(f.at).")
-    hops, field = _field(door, ref)
-    try:
-        field.check_group()
-    except Problem as problem:
-        raise _refused(ref, problem) from None
-    if span is None:
-        return Key(field.name, hops), field
-    if not field.temporal:
-        raise BadExpression(f"{ref.text} is no date and no instant, so it has no {span.bucket.value}.")
-    zone_of(span.zone)
-    return Key(field.name, hops, span.bucket, span.zone), field
-
-
 @attrs.frozen
 class _Plan:
-    """How one measure is asked of the store and put together again."""
+    """How one measure is asked of the store and put together again.
 
-    word: str
+    Attributes:
+        measured: the measure.
+        field: what it reads; `None` for the records themselves.
+        measures: what the store computes.
+        currency: the column that keeps apart what is not to be mixed; blank if there is none.
+    """
+
+    measured: Measured
     field: Field | None
     measures: tuple[Measure, ...]
     currency: str
@@ -257,40 +125,51 @@ class _Plan:
     @classmethod
     def of(cls, door: Door[Any], name: str, measured: Measured) -> _Plan:
         if not isinstance(measured, Measured):
-            raise BadExpression(f"{name} is no measure.", hint="Write count(), total(f.amount) or another of them.")
+            raise BadExpression(f"{name} is not a measure.", hint="Write count(), total(f.amount) or another of them.")
         if measured.ref is None:
-            return cls(measured.word, None, (Measure(Aggregate.COUNT),), "")
-        hops, field = _field(door, measured.ref)
-        if hops:
-            raise BadExpression(
-                f"{measured.ref.text}: a measure reads a field of {door.schema.name} itself.",
-                hint="Start from the other model.",
-            )
-        try:
-            field.check_measure(measured.word)
-        except Problem as problem:
-            raise _refused(measured.ref, problem) from None
+            return cls(measured, None, tuple(map(Measure, measured.parts)), "")
+        field = _measurable(door, measured, measured.ref)
         (column, _), *more = field.places
-        if measured.word == "avg":
-            return cls("avg", field, (Measure(Aggregate.SUM, column), Measure(Aggregate.COUNT, column)), "")
-        return cls(measured.word, field, (Measure(Aggregate(measured.word), column),), more[0][0] if more else "")
+        return cls(measured, field, tuple(Measure(part, column) for part in measured.parts), more[0][0] if more else "")
 
-    def gather(self, group: dict[str, Any], name: str, currency: str | None, values: list[Any]) -> None:
-        """Take one row of the store's answer."""
+    def gather(self, gathered: list[Any], currency: str | None, values: list[Any]) -> None:
+        """Take one row of the store's answer; records without an amount have no currency, and do not count."""
         if not self.currency:
-            group[name] = values
-        elif currency is not None and values[0] is not None and self.field is not None:
-            group.setdefault(name, []).append(self.field.join(values[0], currency))
+            gathered.append(self._whole(values))
+        elif currency is not None:
+            gathered.append(self._whole(values, currency))
 
-    def finish(self, gathered: Any) -> Any:
-        """Return the measure as the caller gets it."""
+    def finish(self, gathered: Sequence[Any]) -> Any:
+        """Return the measure as the caller gets it; a group may have been empty yet when it was computed."""
         if self.currency:
-            return MoneyBag(gathered or ())
-        if gathered is None:
-            return 0 if self.word in {"count", "count_distinct", "sum"} else None
-        if self.field is None or self.word == "count_distinct":
-            return gathered[0]
-        value = self.field.from_columns(gathered[0])
-        if self.word == "avg":
-            return _PRECISION.divide(Decimal(value), Decimal(gathered[1])) if gathered[1] else None
-        return value
+            return MoneyBag(gathered)
+        return gathered[0] if gathered else self._whole([measure.aggregate.nothing for measure in self.measures])
+
+    def _whole(self, values: Sequence[Any], *currency: str) -> Any:
+        parts = [
+            value if self.field is None or measure.aggregate.counts else self.field.from_columns(value, *currency)
+            for measure, value in zip(self.measures, values, strict=True)
+        ]
+        return None if None in parts else self.measured.whole(*parts)
+
+
+def _measurable(door: Door[Any], measured: Measured, ref: Ref) -> Field:
+    """Return the field that a measure reads.
+
+    Raises:
+        BadExpression: it cannot be measured so.
+    """
+    if not isinstance(ref, Ref):
+        raise BadExpression(
+            f"a {type(ref).__name__} is nothing to measure.", hint="Write total(f.amount), for example."
+        )
+    hops, field = field_at(door, ref)
+    if hops:
+        raise BadExpression(
+            f"{ref.text}: a measure reads a field of {door.schema.name} itself.", hint="Start from the other model."
+        )
+    try:
+        field.check_measure(measured.name, numeric=measured.numeric, unmixed=measured.unmixed)
+    except Problem as problem:
+        raise BadExpression(f"{ref.text} {problem.message}", hint=problem.hint) from None
+    return field

@@ -131,6 +131,10 @@ class Door(Generic[T]):
         steps, end, rest = self._guard.hops(self.schema, ref)
         return tuple(Hop(relation, where) for relation, where in steps), end, rest
 
+    def normal(self, conditions: tuple[Core, ...]) -> tuple[Core, ...]:
+        """Return conditions in normal form, which every method here takes."""
+        return self._guard.normal(self.schema, conditions)
+
     def reaching(self, relation: Relation, where: tuple[Core, ...]) -> Core:
         """Return the condition that a relation leads to a row that the actor may see and that satisfies conditions."""
         return self._guard.reaching(relation, where)

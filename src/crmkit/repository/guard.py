@@ -81,7 +81,11 @@ class Guard:
             )
         if expr == everything:
             return ()
-        return _items(normalise(self._catalog, schema, self._binder.bind(schema, resolve(expr, facts))))
+        return self.normal(schema, (self._binder.bind(schema, resolve(expr, facts)),))
+
+    def normal(self, schema: Schema, conditions: tuple[Core, ...]) -> tuple[Core, ...]:
+        """Return conditions in normal form."""
+        return _items(normalise(self._catalog, schema, And(conditions)))
 
     def reaching(self, relation: Relation, where: tuple[Core, ...]) -> Core:
         """Return the condition that a relation leads to a row within the actor's scope that satisfies others."""

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import datetime as dt
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
-from uuid import UUID
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
-from crmkit.errors import BadExpression, Problem
-from crmkit.expr.core import And, Compare, Core, Missing, Or
+from crmkit.errors import Busy
+from crmkit.expr.core import And, Compare, Core, Exists, Missing, Not, Or
 from crmkit.expr.node import Op
-from crmkit.model.kind import Kind
-from crmkit.storage.spi import SortKey
-from crmkit.values import clean_instant, clean_integer, clean_text
+from crmkit.repository.cursor import read_cursor, write_cursor
+from crmkit.repository.door import same_id
+from crmkit.storage.spi import Key, SortKey
 
 if TYPE_CHECKING:
-    from crmkit.model.field import Column
     from crmkit.model.schema import Schema
     from crmkit.repository.door import Door, Where
 
-__all__ = ["Page", "Pager", "read_cursor", "write_cursor"]
+__all__ = ["Page", "Pager"]
 
 T = TypeVar("T")
 
@@ -76,29 +71,43 @@ class Pager(Generic[T]):
 
         Raises:
             BadExpression: the expression or the cursor does not fit the model.
+            Busy: the last record of the page was removed before its position could be read.
         """
-        position = None if after is None else read_cursor(self._door.schema, self._keys, after)
-        parts = await self._door.bind(where)
+        door = self._door
+        position = None if after is None else read_cursor(door.catalog, door.schema, self._keys, after)
+        parts = await door.bind(where)
         records: list[T] = []
-        for conditions, order in _ranges(self._door.schema, self._keys, position):
+        for conditions, order in _ranges(door.schema, self._keys, position):
             wanted = limit + 1 - len(records)
-            records += await self._door.records((*parts, *conditions), deleted=deleted, order=order, limit=wanted)
+            within = (*parts, *door.normal(conditions))
+            records += await door.records(within, deleted=deleted, order=order, limit=wanted)
             if len(records) > limit:
-                return Page(records[:limit], write_cursor(self._keys, self._position(records[limit - 1])))
+                return Page(records[:limit], write_cursor(self._keys, await self._position(records[limit - 1])))
         return Page(records, None)
 
-    def _position(self, record: T) -> tuple[Any, ...]:
+    async def _position(self, record: Any) -> tuple[Any, ...]:
+        """Return the keys' values for a record; those beyond relations are read within what the actor may see."""
         fields = self._door.schema.fields
-        return tuple(fields[key.column].to_columns(getattr(record, key.column))[0] for key in self._keys)
+        far = tuple(Key(key.column, key.hops) for key in self._keys if key.hops)
+        rows = await self._door.tally((same_id(record.id),), far, (), deleted=True) if far else [()]
+        if not rows:
+            raise Busy("the records changed while a page of them was read.", hint="Ask for the page again.")
+        found = iter(rows[0])
+        return tuple(
+            next(found) if key.hops else fields[key.column].to_columns(getattr(record, key.column))[0]
+            for key in self._keys
+        )
 
 
-def _ranges(
-    schema: Schema, keys: tuple[SortKey, ...], after: tuple[Any, ...] | None
-) -> Iterator[tuple[tuple[Core, ...], tuple[SortKey, ...]]]:
+_Range: TypeAlias = tuple[tuple[Core, ...], tuple[SortKey, ...]]
+
+
+def _ranges(schema: Schema, keys: tuple[SortKey, ...], after: tuple[Any, ...] | None) -> Iterator[_Range]:
     """Yield the conditions and orders whose results, one after another, are all rows after a position.
 
     A first key that may be missing splits the rows in two: those with a value, which an index gives in order, and those
-    without, which the other keys order. No database then has to sort missing values to one end.
+    without, which the other keys order. No database then has to sort missing values to one end. A key beyond relations
+    has no index to gain by that, so one query takes all.
 
     Args:
         schema: the model.
@@ -106,10 +115,13 @@ def _ranges(
         after: the keys' values in the last row seen; `None` to start at the beginning.
     """
     first = keys[0]
+    if first.hops:
+        yield (() if after is None else (_later(keys, after),)), keys
+        return
     if not schema.by_column[first.column].nullable:
         yield (() if after is None else (_beyond(keys, after),)), keys
         return
-    with_value, without = Missing(first.column, negated=True), Missing(first.column)
+    with_value, without = _present(first), Not(_present(first))
     in_missing = after is not None and after[0] is None
     if first.missing_first:
         if after is None or in_missing:
@@ -124,7 +136,7 @@ def _ranges(
 
 
 def _beyond(keys: tuple[SortKey, ...], after: tuple[Any, ...]) -> Core:
-    """Return what holds of the rows that come after one whose first key has a value."""
+    """Return what holds of the rows that come after one whose first key, of their own, has a value."""
     key, value = keys[0], after[0]
     past = Compare(key.column, Op.LT if key.descending else Op.GT, value)
     if len(keys) == 1:
@@ -135,90 +147,29 @@ def _beyond(keys: tuple[SortKey, ...], after: tuple[Any, ...]) -> Core:
 
 
 def _later(keys: tuple[SortKey, ...], after: tuple[Any, ...]) -> Core:
+    """Return what holds of the rows that come after one, wherever values are missing."""
     key, value = keys[0], after[0]
     steps: list[Core] = []
     if value is None:
-        same: Core = Missing(key.column)
+        same: Core = Not(_present(key))
         if key.missing_first:
-            steps.append(Missing(key.column, negated=True))
+            steps.append(_present(key))
     else:
-        same = Compare(key.column, Op.EQ, value)
-        steps.append(Compare(key.column, Op.LT if key.descending else Op.GT, value))
+        same = _at(key, Compare(key.column, Op.EQ, value))
+        steps.append(_at(key, Compare(key.column, Op.LT if key.descending else Op.GT, value)))
         if not key.missing_first:
-            steps.append(Missing(key.column))
+            steps.append(Not(_present(key)))
     if len(keys) > 1:
         steps.append(And((same, _later(keys[1:], after[1:]))))
     return Or(tuple(steps))
 
 
-# -- cursors -----------------------------------------------------------------------------------------------------------
+def _present(key: SortKey) -> Core:
+    return _at(key, Missing(key.column, negated=True))
 
 
-def write_cursor(keys: tuple[SortKey, ...], values: tuple[Any, ...]) -> str:
-    """Return the position behind a row as text that can travel in a web address."""
-    order = [[key.column, key.descending, key.missing_first] for key in keys]
-    text = json.dumps([order, [_spell(value) for value in values]], separators=(",", ":"), ensure_ascii=False)
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def read_cursor(schema: Schema, keys: tuple[SortKey, ...], cursor: str) -> tuple[Any, ...]:
-    """Return the values that `write_cursor` was given.
-
-    Raises:
-        BadExpression: the text is no cursor, or belongs to another order.
-    """
-    try:
-        order, spelled = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        values = tuple(_read(kind, value) for kind, value in spelled)
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        raise BadExpression("after is no cursor.", hint="Give a page's next, unchanged.") from None
-    if order != [[key.column, key.descending, key.missing_first] for key in keys] or len(values) != len(keys):
-        raise BadExpression("after comes from a page in another order.", hint="Give the same order with each page.")
-    try:
-        return tuple(_held(schema.by_column[key.column], value) for key, value in zip(keys, values, strict=True))
-    except Problem:
-        raise BadExpression("after is no cursor.", hint="Give a page's next, unchanged.") from None
-
-
-def _held(column: Column, value: Any) -> Any:
-    """Return a value if the column can hold it; a cursor comes from outside, like all input."""
-    if value is None and column.nullable:
-        return None
-    if type(value) is not _TYPE[column.kind]:
-        raise Problem("wrong_type", "is of another kind.")
-    if isinstance(value, str):
-        return clean_text(value, at_most=max(column.max, 1))
-    if isinstance(value, dt.datetime):
-        return clean_instant(value)
-    return clean_integer(value) if type(value) is int else value
-
-
-_TYPE: Final[Mapping[Kind, type]] = {
-    Kind.BOOL: bool,
-    Kind.INT: int,
-    Kind.DECIMAL: int,
-    Kind.TEXT: str,
-    Kind.DATE: dt.date,
-    Kind.INSTANT: dt.datetime,
-    Kind.UUID: UUID,
-}
-
-
-def _spell(value: Any) -> tuple[str, Any]:
-    if isinstance(value, dt.datetime):
-        return "at", value.isoformat()
-    if isinstance(value, dt.date):
-        return "on", value.isoformat()
-    if isinstance(value, UUID):
-        return "id", value.hex
-    return "", value
-
-
-def _read(kind: str, value: Any) -> Any:
-    if kind == "":
-        if value is not None and type(value) not in {str, int, bool}:
-            raise ValueError(kind)
-        return value
-    if kind == "at":
-        return dt.datetime.fromisoformat(value)
-    return dt.date.fromisoformat(value) if kind == "on" else UUID(value)
+def _at(key: SortKey, leaf: Core) -> Core:
+    """Return the condition that a key's way leads to a row, which the actor may see, of which this holds."""
+    for hop in reversed(key.hops):
+        leaf = Exists(hop.relation, And((hop.where, leaf)))
+    return leaf

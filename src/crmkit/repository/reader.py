@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from crmkit.errors import BadExpression, NotFound
-from crmkit.expr.build import Sort, everything
+from crmkit.expr.build import everything
 from crmkit.expr.core import Compare
-from crmkit.expr.node import Expr, Op, Ref
+from crmkit.expr.node import Expr, Op
 from crmkit.repository.aggregator import Group, tally
 from crmkit.repository.door import BATCH, pause_collector, same_id
+from crmkit.repository.order import keys_of
 from crmkit.repository.pager import Page, Pager
 from crmkit.storage.spi import Aggregate, Measure, SortKey
 from crmkit.values import INT64_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from uuid import UUID
 
+    from crmkit.expr.build import Sort
     from crmkit.expr.core import Core
+    from crmkit.expr.node import Ref
     from crmkit.model.schema import Schema
-    from crmkit.repository.aggregator import By, Measured
     from crmkit.repository.door import Door
     from crmkit.repository.doors import Doors
+    from crmkit.repository.grouping import By
+    from crmkit.repository.measure import Measured
     from crmkit.segment import Segment
 
 __all__ = ["AsyncReader"]
@@ -67,7 +70,8 @@ class AsyncReader(Generic[T]):
 
         Args:
             where: the expression.
-            order: fields to sort by, such as `[-f.amount, f.name]`; by id, which is by age, if there are none.
+            order: fields or paths to sort by, such as `[-f.amount, f.customer.name]`; by id, which is by age, if there
+                are none. What a path does not reach is missing.
             limit: how many records at most.
             after: the `next` of the page before.
             deleted: whether deleted records count as well.
@@ -77,7 +81,7 @@ class AsyncReader(Generic[T]):
         """
         if type(limit) is not int or not 1 <= limit < INT64_MAX:
             raise BadExpression(f"limit must be a whole number from 1 up, not {limit!r}.")
-        return await Pager(self._door, self._keys(order)).page(where, limit, after, deleted=deleted)
+        return await Pager(self._door, keys_of(self._door, order)).page(where, limit, after, deleted=deleted)
 
     async def first(
         self, where: Expr | Segment = everything, *, order: Ref | Sort | Sequence[Ref | Sort] = ()
@@ -145,29 +149,3 @@ class AsyncReader(Generic[T]):
             A `Group` for each combination of keys that occurs, ordered by the keys.
         """
         return await tally(self._door, where, by, measures, deleted=deleted)
-
-    # -- within --------------------------------------------------------------------------------------------------------
-
-    def _keys(self, order: Ref | Sort | Sequence[Ref | Sort]) -> tuple[SortKey, ...]:
-        wanted: list[Any] = list(order) if isinstance(order, Sequence) and not isinstance(order, str) else [order]
-        keys: dict[str, SortKey] = {}
-        for each in wanted:
-            sort = each if isinstance(each, Sort) else Sort(each)
-            if not isinstance(sort.ref, Ref):
-                raise BadExpression(
-                    f"a {type(each).__name__} is nothing to order by.", hint="Write f.name, or -f.name."
-                )
-            _, schema, rest = self._door.hops(sort.ref)
-            field = schema.fields.get(rest[0])
-            if schema is not self._schema or field is None or len(rest) > 1:
-                hint = "Order by a field of the model itself."
-                raise BadExpression(f"{sort.ref.text} is not a field to order {self._schema.name} by.", hint=hint)
-            if field.opaque:
-                raise BadExpression(f"{sort.ref.text} has no order.")
-            keys.setdefault(field.name, SortKey(field.name, sort.descending, sort.missing == "first"))
-            if field.name == "id":
-                break
-        keys.setdefault(
-            "id", SortKey("id", wanted[-1].descending if wanted and isinstance(wanted[-1], Sort) else False)
-        )
-        return tuple(keys.values())

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from crmkit.expr import core
 from crmkit.expr.node import Op
+from crmkit.storage.memory.group import MEASURE
 from crmkit.storage.spi.plan import Aggregate, Bucket, Hop, Key, Measure
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import driven
@@ -134,6 +135,18 @@ class Summary:
             present = [value for account in accounts if (value := getattr(account, column)) is not None]
             found = await ground.tally(Account, core.And(()), (), measures)
             assert found == [(min(present), max(present), len(set(present)))], column
+
+    @driven()
+    async def test_every_aggregate(self, ground: Ground) -> None:
+        """Each aggregate that there is, of a number: what memory makes of the values; and of no value, its nothing."""
+        accounts = _accounts([])
+        await ground.plant(accounts)
+        present = [account.score for account in accounts if account.score is not None]
+        for aggregate in Aggregate:
+            measures = (Measure(aggregate, "score"),)
+            expected = MEASURE[aggregate](list(set(present)) if aggregate.distinct else present)
+            assert await ground.tally(Account, core.And(()), (), measures) == [(expected,)], aggregate
+            assert await ground.tally(Account, core.Constant(False), (), measures) == [(aggregate.nothing,)], aggregate
 
     @driven()
     async def test_groups_by_several_keys_and_a_filter(self, ground: Ground) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crmkit.analytics.win import WinRate
     from crmkit.expr.node import Expr, Ref
     from crmkit.lifecycle import Pipeline
-    from crmkit.repository.aggregator import By
+    from crmkit.repository.grouping import By
     from crmkit.segment import Segment
 
 __all__ = ["Analytics"]

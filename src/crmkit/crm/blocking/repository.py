@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from crmkit.expr.build import Sort
     from crmkit.expr.node import Expr, Ref
-    from crmkit.repository.aggregator import By, Group, Measured
+    from crmkit.repository.aggregator import Group
+    from crmkit.repository.grouping import By
+    from crmkit.repository.measure import Measured
     from crmkit.repository.pager import Page
     from crmkit.repository.repository import AsyncRepository
     from crmkit.segment import Segment
@@ -59,7 +61,8 @@ class Repository(Generic[T]):
 
         Args:
             where: the expression.
-            order: fields to sort by, such as `[-f.amount, f.name]`; by id, which is by age, if there are none.
+            order: fields or paths to sort by, such as `[-f.amount, f.customer.name]`; by id, which is by age, if there
+                are none. What a path does not reach is missing.
             limit: how many records at most.
             after: the `next` of the page before.
             deleted: whether deleted records count as well.

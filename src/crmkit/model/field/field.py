@@ -285,16 +285,21 @@ class Field:
         """
         self.check_measure("")
 
-    def check_measure(self, aggregate: str) -> None:
-        """Make sure that it can be measured by an aggregate such as `"sum"`.
+    def check_measure(self, measure: str, *, numeric: bool = False, unmixed: bool = False) -> None:
+        """Make sure that it can be measured.
+
+        Args:
+            measure: the measure's name, such as `"total"`.
+            numeric: whether that is of numbers only.
+            unmixed: whether that needs all values in one currency.
 
         Raises:
             Problem: it cannot.
         """
         if self.opaque:
             raise Problem("not_measured", f"holds {self.word}, which cannot be grouped or measured.")
-        if aggregate in {"sum", "avg"} and not self.numeric:
-            raise Problem("not_measured", f"is no number, so it has no {aggregate}.")
+        if numeric and not self.numeric:
+            raise Problem("not_measured", f"is not a number, so it has no {measure}.")
 
     # -- relations -----------------------------------------------------------------------------------------------------
 

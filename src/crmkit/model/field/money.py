@@ -111,10 +111,11 @@ class MoneyField(Field):
         """Refuse: amounts of several currencies make no groups."""
         raise Problem("not_grouped", "is an amount.", hint="Group by its currency, or by another field.")
 
-    def check_measure(self, aggregate: str) -> None:
+    def check_measure(self, measure: str, *, numeric: bool = False, unmixed: bool = False) -> None:
         """Refuse what needs all amounts in one currency."""
-        if aggregate in {"avg", "count_distinct"}:
-            message = f"may be in several currencies, so it has no {aggregate}."
+        super().check_measure(measure, numeric=numeric)
+        if unmixed:
+            message = f"may be in several currencies, so it has no {measure}."
             raise Problem("not_measured", message, hint="Take total() and count().")
 
     @property
