@@ -41,7 +41,7 @@ from crmkit.crm.connect import connected
 from crmkit.importers import AsyncImports, AsyncPlan
 from crmkit.lifecycle.built_in import OPPORTUNITY
 from crmkit.repository import AsyncRepository
-from crmkit.repository.segment import AsyncSegments
+from crmkit.repository.segments import AsyncSegments
 
 PAIRS = [
     (Repository, AsyncRepository),
@@ -164,7 +164,7 @@ def test_every_argument_of_connect_arrives(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_pipeline_definitions_have_a_property_like_all_others() -> None:
     with connect("memory://") as crm, crm.session(system("test")) as s:
-        for schema in crm.setup.catalog:
+        for schema in crm.environment.catalog:
             assert isinstance(getattr(s, schema.plural), Repository)
         s.opportunities.add(Opportunity(name="Deal"))
         assert s.pipeline_definitions.count(f.entity == "opportunity") == 1

@@ -105,7 +105,7 @@ def test_every_text_field_keeps_every_string(crm: Crm, strings: list[str]) -> No
 
 
 def test_searching_for_a_string_finds_it_and_breaks_nothing(crm: Crm, strings: list[str]) -> None:
-    customer = crm.setup.catalog["customer"].cls
+    customer = crm.environment.catalog["customer"].cls
     fitting = [string for string in strings if 1 <= len(string) <= 200]
     with crm.session(job) as s:
         ids = s.customers.add_many(customer(name=string, tags=(string[:100],)) for string in fitting)

@@ -268,7 +268,7 @@ def test_links_must_lead_somewhere_in_the_same_tenant(crm: Crm) -> None:
 
 def test_records_of_one_batch_may_link_to_each_other(crm: Crm) -> None:
     with crm.session(job) as s:
-        parent_id = crm.setup.ids()
+        parent_id = crm.environment.ids()
         child = Customer(name="Child", parent_id=parent_id)
         s.customers.add_many([child, Customer(id=parent_id, name="Parent")])
         assert [each.name for each in s.customers.find(f.parent.name == "Parent")] == ["Child"]

@@ -61,14 +61,14 @@ class TestReading:
     def test_entering_asks_the_database_nothing(self, store_url: str) -> None:
         with connect(store_url) as crm:
             begun = 0
-            begin = crm.setup.store.begin
+            begin = crm.environment.store.begin
 
             async def counted() -> object:
                 nonlocal begun
                 begun += 1
                 return await begin()
 
-            crm.setup.store.begin = counted  # type: ignore[method-assign] # a spy, not a double
+            crm.environment.store.begin = counted  # type: ignore[method-assign] # a spy, not a double
             with crm.session(job):
                 pass
             assert begun == 0

@@ -53,7 +53,7 @@ def notebook() -> Notebook:
 @pytest.fixture
 def crm(store_url: str, notebook: Notebook) -> Iterator[Crm]:
     with connect(store_url, clock=lambda: NOW, outbox=True) as crm:
-        told = attrs.evolve(crm.setup, observers=(*crm.setup.observers, notebook))
+        told = attrs.evolve(crm.environment, observers=(*crm.environment.observers, notebook))
         yield Crm(AsyncCrm(told, Capabilities()))
 
 

@@ -95,7 +95,7 @@ def test_an_object_of_somebody_else_s_driver_finds_its_store(others):
         from shelf import ShelfClient
 
         with connect(ShelfClient()) as crm, crm.session(system("test")) as s:
-            print(s.customers.count(), type(crm.setup.store).__name__)
+            print(s.customers.count(), type(crm.environment.store).__name__)
     """) == "0 ShelfStore\n"  # fmt: skip
 
 

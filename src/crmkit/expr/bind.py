@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Relation, Schema
 
-__all__ = ["Binder", "Guard", "Stages"]
+__all__ = ["Binder", "RowFilter", "Stages"]
 
-Guard = Callable[["Schema"], core.Core]
+RowFilter = Callable[["Schema"], core.Core]
 """Gives, for a model, what each of its rows must satisfy to be there at all."""
 
 
@@ -63,7 +63,7 @@ class Binder:
         stages: names the stages that a model's records can be in, where that is known.
     """
 
-    def __init__(self, catalog: Catalog, guard: Guard = _open, stages: Stages = _unknown) -> None:
+    def __init__(self, catalog: Catalog, guard: RowFilter = _open, stages: Stages = _unknown) -> None:
         self._catalog = catalog
         self._guard = guard
         self._stages = stages

@@ -12,7 +12,7 @@ from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr.node import Ref
 from crmkit.model.field import Field
 from crmkit.repository.zone import zone_of
-from crmkit.storage.spi import Aggregate, Bucket, Hop, Key, Measure
+from crmkit.storage.spi import Aggregate, Bucket, GroupKey, Hop, Measure
 from crmkit.values import Money
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ async def tally(
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for currency in dict.fromkeys(plan.currency for plan in wanted.values()):
         plans = {name: plan for name, plan in wanted.items() if plan.currency == currency}
-        extra = (Key(currency),) if currency else ()
+        extra = (GroupKey(currency),) if currency else ()
         asked = tuple(measure for plan in plans.values() for measure in plan.measures)
         rows = await door.tally(parts, (*(key for key, _ in keys), *extra), asked, deleted=deleted)
         for row in rows:
@@ -222,7 +222,7 @@ def _refused(ref: Ref, problem: Problem) -> BadExpression:
     return BadExpression(f"{ref.text} {problem.message}", hint=problem.hint)
 
 
-def group_key(door: Door[Any], by: By) -> tuple[Key, Field]:
+def group_key(door: Door[Any], by: By) -> tuple[GroupKey, Field]:
     """Return what to group by, each step of the way guarded, and the field that it ends at.
 
     Raises:
@@ -238,11 +238,11 @@ def group_key(door: Door[Any], by: By) -> tuple[Key, Field]:
     except Problem as problem:
         raise _refused(ref, problem) from None
     if span is None:
-        return Key(field.name, hops), field
+        return GroupKey(field.name, hops), field
     if not field.temporal:
         raise BadExpression(f"{ref.text} is no date and no instant, so it has no {span.bucket.value}.")
     zone_of(span.zone)
-    return Key(field.name, hops, span.bucket, span.zone), field
+    return GroupKey(field.name, hops, span.bucket, span.zone), field
 
 
 @attrs.frozen

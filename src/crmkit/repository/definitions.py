@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from crmkit.errors import Busy, Duplicate, StoreError
-from crmkit.repository.pipelines import NotRead
+from crmkit.repository.registry import NotRead
 from crmkit.storage.spi import SortKey
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
     from crmkit.repository.door import Door
-    from crmkit.repository.pipelines import Definition, Kept, Pipelines
+    from crmkit.repository.registry import Definition, PipelineRegistry, TenantPipelines
     from crmkit.repository.unit_of_work import UnitOfWork
 
 __all__ = ["Definitions", "Place"]
@@ -63,7 +63,7 @@ class Definitions:
 
     def __init__(
         self,
-        pipelines: Pipelines,
+        pipelines: PipelineRegistry,
         tenant: str,
         *,
         clock: Callable[[], dt.datetime],
@@ -77,10 +77,10 @@ class Definitions:
         self._pause = pause
         self._inside = inside
         self._apart = apart
-        self._own: Kept | None = None
+        self._own: TenantPipelines | None = None
         self._turn = 0
 
-    async def read(self) -> Kept:
+    async def read(self) -> TenantPipelines:
         """Return the tenant's pipelines."""
         return self._known() or await self._read(self._inside)
 
@@ -132,12 +132,12 @@ class Definitions:
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    def _known(self) -> Kept | None:
+    def _known(self) -> TenantPipelines | None:
         if self._own is not None and self._turn == self._inside.unit.turn:
             return self._own
         return self._pipelines.committed.get(self._tenant)
 
-    async def _read(self, place: Place) -> Kept:
+    async def _read(self, place: Place) -> TenantPipelines:
         # Whatever the policy says, and deleted or not: records follow them all the same.
         rows: list[Any] = await place.door.columns((), _COLUMNS, (SortKey("id"),), action=None, deleted=True)
         kept = self._pipelines.beside(rows)

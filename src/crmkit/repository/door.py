@@ -21,7 +21,7 @@ from crmkit.expr.node import Expr, Op
 from crmkit.model.codec import Row, pause_collector
 from crmkit.repository.change import Change, ChangeKind
 from crmkit.repository.link import check_links
-from crmkit.repository.pipelines import NotRead
+from crmkit.repository.registry import NotRead
 from crmkit.security.access import Action
 from crmkit.segment import Segment
 from crmkit.storage.spi import Hop, Patch, Query, SortKey, Tally
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from crmkit.repository.guard import Guard
     from crmkit.repository.unit_of_work import UnitOfWork
     from crmkit.security.access import Actor
-    from crmkit.storage.spi import Key, Measure
+    from crmkit.storage.spi import GroupKey, Measure
     from crmkit.values.identifier import IdSource
 
 __all__ = ["BATCH", "Door", "DoorOf", "Hop", "Inside", "Row", "SortKey", "Where", "pause_collector", "same_id"]
@@ -197,7 +197,7 @@ class Door(Generic[T]):
     async def tally(
         self,
         where: Where,
-        by: tuple[Key, ...],
+        by: tuple[GroupKey, ...],
         measures: tuple[Measure, ...],
         *,
         action: Action | None = Action.READ,

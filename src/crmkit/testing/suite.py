@@ -13,13 +13,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from crmkit.testing.boundary import Bulk, Features, Life, Tenants
 from crmkit.testing.differential import Differential
 from crmkit.testing.fidelity import Fidelity
 from crmkit.testing.golden import Golden
 from crmkit.testing.hop import Hops
 from crmkit.testing.order import Order, Sets
 from crmkit.testing.savepoint import Joined, Savepoints
-from crmkit.testing.scope import Bulk, Features, Life, Tenants
 from crmkit.testing.summary import Summary
 from crmkit.testing.transaction import Contention, Unique, Visibility
 

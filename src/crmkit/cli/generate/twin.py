@@ -23,7 +23,7 @@ __all__ = ["Homes", "Twins", "twins_of"]
 Homes = Callable[[str, str], str | None]
 """Returns the module in which the twin of a module's class stands, if it has one."""
 
-STEP: Final = "crmkit.crm.step"
+RUNNERS: Final = "crmkit.crm.coroutine"
 
 
 def twins_of(
@@ -208,7 +208,7 @@ class Twins:
         if name in self.elsewhere:
             return self.elsewhere[name], name
         if name in STEPS:
-            return STEP, name
+            return RUNNERS, name
         if name in {"Generic", "TypeVar"}:
             return "typing", name
         if name == "AbstractContextManager":

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from crmkit.crm.step import run, step_through
+from crmkit.crm.coroutine import run, step_through
 from crmkit.expr.build import everything
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from crmkit.crm.blocking.repository import Repository
 from crmkit.crm.capability import Sugar
-from crmkit.crm.step import blocking, run, step_into
+from crmkit.crm.coroutine import blocking, run, step_into
 
 if TYPE_CHECKING:
     from collections.abc import Callable

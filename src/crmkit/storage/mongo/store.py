@@ -10,7 +10,7 @@ from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
 from crmkit.errors import StoreError, Unsupported
 from crmkit.storage.mongo.driver import AnyClient, Driver, make_driver
-from crmkit.storage.mongo.fault import fault_of
+from crmkit.storage.mongo.error import error_of
 from crmkit.storage.mongo.index import prepare_indexes
 from crmkit.storage.mongo.select import MOST_KEYS
 from crmkit.storage.mongo.unit import MongoUnit
@@ -67,7 +67,7 @@ class MongoStore:
             self._accept(await self._driver.settle(self._driver.client.admin.command("hello")))
             await prepare_indexes(self._driver, catalog, create=create)
         except (PyMongoError, BSONError) as error:
-            failure = fault_of(error, "the models")
+            failure = error_of(error, "the models")
             if isinstance(error, OperationFailure) and error.code == _DUPLICATE:
                 names = " and ".join(name for name in (error.details or {}).get("keyPattern", {}) if name != "tenant")
                 failure = StoreError(f"a unique index on {names} cannot be made, as several documents share a value.")

@@ -13,7 +13,7 @@ from crmkit.expr.core import Core
 from crmkit.model.schema import Relation, Schema
 from crmkit.storage.spi.aggregate import Aggregate
 
-__all__ = ["Aggregate", "Bucket", "Hop", "Key", "Measure", "Patch", "Query", "Removal", "SortKey", "Tally"]
+__all__ = ["Aggregate", "Bucket", "GroupKey", "Hop", "Measure", "Patch", "Query", "Removal", "SortKey", "Tally"]
 
 
 @attrs.frozen
@@ -90,7 +90,7 @@ class Bucket(Enum):
 
 
 @attrs.frozen
-class Key:
+class GroupKey:
     """What to group by.
 
     Attributes:
@@ -128,7 +128,7 @@ class Tally:
 
     schema: Schema
     where: Core
-    by: tuple[Key, ...]
+    by: tuple[GroupKey, ...]
     measures: tuple[Measure, ...]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from crmkit.errors import Busy, StoreError, Unsupported
 from crmkit.storage.spi.store import Feature
 from crmkit.storage.sql.database import Database
-from crmkit.storage.sql.dialect import Fault
+from crmkit.storage.sql.dialect import Cause
 from crmkit.storage.sql.fit import fit
 from crmkit.storage.sql.table import metadata_of
 from crmkit.storage.sql.unit import SqlUnit
@@ -105,9 +105,9 @@ class _Store(ABC):
 
     def _unreachable(self, error: Exception) -> StoreError | Busy:
         failure = self._dialect.failure(getattr(error, "orig", None) or error)
-        if failure.fault is Fault.BUSY:
+        if failure.cause is Cause.BUSY:
             return Busy("another process keeps the database locked.", hint="Try again.")
-        if failure.fault is Fault.DUPLICATE:
+        if failure.cause is Cause.DUPLICATE:
             columns = ", ".join(failure.columns)
             return StoreError(
                 f"a unique index on ({columns}) cannot be created: there are rows with equal values.",

@@ -18,7 +18,7 @@ from crmkit.errors import Busy, CrmError, Duplicate, StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["fault_of"]
+__all__ = ["error_of"]
 
 _DUPLICATE: Final = 11000
 _TOO_LARGE: Final = {10334, 17280, 17419, 17420}
@@ -27,7 +27,7 @@ _BUSY: Final = {24, 112, 246, 251}
 """LockTimeout, WriteConflict, SnapshotUnavailable, NoSuchTransaction."""
 
 
-def fault_of(error: Exception, entity: str) -> CrmError:
+def error_of(error: Exception, entity: str) -> CrmError:
     """Return what to raise for an error of the driver.
 
     Args:

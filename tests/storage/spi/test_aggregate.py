@@ -1,6 +1,6 @@
 """An aggregate is one row, and each store spells all of them."""
 
-from crmkit.storage.memory.group import MEASURE
+from crmkit.storage.memory.tally import MEASURE
 from crmkit.storage.mongo.tally import SPELLED
 from crmkit.storage.spi import Aggregate
 from crmkit.storage.sql.measure import spellings

@@ -1,4 +1,4 @@
-"""Pipelines: those the product gives, those a tenant keeps, and which of them serves a model."""
+"""The registry of pipelines: those the product gives, those a tenant keeps, and which of them serves a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from crmkit.model.schema import Schema
 
-__all__ = ["Definition", "Kept", "NotRead", "Pipelines"]
+__all__ = ["Definition", "NotRead", "PipelineRegistry", "TenantPipelines"]
 
 
 class NotRead(Exception):
@@ -36,7 +36,7 @@ class Definition:
     kept: bool
 
 
-class Kept:
+class TenantPipelines:
     """The pipelines of one tenant. Definitions are read model by model, as each is asked about.
 
     Args:
@@ -111,7 +111,7 @@ class _Model:
     stages: frozenset[str]
 
 
-class Pipelines:
+class PipelineRegistry:
     """The pipelines of a CRM, in each tenant: those it was connected with, and all that records follow.
 
     A definition that the product gives is kept when the first record of a tenant enters it, and again, under the next
@@ -131,13 +131,13 @@ class Pipelines:
     """
 
     def __init__(self, given: Iterable[Pipeline], built_in: Iterable[Pipeline] = ()) -> None:
-        self.committed: dict[str, Kept] = {}
+        self.committed: dict[str, TenantPipelines] = {}
         self._given = _by_name(given)
         self._built_in = _by_name(built_in)
 
-    def beside(self, rows: Iterable[tuple[str, str, int, str]]) -> Kept:
+    def beside(self, rows: Iterable[tuple[str, str, int, str]]) -> TenantPipelines:
         """Return what serves a tenant that keeps these: model, name, number and definition, in the order they came."""
-        return Kept(rows, self._given, self._built_in)
+        return TenantPipelines(rows, self._given, self._built_in)
 
 
 def _next(pipeline: Pipeline, latest: Definition | None) -> Definition:
