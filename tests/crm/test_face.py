@@ -266,7 +266,7 @@ def test_a_driver_of_the_other_kind_is_refused_at_the_door(tmp_path: Path) -> No
         ("sqlite+oddball:///crm.db", Unsupported, "there is no store for sqlite+oddball://. Write sqlite:///crm.db."),
     ],
 )
-def test_what_is_no_database_is_said(database: object, kind: type[Exception], message: str) -> None:
+def test_something_that_is_not_a_database_is_refused(database: object, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind) as caught:
         connect(database)
     assert str(caught.value).startswith(message)
@@ -276,16 +276,19 @@ def test_what_is_no_database_is_said(database: object, kind: type[Exception], me
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"models": Customer}, "a model stands alone where a list is expected. Write [Customer]."),
+        ({"models": Customer}, "a model is expected in a list, not alone. Write [Customer]."),
         ({"models": [7]}, "a model is expected, not int. Write Customer."),
-        ({"pipelines": OPPORTUNITY}, "a pipeline stands alone where a list is expected. Write [Pipeline("),
+        ({"pipelines": OPPORTUNITY}, "a pipeline is expected in a list, not alone. Write [Pipeline("),
         ({"pipelines": ["sales"]}, "a pipeline is expected, not str."),
-        ({"policy": "all"}, "a str is no policy."),
-        ({"extra": {Customer: {"shoe_size": int}}}, "the added field 'shoe_size' is a type. Write integer("),
-        ({"extra": {Customer: ["shoe_size"]}}, "the added fields of customer are a list."),
+        ({"policy": "all"}, "a policy is expected, not str."),
+        (
+            {"extra": {Customer: {"shoe_size": int}}},
+            "the added field 'shoe_size' must be a declaration, not type. Write integer(",
+        ),
+        ({"extra": {Customer: ["shoe_size"]}}, "the added fields of customer must be a mapping, not list."),
     ],
 )
-def test_what_does_not_fit_connect_is_said(given: dict[str, Any], message: str) -> None:
+def test_arguments_that_do_not_fit_connect_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(BadDefinition) as caught:
         connect("memory://", **given)
     assert str(caught.value).startswith(message)

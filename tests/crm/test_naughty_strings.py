@@ -46,7 +46,7 @@ def texts(schema: Schema) -> list[Field]:
 
 
 def needed(schema: Schema, anchors: dict[str, UUID]) -> dict[str, Any]:
-    """Return a value for every required field that is no free text."""
+    """Return a value for every required field that is not free text."""
     values: dict[str, Any] = {}
     for field in schema.fields.values():
         if field.name == "entity":

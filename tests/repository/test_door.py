@@ -1,4 +1,4 @@
-"""The door: whatever goes through it stays within the tenant and the policy, by whichever method."""
+"""The door: everything that goes through it stays within the tenant and the policy."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
-        capabilities: what sessions offer beyond what crmkit brings along, with the models that it needs.
+        capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
 
     Raises:
         BadDefinition: the models, the pipelines or the capabilities do not fit together.
@@ -158,7 +158,7 @@ def _pause(*, awaited: bool) -> Callable[[float], Awaitable[None]]:
 def _policy(given: Policy | None) -> Policy:
     if given is not None and not hasattr(given, "rows"):
         raise BadDefinition(
-            f"a {type(given).__name__} is no policy.",
+            f"a policy is expected, not {type(given).__name__}.",
             hint="Give an object with the method rows(actor, action, schema).",
         )
     return given or Open()

@@ -38,12 +38,12 @@ class AsyncSession(AsyncShelf, Sugar):
 
     @property
     def actor(self) -> Actor:
-        """Whoever the session acts for."""
+        """Who the session acts for."""
         return self.doors.actor
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the session offers beside its repositories."""
+        """What the session offers besides its repositories."""
         return self._capabilities
 
     def repository(self, model: type[T]) -> AsyncRepository[T]:

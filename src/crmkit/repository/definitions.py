@@ -1,4 +1,4 @@
-"""Definitions: which pipelines a tenant keeps, which of them a record follows, and how a new one comes to be kept."""
+"""Definitions: which pipelines a tenant keeps, which of them a record follows, and how a new one is stored."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Definitions:
     keeps what it knows to itself until its transaction ends.
 
     Args:
-        pipelines: the product's pipelines, and what is known of tenants.
+        pipelines: the product's pipelines, and what is known about tenants.
         tenant: whose definitions are meant.
         clock: tells the time.
         pause: waits for some seconds.
@@ -112,10 +112,10 @@ class Definitions:
         return pipeline
 
     async def entered(self, schema: Schema, name: str) -> Definition:
-        """Return the present definition of a pipeline that a record is about to enter, and see to it that it is kept.
+        """Return the present definition of a pipeline that a record is about to enter, and make sure that it is stored.
 
         Raises:
-            BadDefinition: there is none of this name, or none at all.
+            BadDefinition: the model has no such pipeline, or none at all.
         """
         found = (await self.read()).named(schema, name)
         started, attempt = monotonic(), 0
@@ -123,7 +123,7 @@ class Definitions:
             try:
                 found = await self._attempt(schema, name)
             except (Duplicate, Busy):
-                # Somebody else keeps it at this moment. What they kept is read on the next attempt.
+                # Somebody else is storing it. What they stored is read on the next attempt.
                 if monotonic() - started > _PATIENCE:
                     raise
                 attempt += 1
@@ -138,7 +138,7 @@ class Definitions:
         return self._pipelines.committed.get(self._tenant)
 
     async def _read(self, place: Place) -> TenantPipelines:
-        # Whatever the policy says, and deleted or not: records follow them all the same.
+        # Regardless of the policy, and of whether they are deleted: records follow them all the same.
         rows: list[Any] = await place.door.columns((), _COLUMNS, (SortKey("id"),), action=None, deleted=True)
         kept = self._pipelines.beside(rows)
         share = partial(self._pipelines.committed.__setitem__, self._tenant, kept)

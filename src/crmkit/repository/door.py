@@ -62,7 +62,7 @@ class Inside:
         catalog: the models.
         unit: the session's transaction.
         guard: what the actor may touch.
-        actor: whoever acts.
+        actor: who acts.
         ids: makes ids.
         facts: gives what placeholders in expressions stand for now.
         learn: reads the tenant's pipelines, where an expression names a stage before they were read.
@@ -155,7 +155,7 @@ class Door(Generic[T]):
 
         Args:
             where: which.
-            action: what is to be done to them; `None` for what crmkit itself must know, whoever acts.
+            action: what is to be done to them; `None` for what crmkit itself must know, no matter who acts.
             deleted: whether deleted ones count as well.
             order: what to sort by.
             limit: how many at most.
@@ -233,7 +233,7 @@ class Door(Generic[T]):
         Raises:
             BadRecord: a link leads nowhere.
             Duplicate: a unique field's value is taken.
-            NotAllowed: the policy lets the actor create no such record.
+            NotAllowed: the policy does not let the actor create such a record.
         """
         schema = self.schema
         await check_links(schema, records, schema.links, self._inside.door_of, frozenset(ids))
@@ -266,8 +266,8 @@ class Door(Generic[T]):
             Stale: somebody else changed the record first.
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
-            NotAllowed: the policy lets the actor not do this.
-            Refused: it should be a deleted record, and is not.
+            NotAllowed: the policy does not let the actor do this.
+            Refused: the record is not deleted.
         """
         held: Any = record
         actor = self._inside.actor.key
@@ -305,7 +305,7 @@ class Door(Generic[T]):
         await self._unless_refused(write, rule, (record.id,), action)
 
     async def append(self, records: Iterable[T], at: dt.datetime) -> None:
-        """Write records that crmkit itself keeps beside others: no policy is asked, and the journal is not told.
+        """Write records that crmkit itself keeps besides others: no policy is asked, and the journal does not see them.
 
         Raises:
             Duplicate: a unique field's value is taken.

@@ -30,14 +30,14 @@ class Doors:
     Attributes:
         unit: the session's transaction.
         catalog: the models.
-        actor: whoever acts.
+        actor: who acts.
         zone: in which they mean days.
         clock: tells the time.
         ids: makes ids.
 
     Args:
         environment: what the whole CRM shares.
-        actor: whoever acts.
+        actor: who acts.
         entered: whether they may be used at once.
 
     Raises:

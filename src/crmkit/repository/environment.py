@@ -32,7 +32,7 @@ class Environment:
         policy: which rows an actor may touch.
         clock: tells the time.
         ids: makes ids.
-        pause: waits for some seconds, without blocking whoever else runs.
+        pause: waits for some seconds, without blocking anything else that runs.
         pipelines: the pipelines that records may move through.
         observers: what learns of each change inside its transaction.
     """

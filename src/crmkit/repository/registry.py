@@ -62,7 +62,7 @@ class TenantPipelines:
         """Return the present definition of a pipeline; the model's first one if `name` is blank.
 
         Raises:
-            BadDefinition: there is none of this name, or none at all.
+            BadDefinition: the model has no such pipeline, or none at all.
         """
         named = self._model(schema).present
         if not named:
@@ -117,7 +117,7 @@ class PipelineRegistry:
     A definition that the product gives is kept when the first record of a tenant enters it, and again, under the next
     number, when one enters it after it has changed. Records keep the number they entered under. A model for which the
     product gives none has the pipelines that the tenant keeps, and only if there are none the built-in ones; so a
-    program that was not told of them, such as the command line, leaves a product's pipelines alone.
+    program that does not know them, such as the command line, leaves a product's pipelines alone.
 
     Attributes:
         committed: what tenants are known to keep; only what is committed may be put here.

@@ -84,7 +84,7 @@ class Features:
 
     @driven()
     async def test_what_is_not_declared_is_refused(self, ground: Ground) -> None:
-        """Whatever a store does not declare raises `Unsupported`, so that nobody relies on it by mistake."""
+        """What a store does not declare raises `Unsupported`, so that nobody relies on it by mistake."""
         asked: Mapping[Feature, tuple[Callable[[Ground], Awaitable[None]], ...]] = {
             Feature.TRANSACTIONS: (_undo,),
             Feature.UNIQUE: (_take_key,),
@@ -203,7 +203,7 @@ class Bulk:
 
     @driven()
     async def test_nothing_at_all(self, ground: Ground) -> None:
-        """An insert of no rows is no error."""
+        """An insert of no rows succeeds."""
         unit = await ground.store.begin()
         await unit.insert(ground.schema(Account), [])
         await unit.commit()

@@ -251,7 +251,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "second sort key ignored": Fault(
         query=lambda query: attrs.evolve(query, order=(*query.order[:1], *query.order[2:]))
     ),
-    "keys beyond relations ignored": Fault(
+    "keys of related records ignored": Fault(
         query=lambda query: attrs.evolve(query, order=tuple(key for key in query.order if not key.hops))
     ),
     "conditions of sort keys ignored": Fault(query=_sorts_open),

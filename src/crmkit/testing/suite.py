@@ -61,4 +61,4 @@ class StoreSuite(
         Raises:
             NotImplementedError: the suite does not say how.
         """
-        raise NotImplementedError(f"the suite does not say how a host begins a transaction on a {type(store).__name__}")
+        raise NotImplementedError(f"the suite does not say how a host begins a transaction on {type(store).__name__}")

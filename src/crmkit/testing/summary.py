@@ -180,7 +180,7 @@ class Summary:
 
     @driven(Feature.BUCKETS)
     async def test_buckets_of_dates(self, ground: Ground) -> None:
-        """A date falls into the span that holds it, whatever the zone; weeks begin on Monday."""
+        """A date falls into the span that holds it, in any zone; weeks begin on Monday."""
         ends = [made(Account, name="n", founded=day) for day in (dt.date.min, dt.date.max)]
         accounts = [*_accounts([]), *ends]
         await ground.plant(accounts)
@@ -192,7 +192,7 @@ class Summary:
             self._same(found, expected, span)
 
     @driven(Feature.REACH)
-    async def test_keys_beyond_relations(self, ground: Ground) -> None:
+    async def test_keys_of_related_records(self, ground: Ground) -> None:
         """A key may lie one or two steps away; where a step leads nowhere, or nowhere permitted, it is missing."""
         regions = _regions()
         accounts = _accounts(regions)

@@ -37,8 +37,8 @@ def twins_of(
         homes: where other twins are.
         note: the comment at the top.
         target: the module that is written.
-        functions: asynchronous functions that serve both faces, and are told by their first argument whether they are
-            awaited; with what the blocking one is called.
+        functions: asynchronous functions that serve both faces, whose first argument says whether they are awaited;
+            with what the blocking one is called.
 
     Raises:
         BadDefinition: a signature cannot be turned, or the module has no such class.
@@ -145,7 +145,7 @@ class Twins:
     # -- names ---------------------------------------------------------------------------------------------------------
 
     def variable(self, module: Module, name: str) -> bool:
-        """Tell whether a name is a type variable, and remember it if so."""
+        """Return whether a name is a type variable, and remember it if so."""
         found = self.sources.follow(module, name)
         if found is None or not isinstance(found[1], ast.Assign):
             return False

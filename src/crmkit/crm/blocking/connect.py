@@ -52,7 +52,7 @@ def connect(
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
-        capabilities: what sessions offer beyond what crmkit brings along, with the models that it needs.
+        capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
 
     Raises:
         BadDefinition: the models, the pipelines or the capabilities do not fit together.

@@ -124,7 +124,7 @@ class Repository(Generic[T]):
         Raises:
             BadRecord: a link leads nowhere, an added field is not declared, or the record is of another model.
             Duplicate: a unique field's value is taken.
-            NotAllowed: the policy lets the actor create no such record.
+            NotAllowed: the policy does not let the actor create such a record.
             MoveRefused: the stage given is not one to enter.
         """
         return run(self._inner.add(record))
@@ -149,7 +149,7 @@ class Repository(Generic[T]):
             Stale: somebody else changed the record first.
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
-            NotAllowed: the policy lets the actor not do this.
+            NotAllowed: the policy does not let the actor do this.
         """
         return run(self._inner.update(record, **changes))
 

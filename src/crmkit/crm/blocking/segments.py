@@ -34,7 +34,7 @@ class Segments:
         """Return the segment of this name.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is no such segment.
             BadExpression: what is stored is malformed, or no longer fits the models.
         """
         return run(self._inner.get(name))

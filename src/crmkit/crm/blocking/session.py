@@ -282,12 +282,12 @@ class Session(Sugar):
 
     @property
     def actor(self) -> Actor:
-        """Whoever the session acts for."""
+        """Who the session acts for."""
         return self._inner.actor
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the session offers beside its repositories."""
+        """What the session offers besides its repositories."""
         return self._inner.capabilities
 
     def commit(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from crmkit.model.kind import Kind
-from crmkit.storage.memory.reader import Reader, column_beyond
+from crmkit.storage.memory.reader import Reader, column_reached
 from crmkit.storage.spi.plan import Aggregate, GroupKey, Measure, Tally
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _measure(measure: Measure, rows: list[Row], table: Table) -> Any:
 
 
 def _key_reader(key: GroupKey, name: str, tables: Callable[[str], Table]) -> Callable[[Row], Any]:
-    table, read_column = column_beyond(tables, name, key.hops, key.column)
+    table, read_column = column_reached(tables, name, key.hops, key.column)
     bucket = _bucket_reader(key, table)
 
     def read(row: Row) -> Any:

@@ -41,10 +41,10 @@ def error_of(error: Exception, entity: str) -> CrmError:
         return Duplicate(entity, ("id",) if columns == ["_id"] else columns)
     if code in _BUSY or (isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError")):
         return Busy(
-            "the database aborted the transaction, as another one is at work there.", hint="Run the session again."
+            "the database aborted the transaction because another one is writing there.", hint="Run the session again."
         )
     if isinstance(error, DocumentTooLarge) or code in _TOO_LARGE:
-        return StoreError(f"a {entity} does not fit into one document of 16 MB.")
+        return StoreError(f"one {entity} does not fit into a document of 16 MB.")
     if code == _TOO_MUCH:
         return StoreError(
             "the transaction is larger than the database's cache can hold.",

@@ -1,4 +1,4 @@
-"""What differs between SQL databases: everything that the rest of this package does not know of one of them."""
+"""What differs between SQL databases: everything that the rest of this package does not know about one of them."""
 
 from __future__ import annotations
 

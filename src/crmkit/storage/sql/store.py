@@ -90,7 +90,7 @@ class _Store(ABC):
     async def begin(self) -> SqlUnit:
         """Return a new unit. It takes a connection with its first statement."""
         if self._closed:
-            raise StoreError("the store was closed before.", hint="Connect again.")
+            raise StoreError("the store is closed.", hint="Connect again.")
         if self._database is None:
             raise StoreError("the store does not know its models yet.", hint="Call prepare() first.")
         return SqlUnit(self._database, self._channels.make(), self._errors)
@@ -133,7 +133,7 @@ class SqlStore(_Store):
     def __init__(self, engine: Engine, dialect: Dialect, channels: Channels, *, own: bool) -> None:
         super().__init__(engine, dialect, channels, own=own)
         if own:
-            # A program that ends without closing its CRM, as short ones do, is told of no open connection either.
+            # A program that ends without closing its CRM, as short ones do, gets no warning of an open connection.
             weakref.finalize(self, _give_back, channels, engine)
 
     @property

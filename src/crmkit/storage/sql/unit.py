@@ -265,7 +265,7 @@ class SqlUnit:
                     continue
                 with suppress(*self._errors):
                     if await self._channel.rows(*self._database.orphans(schema, link)):
-                        lost = f"links to a {link.link_target} that does not exist."
+                        lost = f"links to a missing {link.link_target}."
                         hint = "Add it first, or leave the link out."
                         return BadRecord(schema.name, [Problem("no_such_link", lost, hint=hint, field=link.name)])
         return None
