@@ -15,7 +15,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 def runs(version: str) -> bool:
-    """Tell whether `python<version>` is on PATH and is more than a shim without an interpreter behind it."""
+    """Return whether `python<version>` is on PATH and is more than a shim without an interpreter behind it."""
     command = shutil.which(f"python{version}")
     return command is not None and subprocess.run([command, "-V"], check=False, capture_output=True).returncode == 0
 
@@ -60,7 +60,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def demo(session: nox.Session) -> None:
     """Import a messy legacy export into SQLite and print its funnel."""
-    session.install(".[import,cli]")
+    session.install(".[cli]")
     session.run("python", "examples/demo.py", *session.posargs)
 
 
@@ -90,7 +90,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def generate(session: nox.Session) -> None:
-    """Write the generated sources and documents anew; with `-- --check`, only tell whether they are up to date."""
+    """Write the generated sources and documents again; with `-- --check`, only check whether they are up to date."""
     session.install("-e", ".[all]", *group("lint"))
     session.run("python", "-m", "tools.generate", *session.posargs)
 

@@ -105,7 +105,7 @@ def percent(ratio: float | None) -> str:
 
 
 def show(title: str, heads: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Print a table; whatever is text stands to the left."""
+    """Print a table, with text aligned to the left."""
     listed = list(rows)
     table = Table(title=title, title_justify="left", title_style="bold")
     for place, head in enumerate(heads):

@@ -41,5 +41,5 @@ def test_an_error_is_whole_on_the_other_side_of_a_process(error: CrmError) -> No
         assert vars(other) == vars(error)
 
 
-def test_a_hint_is_given_for_whatever_was_written_instead_of_a_name() -> None:
+def test_a_hint_is_given_for_anything_in_place_of_a_name() -> None:
     assert near(5, ["a", "b"]) == "There is: a, b."

@@ -81,7 +81,7 @@ def test_a_mapping_that_knows_names_twice_is_read_whole():
 @given(
     st.dictionaries(st.text(max_size=20), st.text(max_size=20) | st.lists(st.text(max_size=5), max_size=3), max_size=4)
 )
-def test_whatever_is_given_is_read_or_refused(parameters):
+def test_any_parameters_are_read_or_refused(parameters):
     with suppress(BadExpression):
         where_from(Customer, parameters)
 

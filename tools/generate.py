@@ -163,7 +163,7 @@ def inherited(schema: Schema) -> dict[str, Field]:
 
 
 def in_organisation(schema: Schema) -> bool:
-    """Tell whether a model belongs to the organisation that uses the CRM."""
+    """Return whether a model belongs to the organisation that uses the CRM."""
     return bool(schema.cls.__module__ == "crmkit.entities.organisation")
 
 

@@ -255,7 +255,7 @@ class StoreError(CrmError):
 
 
 class Unsupported(CrmError):
-    """What was asked is beyond this store, or this version of crmkit."""
+    """The store, or this version of crmkit, cannot do what was asked."""
 
     code = "unsupported"
 

@@ -1,4 +1,4 @@
-"""Query parameters as expressions: what stands behind the question mark of a web address, read safely."""
+"""Query parameters as expressions: the query string of a URL, read safely."""
 
 from __future__ import annotations
 

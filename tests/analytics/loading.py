@@ -21,7 +21,7 @@ from crmkit import (
     into,
     reopen,
 )
-from crmkit.crm.step import run
+from crmkit.crm.coroutine import run
 from crmkit.values import UTC
 
 START = dt.datetime(2026, 1, 1, tzinfo=UTC)

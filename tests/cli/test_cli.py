@@ -54,7 +54,7 @@ def test_a_dry_run_writes_nothing_but_the_rejects_asked_for(tmp_path):
     assert sum(each["create"] for each in json.loads(again.stdout)["counts"]) == 14_284
 
 
-def test_a_place_where_rejects_cannot_be_written_is_said_in_one_line(tmp_path):
+def test_rejects_that_cannot_be_written_are_reported_in_one_line(tmp_path):
     (tmp_path / "firms.csv").write_text("No,Name\n1,\n")
     mapping = tmp_path / "m.toml"
     mapping.write_text(

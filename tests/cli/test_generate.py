@@ -78,7 +78,7 @@ def test_it_writes_where_it_is_told_to(folder):
         ("loyalty.account", "loyalty.account has no public class whose name begins with Async."),
     ],
 )
-def test_what_cannot_be_generated_is_said_in_one_line(folder, module, message):
+def test_what_cannot_be_generated_is_reported_in_one_line(folder, module, message):
     done = generate(module)
     assert done.returncode == 2
     assert done.stderr.startswith(f"crmkit: {message}")
@@ -104,7 +104,7 @@ def test_a_signature_without_a_blocking_form_is_refused(tmp_path, monkeypatch, m
     assert f"odd: AsyncA.{method.partition('def ')[2].partition('(')[0]} {fact}" in str(caught.value)
 
 
-def test_a_file_that_is_not_python_is_said(tmp_path, monkeypatch):
+def test_a_file_that_is_not_python_is_reported(tmp_path, monkeypatch):
     (tmp_path / "odd.py").write_text("class AsyncA(:\n")
     monkeypatch.chdir(tmp_path)
     done = generate("odd")

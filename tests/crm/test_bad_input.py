@@ -70,7 +70,7 @@ RECORDS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "wrong currency": (
         lambda: Money(1, "EUT"),
         Problem,
-        "'EUT' is no ISO 4217 currency code. Did you mean 'EUR'?",
+        "'EUT' is not an ISO 4217 currency code. Did you mean 'EUR'?",
     ),
     "NUL": (
         lambda: Customer(name="A\x00B"),
@@ -90,7 +90,7 @@ RECORDS: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "NaN": (
         lambda: Money(Decimal("NaN"), "EUR"),
         Problem,
-        "is NaN, which is no amount.",
+        "is NaN, which is not an amount.",
     ),
     "over-long text": (
         lambda: Customer(name="A", country="Germany"),
@@ -114,7 +114,7 @@ UPDATES = {case: (make, message) for case, (make, kind, message) in RECORDS.item
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"nmae": "x"}, "customer refused: nmae: is no field of this model. Did you mean 'name'?"),
+        ({"nmae": "x"}, "customer refused: nmae: is not a field of this model. Did you mean 'name'?"),
         ({"name": "a\x00"}, "customer refused: name: holds a NUL character at position 1. Remove it."),
         ({"employees": 2**64}, "customer refused: employees: does not fit a 64-bit integer."),
         ({"size": "larg"}, "customer refused: size: 'larg' is not one of its choices. Did you mean 'large'?"),
@@ -235,7 +235,7 @@ QUESTIONS: dict[str, tuple[Callable[[Session], object], str]] = {
     ),
     "a field as condition": (
         lambda s: s.customers.find(f.name),
-        "an expression was expected, not Name. Write one with f, as in f.name == 'Acme'.",
+        "an expression is expected, not Name. Write one with f, as in f.name == 'Acme'.",
     ),
     "text as id": (
         lambda s: s.customers.get("abc"),  # type: ignore[arg-type]  # wrong on purpose
@@ -269,7 +269,7 @@ def test_an_unknown_stage_is_named_with_the_nearest_one(crm: Crm) -> None:
             s.opportunities.advance(deal, "propsal")
 
 
-def test_nothing_is_written_by_what_is_refused(crm: Crm) -> None:
+def test_a_refused_write_changes_nothing(crm: Crm) -> None:
     with crm.session(job) as s:
         ann = s.users.add(User(name="Ann", email="ann@example.org"))
         acme = s.customers.add(Customer(name="Acme"))

@@ -84,13 +84,13 @@ def test_what_it_wrote_is_undone_with_the_session(store_url, loyalty):
             assert s.loyalty.accounts.count() == 0
 
 
-def test_those_of_crmkit_are_used_by_their_class_as_well():
+def test_built_in_capabilities_are_used_by_their_class_as_well():
     with connect("memory://") as crm, crm.session(job) as s:
         assert isinstance(s.use(Analytics), Analytics)
         assert type(s.analytics) is Analytics
 
 
-def test_one_that_the_crm_was_not_connected_with_is_refused(points_blocking):
+def test_a_capability_that_was_not_connected_is_refused(points_blocking):
     message = r"Loyalty is not one of this CRM's capabilities. Name it in connect\(..., capabilities=\[...\]\)."
     with connect("memory://") as crm, crm.session(job) as s:
         with pytest.raises(BadDefinition, match=message):
@@ -110,12 +110,12 @@ def test_the_class_of_the_other_face_is_refused():
 
 @pytest.mark.parametrize("name", ["customers", "commit", "analytics", "use"])
 def test_a_name_that_sessions_use_already_is_refused(name):
-    with pytest.raises(BadDefinition, match=f"the capability '{name}' wants a name that sessions use already"):
+    with pytest.raises(BadDefinition, match=f"the capability '{name}' has a name that is already taken"):
         connect("memory://", capabilities=[Capability(name, "loyalty.points:AsyncLoyalty")])
 
 
-def test_two_of_one_name_are_refused(loyalty):
-    with pytest.raises(BadDefinition, match="the capability 'loyalty' wants a name that sessions use already"):
+def test_two_capabilities_of_one_name_are_refused(loyalty):
+    with pytest.raises(BadDefinition, match="the capability 'loyalty' has a name that is already taken"):
         connect("memory://", capabilities=[loyalty.loyalty, Capability("loyalty", "other:AsyncLoyalty")])
 
 
@@ -128,18 +128,18 @@ def test_two_of_one_name_are_refused(loyalty):
         (("loyalty", 7), "the capability 'loyalty' has no class at 7."),
     ],
 )
-def test_a_malformed_one_is_refused(given, message):
+def test_a_malformed_capability_is_refused(given, message):
     with pytest.raises(BadDefinition) as caught:
         Capability(*given)
     assert str(caught.value).startswith(message)
 
 
-def test_what_is_not_one_is_refused():
+def test_something_that_is_not_a_capability_is_refused():
     with pytest.raises(BadDefinition, match="a capability is expected, not str"):
         connect("memory://", capabilities=["loyalty"])
 
 
-def test_a_class_that_was_never_generated_is_said(loyalty):
+def test_a_class_that_was_never_generated_is_reported(loyalty):
     capability = Capability("points", "loyalty.account:AsyncPoints")
     message = "has no loyalty.account_blocking:Points. Run: crmkit generate loyalty.account"
     with connect("memory://", capabilities=[capability]) as crm, crm.session(job) as s:

@@ -41,7 +41,7 @@ from crmkit.crm.connect import connected
 from crmkit.importers import AsyncImports, AsyncPlan
 from crmkit.lifecycle.built_in import OPPORTUNITY
 from crmkit.repository import AsyncRepository
-from crmkit.repository.segment import AsyncSegments
+from crmkit.repository.segments import AsyncSegments
 
 PAIRS = [
     (Repository, AsyncRepository),
@@ -164,7 +164,7 @@ def test_every_argument_of_connect_arrives(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_pipeline_definitions_have_a_property_like_all_others() -> None:
     with connect("memory://") as crm, crm.session(system("test")) as s:
-        for schema in crm.setup.catalog:
+        for schema in crm.environment.catalog:
             assert isinstance(getattr(s, schema.plural), Repository)
         s.opportunities.add(Opportunity(name="Deal"))
         assert s.pipeline_definitions.count(f.entity == "opportunity") == 1
@@ -266,7 +266,7 @@ def test_a_driver_of_the_other_kind_is_refused_at_the_door(tmp_path: Path) -> No
         ("sqlite+oddball:///crm.db", Unsupported, "there is no store for sqlite+oddball://. Write sqlite:///crm.db."),
     ],
 )
-def test_what_is_no_database_is_said(database: object, kind: type[Exception], message: str) -> None:
+def test_something_that_is_not_a_database_is_refused(database: object, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind) as caught:
         connect(database)
     assert str(caught.value).startswith(message)
@@ -276,16 +276,19 @@ def test_what_is_no_database_is_said(database: object, kind: type[Exception], me
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"models": Customer}, "a model stands alone where a list is expected. Write [Customer]."),
+        ({"models": Customer}, "a model is expected in a list, not alone. Write [Customer]."),
         ({"models": [7]}, "a model is expected, not int. Write Customer."),
-        ({"pipelines": OPPORTUNITY}, "a pipeline stands alone where a list is expected. Write [Pipeline("),
+        ({"pipelines": OPPORTUNITY}, "a pipeline is expected in a list, not alone. Write [Pipeline("),
         ({"pipelines": ["sales"]}, "a pipeline is expected, not str."),
-        ({"policy": "all"}, "a str is no policy."),
-        ({"extra": {Customer: {"shoe_size": int}}}, "the added field 'shoe_size' is a type. Write integer("),
-        ({"extra": {Customer: ["shoe_size"]}}, "the added fields of customer are a list."),
+        ({"policy": "all"}, "a policy is expected, not str."),
+        (
+            {"extra": {Customer: {"shoe_size": int}}},
+            "the added field 'shoe_size' must be a declaration, not type. Write integer(",
+        ),
+        ({"extra": {Customer: ["shoe_size"]}}, "the added fields of customer must be a mapping, not list."),
     ],
 )
-def test_what_does_not_fit_connect_is_said(given: dict[str, Any], message: str) -> None:
+def test_arguments_that_do_not_fit_connect_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(BadDefinition) as caught:
         connect("memory://", **given)
     assert str(caught.value).startswith(message)

@@ -48,7 +48,7 @@ def texts(schema: Schema) -> list[Field]:
 
 
 def needed(schema: Schema, anchors: dict[str, UUID]) -> dict[str, Any]:
-    """Return a value for every required field that is no free text."""
+    """Return a value for every required field that is not free text."""
     values: dict[str, Any] = {}
     for field in schema.fields.values():
         if field.name == "entity":
@@ -107,7 +107,7 @@ def test_every_text_field_keeps_every_string(crm: Crm, strings: list[str]) -> No
 
 
 def test_searching_for_a_string_finds_it_and_breaks_nothing(crm: Crm, strings: list[str]) -> None:
-    customer = crm.setup.catalog["customer"].cls
+    customer = crm.environment.catalog["customer"].cls
     fitting = [string for string in strings if 1 <= len(string) <= 200]
     with crm.session(job) as s:
         ids = s.customers.add_many(customer(name=string, tags=(string[:100],)) for string in fitting)

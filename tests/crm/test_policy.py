@@ -86,7 +86,7 @@ READS: dict[str, tuple[Callable[[Session], object], object]] = {
     ),
     "relation": (lambda s: [each.name for each in s.contacts.find()], ["Near"]),
     "path of another model": (lambda s: s.opportunities.count(f.customer.name == "Theirs"), 0),
-    "missing beyond a hidden record": (lambda s: s.opportunities.count(f.customer.name.missing()), 1),
+    "missing behind a hidden record": (lambda s: s.opportunities.count(f.customer.name.missing()), 1),
     "any": (lambda s: s.users.count(f.customers.any(f.score == 9)), 0),
     "relation count": (lambda s: s.users.count(f.customers.count() >= 1), 1),
 }
@@ -116,7 +116,7 @@ def test_what_may_not_be_seen_cannot_be_touched(crm: Crm, world: World) -> None:
         assert s.customers.update(mine, score=2).version == 2
 
 
-def test_a_record_must_satisfy_the_policy_as_it_shall_be(crm: Crm, world: World) -> None:
+def test_a_record_must_satisfy_the_policy_as_it_will_be(crm: Crm, world: World) -> None:
     actor, mine, theirs, near, _ = world
     with crm.session(actor) as s:
         with pytest.raises(NotAllowed, match="create this customer"):
@@ -137,7 +137,7 @@ def test_a_record_must_satisfy_the_policy_as_it_shall_be(crm: Crm, world: World)
         assert s.contacts.get(near.id) == near
 
 
-def test_what_is_put_back_after_a_refusal_is_what_the_store_held(crm: Crm, world: World) -> None:
+def test_a_refusal_leaves_what_the_store_held(crm: Crm, world: World) -> None:
     actor, _, theirs, near, _ = world
     forged = attrs.evolve(near, customer_id=theirs.id)
     with crm.session(actor) as s, pytest.raises(NotAllowed, match="update this contact"):

@@ -95,7 +95,7 @@ def test_an_exception_undoes_the_session(crm: Crm) -> None:
         assert s.customers.count() == 0
 
 
-def test_what_a_clock_tells_beyond_milliseconds_is_cut_alike_everywhere(store_url: str) -> None:
+def test_clock_readings_are_cut_to_milliseconds_everywhere(store_url: str) -> None:
     with connect(store_url, clock=lambda: NOW.replace(microsecond=123_456)) as crm, crm.session(job) as s:
         acme = s.customers.update(s.customers.add(Customer(name="Acme")), score=1)
         assert acme.updated_at == acme.created_at == NOW.replace(microsecond=123_000)
@@ -128,11 +128,11 @@ def test_facts_about_an_actor_may_come_in_any_collection(crm: Crm) -> None:
         system("nightly", tenant="")
 
 
-def test_a_zone_must_be_one(crm: Crm) -> None:
+def test_a_zone_must_exist(crm: Crm) -> None:
     for zone in ("Mars/Olympus", "../zone", ""):
-        with pytest.raises(BadDefinition, match="is no time zone"):
+        with pytest.raises(BadDefinition, match="is not a time zone"):
             crm.session(Actor(zone=zone))
-    with crm.session(job) as s, pytest.raises(BadDefinition, match="'Mars/Olympus' is no time zone"):
+    with crm.session(job) as s, pytest.raises(BadDefinition, match="'Mars/Olympus' is not a time zone"):
         s.customers.tally(by=by_month(f.created_at, "Mars/Olympus"))
 
 
@@ -268,7 +268,7 @@ def test_links_must_lead_somewhere_in_the_same_tenant(crm: Crm) -> None:
 
 def test_records_of_one_batch_may_link_to_each_other(crm: Crm) -> None:
     with crm.session(job) as s:
-        parent_id = crm.setup.ids()
+        parent_id = crm.environment.ids()
         child = Customer(name="Child", parent_id=parent_id)
         s.customers.add_many([child, Customer(id=parent_id, name="Parent")])
         assert [each.name for each in s.customers.find(f.parent.name == "Parent")] == ["Child"]
@@ -384,9 +384,9 @@ def test_history_is_written_once_and_never_changed(crm: Crm) -> None:
         s.opportunities.add(Opportunity(name="Deal"))
         move = s.stage_moves.first()
         assert isinstance(move, StageMove)
-        with pytest.raises(NotAllowed, match="written once"):
+        with pytest.raises(NotAllowed, match="records are written once"):
             s.stage_moves.update(move, note="other")
-        with pytest.raises(NotAllowed, match="written once"):
+        with pytest.raises(NotAllowed, match="records are written once"):
             s.stage_moves.delete(move)
 
 
@@ -395,12 +395,12 @@ def test_what_crmkit_sets_cannot_be_set(crm: Crm) -> None:
         deal = s.opportunities.add(Opportunity(name="Deal"))
         with pytest.raises(BadRecord, match="version: is set by crmkit only.; stage: changes by a move only. Call adv"):
             s.opportunities.update(deal, version=7, stage="won")
-        with pytest.raises(BadRecord, match=r"nme: is no field of this model. Did you mean 'name'\?"):
+        with pytest.raises(BadRecord, match=r"nme: is not a field of this model. Did you mean 'name'\?"):
             s.opportunities.update(deal, nme="x")
 
 
 def test_a_record_of_another_model_is_refused(crm: Crm) -> None:
-    with crm.session(job) as s, pytest.raises(BadRecord, match="expects a Customer, not a? ?Product"):
+    with crm.session(job) as s, pytest.raises(BadRecord, match="expects Customer, not Product"):
         s.customers.add(Product(name="P"))  # type: ignore[arg-type]  # wrong on purpose
 
 

@@ -86,7 +86,7 @@ def test_the_required_fields_are_enough(model):
 
 
 @pytest.mark.parametrize("model", [model for model in BUILT_IN if required(model)], ids=name_of)
-def test_without_the_required_fields_there_is_no_record(model):
+def test_a_record_needs_its_required_fields(model):
     with pytest.raises(TypeError, match="missing"):
         model()
 
@@ -134,8 +134,8 @@ def test_four_models_move_through_a_pipeline(catalog):
         assert (moves.target, moves.remote, moves.fixed) == ("stage_move", "record_id", ("entity", name))
 
 
-def test_staged_is_no_model_itself():
-    with pytest.raises(BadDefinition, match="Staged is no model"):
+def test_staged_is_not_a_model_itself():
+    with pytest.raises(BadDefinition, match="Staged is not a model"):
         Staged()
 
 
@@ -271,7 +271,7 @@ def test_a_misspelt_field_is_corrected():
         schema_of(Customer).clean({"industy": "retail"})
 
 
-def test_every_problem_is_told_at_once():
+def test_every_problem_is_named_at_once():
     with pytest.raises(BadRecord) as caught:
         Customer(name="", country="Germany", employees=-1)
     assert [problem.field for problem in caught.value.problems] == ["name", "employees", "country"]

@@ -1,4 +1,4 @@
-"""Adding a node touches its class, its row, and the readers that truly differ; whatever is forgotten is named."""
+"""Adding a node touches its class, its row, and the readers that truly differ; what is forgotten is named."""
 
 import shutil
 import subprocess

@@ -62,7 +62,7 @@ def test_each_rule_covers_the_moves_its_name_says(rule, stage, reached, goals):
     } == goals
 
 
-def test_winning_is_one_step_beyond_the_last_open_stage_whichever_closing_stage_it_is():
+def test_every_closing_stage_is_one_step_after_the_last_open_one():
     pipeline = Pipeline(
         "two ways to win",
         Deal,
@@ -87,7 +87,7 @@ def test_winning_is_one_step_beyond_the_last_open_stage_whichever_closing_stage_
     [
         (deal("contact"), "needs", ()),
         (deal("contact"), "contact", ("It is in 'contact' already.",)),
-        (deal("contact"), "proposel", ("There is no stage 'proposel'. Did you mean 'proposal'?",)),
+        (deal("contact"), "proposel", ("There is not a stage 'proposel'. Did you mean 'proposal'?",)),
         (deal("contact"), "proposal", ("'proposal' requires amount.",)),
         (deal("contact", amount=RICH), "proposal", ()),
         (
@@ -242,7 +242,7 @@ def test_a_new_record_must_satisfy_its_stage():
     with pytest.raises(MoveRefused) as caught:
         STANDARD.enter(Deal(stage="lost"), at=START)
     assert str(caught.value) == "cannot enter 'lost': 'lost' requires lost_reason."
-    with pytest.raises(MoveRefused, match=r"There is no stage 'los'\. Did you mean 'lost'\?"):
+    with pytest.raises(MoveRefused, match=r"There is not a stage 'los'\. Did you mean 'lost'\?"):
         STANDARD.enter(Deal(stage="los"), at=START)
 
 
@@ -251,7 +251,7 @@ def test_a_transfer_leads_into_another_pipeline():
     step = other.transfer(deal("negotiation"), "b", at=START + HOUR)
     assert (step.pipeline, step.kind, step.from_stage, step.to_stage) == ("other", "transfer", "negotiation", "b")
     assert (step.stage_reached, step.spent) == (2, 3_600_000)
-    with pytest.raises(MoveRefused, match="There is no stage 'negotiation'"):
+    with pytest.raises(MoveRefused, match="There is not a stage 'negotiation'"):
         other.transfer(deal("negotiation"), at=START)
     with pytest.raises(MoveRefused, match="which is after"):
         other.transfer(deal("negotiation"), "b", at=START - HOUR)
@@ -270,7 +270,7 @@ def test_what_happened_elsewhere_is_recorded_without_asking():
     step = STANDARD.recorded(record, "contact", at=START + HOUR)
     assert (step.kind, step.spent) == ("back", 3_600_000)
     assert STANDARD.recorded(Deal(), "lost", at=START).kind == "enter"
-    with pytest.raises(MoveRefused, match="There is no stage 'x'"):
+    with pytest.raises(MoveRefused, match="There is not a stage 'x'"):
         STANDARD.recorded(record, "x", at=START)
     with pytest.raises(MoveRefused, match="which is after"):
         STANDARD.recorded(record, "contact", at=START - HOUR)
@@ -285,7 +285,7 @@ def test_a_time_without_a_zone_is_refused():
 
 @given(st.lists(st.tuples(st.sampled_from([stage.name for stage in stages()]), st.integers(0, 10**9)), max_size=12))
 def test_laws_of_every_walk(walk):
-    """Whatever is tried in whatever order, the managed fields agree with the history."""
+    """After any moves in any order, the managed fields agree with the history."""
     record = after(Deal(amount=RICH, lost_reason="price"), STANDARD.enter(Deal(), at=START))
     steps, now = [], START
     for stage, wait in walk:
@@ -322,7 +322,7 @@ def test_a_record_without_a_probability_of_its_own_has_that_of_its_stage():
 
     assert STANDARD.probability(Bare()) == 25
     Bare.stage = "x"
-    with pytest.raises(BadDefinition, match="pipeline 'standard': There is no stage 'x'"):
+    with pytest.raises(BadDefinition, match="pipeline 'standard': There is not a stage 'x'"):
         STANDARD.probability(Bare())
 
 

@@ -1,4 +1,4 @@
-"""Codecs: a record comes back from its row exactly, whatever the wires."""
+"""Codecs: a record comes back from its row exactly, with any wires."""
 
 from __future__ import annotations
 

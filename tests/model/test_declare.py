@@ -134,7 +134,7 @@ def test_a_field_refuses(values: dict[str, object], code: str) -> None:
 
 def test_a_link_given_a_record_says_to_give_its_id() -> None:
     driver = attrs.evolve(Driver(name="Ann"), id=UUID(int=5))
-    with pytest.raises(BadRecord, match=r"driver_id: expects the id of a driver, not Driver. Give the record's id."):
+    with pytest.raises(BadRecord, match=r"driver_id: expects the id of the driver, not Driver. Give the record's id."):
         Vehicle(plate="B 1", driver_id=driver)  # type: ignore[arg-type]  # wrong on purpose
 
 
@@ -204,7 +204,7 @@ def test_what_is_declared_wrongly_is_named() -> None:
             price: Money = money()
             price_currency: str = text()
 
-    with pytest.raises(BadDefinition, match="str is no model"):
+    with pytest.raises(BadDefinition, match="str is not a model"):
         schema_of(str)
     with pytest.raises(BadDefinition, match=r"boat3 has no field 'nme'. Did you mean 'name'\?"):
 

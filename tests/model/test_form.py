@@ -60,7 +60,7 @@ def test_what_is_written_reads_back_as_it_was_and_fits_the_schema(model, seed):
 
 
 @pytest.mark.parametrize("model", BUILT_IN, ids=lambda model: model.__name__)
-def test_a_schema_is_one(model):
+def test_a_schema_is_a_valid_json_schema(model):
     jsonschema.Draft202012Validator.check_schema(json_schema(model))
 
 
@@ -91,7 +91,7 @@ def test_every_mistake_is_named_at_once():
         ("", "customer refused: is not JSON."),
         ("{", "customer refused: is not JSON."),
         ("[]", "customer refused: expects an object, not list."),
-        ('{"name": "a", "name": "b"}', "customer refused: name: stands there twice."),
+        ('{"name": "a", "name": "b"}', "customer refused: name: occurs twice."),
         ('{"name": NaN}', "customer refused: holds NaN, which is not JSON."),
         ("[" * 100_000, "customer refused: is nested too deep."),
         ('{"name": "\\ud800"}', "customer refused: name: holds half a surrogate pair at position 0. Decode the source"),
@@ -121,7 +121,7 @@ KEYS = st.sampled_from(["name", "amount", "x", "currency"])
 @given(
     data=st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner), max_leaves=8)
 )
-def test_whatever_stands_in_a_field_is_read_or_refused_by_name(data):
+def test_any_value_of_a_field_is_read_or_refused_by_name(data):
     for name in schema_of(Opportunity).fields:
         with suppress(BadRecord):
             from_dict(Opportunity, {"name": "d", name: data})

@@ -1,4 +1,4 @@
-"""Records and money inside pydantic's models, and so in whatever is built on them."""
+"""Records and money inside pydantic's models, and so in what is built on them."""
 
 import json
 from typing import Any

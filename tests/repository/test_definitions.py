@@ -61,14 +61,14 @@ class TestReading:
     def test_entering_asks_the_database_nothing(self, store_url: str) -> None:
         with connect(store_url) as crm:
             begun = 0
-            begin = crm.setup.store.begin
+            begin = crm.environment.store.begin
 
             async def counted() -> object:
                 nonlocal begun
                 begun += 1
                 return await begin()
 
-            crm.setup.store.begin = counted  # type: ignore[method-assign] # a spy, not a double
+            crm.environment.store.begin = counted  # type: ignore[method-assign] # a spy, not a double
             with crm.session(job):
                 pass
             assert begun == 0
@@ -79,7 +79,7 @@ class TestReading:
 
     def test_stages_are_checked_without_a_record_having_entered(self, store_url: str) -> None:
         with connect(store_url, pipelines=[sales("open")]) as crm, crm.session(job) as s:
-            with pytest.raises(BadExpression, match="'opne' is no stage.*Did you mean 'open'"):
+            with pytest.raises(BadExpression, match="'opne' is not a stage.*Did you mean 'open'"):
                 s.opportunities.count(f.stage == "opne")
             with pytest.raises(BadExpression, match="'opne'"):
                 s.customers.find(f.opportunities.any(f.stage == "opne"))
@@ -133,7 +133,7 @@ class TestSqlite:
             assert (s.opportunities.count(f.stage == "won"), s.opportunities.find()[0].name) == (0, "Deal")
             assert s.analytics.pipeline_value().total.count == 1
 
-    def test_it_is_kept_by_whoever_gets_the_lock_first(self, tmp_path: Path) -> None:
+    def test_the_first_to_get_the_lock_stores_it(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path / 'crm.db'}"
         with connect(url) as one, connect(url) as two:
             with one.session(job) as first, two.session(job) as second:
@@ -251,7 +251,7 @@ class TestFirstWriters:
 
         assert asyncio.run(all_at_once()) == {1: 1}
 
-    def test_who_waits_too_long_is_told_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_waiting_too_long_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("crmkit.repository.definitions._PATIENCE", 0.02)
         with connect("memory://") as crm, crm.session(job) as one, crm.session(job) as two:
             one.opportunities.add(Opportunity(name="a"))

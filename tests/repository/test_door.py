@@ -1,4 +1,4 @@
-"""The door: whatever goes through it stays within the tenant and the policy, by whichever method."""
+"""The door: everything that goes through it stays within the tenant and the policy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crmkit.model.schema import Relation, Schema
 from crmkit.repository import Doors
 from crmkit.repository.change import ChangeKind
 from crmkit.repository.door import Door, SortKey
-from crmkit.storage.spi import Aggregate, Key, Measure
+from crmkit.storage.spi import Aggregate, GroupKey, Measure
 from crmkit.testing.drive import step
 
 job = system("test")
@@ -47,7 +47,7 @@ def doors(crm: Crm) -> Iterator[Doors]:
         s.contacts.add(Contact(name="Far", customer_id=theirs.id))
     with crm.session(system("test", tenant="other")) as s:
         s.customers.add(Customer(name="Elsewhere"))
-    made = Doors(crm.setup, Actor(id=ann.id))
+    made = Doors(crm.environment, Actor(id=ann.id))
     yield made
     step(made.unit.rollback())
 
@@ -60,7 +60,7 @@ READS: dict[str, Callable[[Door[Any]], Awaitable[list[str]]]] = {
     "records": lambda door: _names(door.records(everything)),
     "columns": lambda door: _first(door.columns(everything, ("name",))),
     "scan": _scanned,
-    "tally": lambda door: _first(door.tally(everything, (Key("name"),), (Measure(Aggregate.COUNT),))),
+    "tally": lambda door: _first(door.tally(everything, (GroupKey("name"),), (Measure(Aggregate.COUNT),))),
     "conditions instead of an expression": lambda door: _names(door.records(())),
     "an expression that excludes nothing": lambda door: _names(door.records(~(f.name == "x") | (f.name == "x"))),
 }

@@ -53,7 +53,7 @@ def notebook() -> Notebook:
 @pytest.fixture
 def crm(store_url: str, notebook: Notebook) -> Iterator[Crm]:
     with connect(store_url, clock=lambda: NOW, outbox=True) as crm:
-        told = attrs.evolve(crm.setup, observers=(*crm.setup.observers, notebook))
+        told = attrs.evolve(crm.environment, observers=(*crm.environment.observers, notebook))
         yield Crm(AsyncCrm(told, Capabilities()))
 
 
@@ -66,7 +66,7 @@ def _import(crm: Crm, folder: Path, name: str) -> None:
     crm.imports(job).plan(mapping, folder=folder).apply()
 
 
-def test_each_kind_of_change_is_told(crm: Crm, notebook: Notebook) -> None:
+def test_each_kind_of_change_is_observed(crm: Crm, notebook: Notebook) -> None:
     with crm.session(job) as s:
         acme = s.customers.add(Customer(name="Acme"))
         renamed = s.customers.update(acme, name="Acme Ltd", score=7)
@@ -95,7 +95,7 @@ def test_a_bulk_write_is_one_change(crm: Crm, notebook: Notebook) -> None:
     assert (list(change.ids), [record.id for record in change.after]) == (ids, ids)
 
 
-def test_imports_are_told(crm: Crm, notebook: Notebook, tmp_path: Path) -> None:
+def test_imports_are_observed(crm: Crm, notebook: Notebook, tmp_path: Path) -> None:
     _import(crm, tmp_path, "Acme")
     _import(crm, tmp_path, "Acme Ltd")
     told = [each for each in notebook.changes if each.schema.name == "customer"]
@@ -105,7 +105,7 @@ def test_imports_are_told(crm: Crm, notebook: Notebook, tmp_path: Path) -> None:
     ]
 
 
-def test_what_crmkit_keeps_beside_is_not_told(crm: Crm, notebook: Notebook) -> None:
+def test_what_crmkit_itself_keeps_is_not_observed(crm: Crm, notebook: Notebook) -> None:
     with crm.session(job) as s:
         s.opportunities.add(Opportunity(name="Deal"))
         assert (s.stage_moves.count(), s.repository(OutboxMessage).count()) == (1, 1)

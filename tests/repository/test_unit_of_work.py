@@ -40,7 +40,7 @@ class Reachable:
 
 
 def undoes_parts(crm: Crm) -> bool:
-    return Feature.SAVEPOINT in crm.setup.store.features
+    return Feature.SAVEPOINT in crm.environment.store.features
 
 
 def test_a_nested_part_is_undone_alone(store_url: str) -> None:

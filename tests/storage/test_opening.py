@@ -95,7 +95,7 @@ def test_an_object_of_somebody_else_s_driver_finds_its_store(others):
         from shelf import ShelfClient
 
         with connect(ShelfClient()) as crm, crm.session(system("test")) as s:
-            print(s.customers.count(), type(crm.setup.store).__name__)
+            print(s.customers.count(), type(crm.environment.store).__name__)
     """) == "0 ShelfStore\n"  # fmt: skip
 
 
@@ -126,7 +126,7 @@ def test_a_broken_distribution_is_named_and_leaves_the_others_alone(others):
     ]  # fmt: skip
 
 
-def test_two_distributions_for_one_scheme_are_told_apart_by_nobody(others):
+def test_two_distributions_for_one_scheme_are_refused(others):
     others("shelf-db", "shelf", STORE, "shelf = shelf:opener", "memory = shelf:opener")
     assert others.run("""
         from crmkit import connect
@@ -163,7 +163,7 @@ def test_nothing_is_looked_for_before_connecting(others):
         ("duck://crm", "there is no store for duck://. There is: memory, mongodb, mongodb+srv, sqlite."),
     ],
 )
-def test_an_unknown_scheme_is_met_by_those_there_are(url, message):
+def test_an_unknown_scheme_is_answered_with_the_known_ones(url, message):
     with pytest.raises(Unsupported) as caught:
         open_store(url, awaited=False)
     assert str(caught.value).startswith(message)

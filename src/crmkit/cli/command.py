@@ -64,7 +64,7 @@ def import_(
     *,
     db: Db,
     mapping: Annotated[Path, Parameter(help="The mapping, a TOML file.")],
-    dry_run: Annotated[bool, Parameter(negative="", help="Only tell what would happen.")] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Only show what would happen.")] = False,
     json: Json = False,
     rejects: Annotated[Path | None, Parameter(help="Where to write rejected rows: a .csv file or a folder.")] = None,
     tenant: Tenant = "main",
@@ -124,7 +124,7 @@ def generate(
     /,
     *,
     output: Annotated[Path | None, Parameter(help="The file to write; beside the module if left out.")] = None,
-    check: Annotated[bool, Parameter(negative="", help="Write nothing; only tell whether the file differs.")] = False,
+    check: Annotated[bool, Parameter(negative="", help="Write nothing; only check whether the file differs.")] = False,
 ) -> int:
     """Write the blocking twins of a module's awaited classes. Exit code 1 says that a checked file differs."""
     from crmkit.cli.generate import differs, twins_for

@@ -1,4 +1,4 @@
-"""Capabilities: what a session offers beside its repositories, crmkit's own and other people's."""
+"""Capabilities: what a session offers besides its repositories, crmkit's own and other people's."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Capability:
 
 
 CAPABILITIES: Final = (
-    Capability("segments", "crmkit.repository.segment:AsyncSegments", "crmkit.crm.blocking.segments:Segments"),
+    Capability("segments", "crmkit.repository.segments:AsyncSegments", "crmkit.crm.blocking.segments:Segments"),
     Capability("analytics", "crmkit.analytics.asynchronous:AsyncAnalytics", "crmkit.crm.blocking.analytics:Analytics"),
 )
 """The capabilities that crmkit brings along; session properties and blocking classes are generated from them."""
@@ -88,11 +88,11 @@ class Capabilities:
     """The capabilities of one CRM, by name.
 
     Args:
-        added: those beside crmkit's own.
+        added: those besides crmkit's own.
         taken: the names that sessions use for something else.
 
     Raises:
-        BadDefinition: two want one name, or one wants a name that is taken.
+        BadDefinition: a name is taken, by sessions or by another capability.
     """
 
     def __init__(self, added: Iterable[Capability] = (), taken: Iterable[str] = ()) -> None:
@@ -102,7 +102,7 @@ class Capabilities:
         for capability in own:
             if capability.name in reserved:
                 raise BadDefinition(
-                    f"the capability {capability.name!r} wants a name that sessions use already.",
+                    f"the capability {capability.name!r} has a name that is already taken.",
                     hint="Name it differently.",
                 )
             reserved.add(capability.name)
@@ -146,7 +146,7 @@ class Sugar(ABC):
     @property
     @abstractmethod
     def capabilities(self) -> Capabilities:
-        """What it can do beside reading and writing records."""
+        """What it can do besides reading and writing records."""
 
     @abstractmethod
     def use(self, capability: Callable[[Any], T]) -> T:

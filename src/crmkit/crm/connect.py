@@ -18,7 +18,7 @@ from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
-from crmkit.repository import Doors, Pipelines, Setup
+from crmkit.repository import Doors, Environment, PipelineRegistry
 from crmkit.repository.journal import History, Outbox
 from crmkit.security.access import Open
 from crmkit.storage.opening import open_store
@@ -43,28 +43,28 @@ P = ParamSpec("P")
 class AsyncCrm:
     """A connected CRM, made by `aconnect`. Threads may share it, but not the sessions it hands out."""
 
-    def __init__(self, setup: Setup, capabilities: Capabilities) -> None:
-        self._setup = setup
+    def __init__(self, environment: Environment, capabilities: Capabilities) -> None:
+        self._environment = environment
         self._capabilities = capabilities
 
     @property
-    def setup(self) -> Setup:
+    def environment(self) -> Environment:
         """What its sessions share."""
-        return self._setup
+        return self._environment
 
     def session(self, actor: Actor) -> AsyncSession:
         """Return a session for an actor, to be entered with `async with`."""
-        return AsyncSession(self._setup, actor, self._capabilities)
+        return AsyncSession(self._environment, actor, self._capabilities)
 
     def imports(self, actor: Actor) -> AsyncImports:
         """Return the imports of an actor: `await crm.imports(actor).plan("mapping.toml")` looks first."""
         from crmkit.importers import AsyncImports  # loads CSV and TOML readers
 
-        return AsyncImports(Doors(self._setup, actor))
+        return AsyncImports(Doors(self._environment, actor))
 
     async def close(self) -> None:
         """Give back the connections that crmkit opened itself."""
-        await self._setup.store.close()
+        await self._environment.store.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,7 +104,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
-        capabilities: what sessions offer beyond what crmkit brings along, with the models that it needs.
+        capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
 
     Raises:
         BadDefinition: the models, the pipelines or the capabilities do not fit together.
@@ -123,7 +123,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     own = each("a model", type, models, "Customer")
     catalog = Catalog([*BUILT_IN, *added.entities, *own], extra)
     now = system_clock if clock is None else _whole(clock)
-    setup = Setup(
+    environment = Environment(
         catalog=catalog,
         store=store,
         policy=_policy(policy),
@@ -131,7 +131,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         # Ids carry 74 random bits beside the time. They are names, not secrets, so a seeded generator will do.
         ids=ids or uuid7_source(now, Random(os.urandom(16))),  # noqa: S311 - see above
         pause=_pause(awaited=awaited),
-        pipelines=Pipelines(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
+        pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),
     )
     try:
@@ -139,7 +139,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     except BaseException:
         await store.close()
         raise
-    return AsyncCrm(setup, added)
+    return AsyncCrm(environment, added)
 
 
 def _pause(*, awaited: bool) -> Callable[[float], Awaitable[None]]:
@@ -158,7 +158,7 @@ def _pause(*, awaited: bool) -> Callable[[float], Awaitable[None]]:
 def _policy(given: Policy | None) -> Policy:
     if given is not None and not hasattr(given, "rows"):
         raise BadDefinition(
-            f"a {type(given).__name__} is no policy.",
+            f"a policy is expected, not {type(given).__name__}.",
             hint="Give an object with the method rows(actor, action, schema).",
         )
     return given or Open()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from crmkit.crm.capability import Capabilities
-    from crmkit.repository import Setup
+    from crmkit.repository import Environment
 
 __all__ = ["AsyncSession"]
 
@@ -27,23 +27,23 @@ AsyncC = TypeVar("AsyncC")
 class AsyncSession(AsyncShelf, Sugar):
     """One actor, one transaction: committed on leaving, rolled back on an exception."""
 
-    def __init__(self, setup: Setup, actor: Actor, capabilities: Capabilities) -> None:
+    def __init__(self, environment: Environment, actor: Actor, capabilities: Capabilities) -> None:
         if not isinstance(actor, Actor):
             raise CrmError(
                 f"a session acts for an Actor, not for {type(actor).__name__}.",
                 hint='Give Actor(id=user.id), or system("nightly") for background work.',
             )
         self._capabilities = capabilities
-        self.doors = Doors(setup, actor, entered=False)
+        self.doors = Doors(environment, actor, entered=False)
 
     @property
     def actor(self) -> Actor:
-        """Whoever the session acts for."""
+        """Who the session acts for."""
         return self.doors.actor
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the session offers beside its repositories."""
+        """What the session offers besides its repositories."""
         return self._capabilities
 
     def repository(self, model: type[T]) -> AsyncRepository[T]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crmkit.analytics.asynchronous import AsyncAnalytics
-    from crmkit.repository.segment import AsyncSegments
+    from crmkit.repository.segments import AsyncSegments
 
 __all__ = ["AsyncShelf"]
 
@@ -252,7 +252,7 @@ class AsyncShelf(ABC):
     @property
     def segments(self) -> AsyncSegments:
         """The segments of one tenant: `session.segments`."""
-        from crmkit.repository.segment import AsyncSegments  # loaded by those who use it
+        from crmkit.repository.segments import AsyncSegments  # loaded by those who use it
 
         return self.use(AsyncSegments)
 

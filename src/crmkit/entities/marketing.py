@@ -44,7 +44,7 @@ class Campaign(Staged):
     owner_id: UUID | None = link("user", back="campaigns", default=None, doc="The user who is in charge.")
     team_id: UUID | None = link("team", back="campaigns", default=None, doc="The team that is in charge.")
     tags: tuple[str, ...] = tags(default=(), doc="Free marks.")
-    description: str | None = text(default=None, max=32_000, doc="Whatever else is worth knowing.")
+    description: str | None = text(default=None, max=32_000, doc="Anything else worth knowing.")
 
 
 @entity(uniques=(("campaign_id", "contact_id"), ("campaign_id", "lead_id")), indexes=(("campaign_id", "status"),))
@@ -89,4 +89,4 @@ class BehaviourEvent(Record):
     reference: str | None = text(default=None, max=200, doc="What another system calls it, such as an order number.")
     amount: Money | None = money(default=None, doc="What it was worth, such as the total of a purchase or a cart.")
     quantity: int | None = integer(default=None, min=0, doc="How many units it was about.")
-    properties: str | None = document(default=None, max=100_000, doc="Whatever else the tracker reported.")
+    properties: str | None = document(default=None, max=100_000, doc="Anything else the tracker reported.")

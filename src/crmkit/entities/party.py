@@ -76,7 +76,7 @@ class Customer(Record):
         "customer", back="subsidiaries", default=None, doc="The organisation that this one belongs to."
     )
     tags: tuple[str, ...] = tags(default=(), doc="Free marks such as vip or newsletter.")
-    notes: str | None = text(default=None, max=32_000, doc="Whatever else is worth knowing.")
+    notes: str | None = text(default=None, max=32_000, doc="Anything else worth knowing.")
 
 
 @entity(plural="addresses", indexes=(("customer_id", "kind"),))
@@ -135,7 +135,7 @@ class Contact(Record):
     owner_id: UUID | None = link("user", back="contacts", default=None, doc="The user who looks after the contact.")
     team_id: UUID | None = link("team", back="contacts", default=None, doc="The team that looks after the contact.")
     tags: tuple[str, ...] = tags(default=(), doc="Free marks such as newsletter.")
-    notes: str | None = text(default=None, max=32_000, doc="Whatever else is worth knowing.")
+    notes: str | None = text(default=None, max=32_000, doc="Anything else worth knowing.")
 
 
 @entity(uniques=(("contact_id", "customer_id"),))

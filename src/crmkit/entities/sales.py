@@ -66,7 +66,7 @@ class Lead(Staged):
         "opportunity", back="leads", default=None, doc="The opportunity that conversion opened."
     )
     tags: tuple[str, ...] = tags(default=(), doc="Free marks.")
-    notes: str | None = text(default=None, max=32_000, doc="Whatever else is worth knowing.")
+    notes: str | None = text(default=None, max=32_000, doc="Anything else worth knowing.")
 
 
 @entity(
@@ -104,7 +104,7 @@ class Opportunity(Staged):
     owner_id: UUID | None = link("user", back="opportunities", default=None, doc="The user who sells.")
     team_id: UUID | None = link("team", back="opportunities", default=None, doc="The team that sells.")
     tags: tuple[str, ...] = tags(default=(), doc="Free marks.")
-    description: str | None = text(default=None, max=32_000, doc="Whatever else is worth knowing.")
+    description: str | None = text(default=None, max=32_000, doc="Anything else worth knowing.")
 
 
 @entity(indexes=(("opportunity_id", "position"),))

@@ -1,4 +1,4 @@
-"""What every record that moves through a pipeline has beside its own fields."""
+"""What every record that moves through a pipeline has besides its own fields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 
 @fieldset
 class Staged(Record):
-    """A record that moves through a pipeline. Subclasses are declared with `@entity`; this class is no model itself.
+    """A record that moves through a pipeline. Subclasses are declared with `@entity`; this class is not a model itself.
 
     `stage` and `pipeline` may be given when the record is added; from then on `advance` changes them, and with them
     the managed fields, in one transaction with the row of history.

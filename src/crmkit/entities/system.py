@@ -1,4 +1,4 @@
-"""What crmkit itself keeps beside a product's records: definitions, external ids, history, outbox."""
+"""What crmkit itself keeps besides a product's records: definitions, external ids, history, outbox."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ExternalId(Record):
     row_digest: str | None = text(
         default=None,
         max=128,
-        doc="A digest of the row last imported for it, which tells whether a rerun has anything new.",
+        doc="A digest of the row last imported for it, which shows whether a rerun has anything new.",
     )
 
 
@@ -70,7 +70,7 @@ class StageMove(Record):
     spent: int | None = integer(
         default=None, min=0, doc="How long it had been in the stage it left, in milliseconds; missing on entering."
     )
-    actor: str = text(default="", max=120, doc="The key of the actor who moved it; blank if history does not tell.")
+    actor: str = text(default="", max=120, doc="The key of the actor who moved it; blank if the history does not say.")
     note: str | None = text(default=None, max=4_000, doc="What the actor said about it.")
 
 

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Relation, Schema
 
-__all__ = ["Binder", "Guard", "Stages"]
+__all__ = ["Binder", "RowFilter", "Stages"]
 
-Guard = Callable[["Schema"], core.Core]
+RowFilter = Callable[["Schema"], core.Core]
 """Gives, for a model, what each of its rows must satisfy to be there at all."""
 
 
@@ -63,7 +63,7 @@ class Binder:
         stages: names the stages that a model's records can be in, where that is known.
     """
 
-    def __init__(self, catalog: Catalog, guard: Guard = _open, stages: Stages = _unknown) -> None:
+    def __init__(self, catalog: Catalog, guard: RowFilter = _open, stages: Stages = _unknown) -> None:
         self._catalog = catalog
         self._guard = guard
         self._stages = stages
@@ -89,7 +89,7 @@ class Binder:
             case Counts():
                 return self._count(schema, node)
             case Missing():
-                # Missing beyond a missing link: the negation of "there is one, and it has a value".
+                # Missing behind a missing link: the negation of "there is one, and it has a value".
                 return core.Not(self._along(schema, node.ref, self._present))
             case Compare() | OneOf() | StartsWith() | Contains() | Has():
                 return self._along(schema, node.ref, lambda end, name: self._leaf(end, name, node))
@@ -102,7 +102,7 @@ class Binder:
         """Return the relation of this name.
 
         Raises:
-            BadExpression: there is none; the message suggests one.
+            BadExpression: it does not exist; the message suggests one that does.
         """
         relation = self._catalog.relations(schema).get(name)
         if relation is None:
@@ -178,7 +178,7 @@ class Binder:
 
         bound = self._related(schema, expr.ref, count)
         if len(expr.ref.path) > 1 and expr.op.apply(0, expr.number):
-            # Beyond a missing link there are no records, so their number is 0.
+            # Behind a missing link there are no records, so their number is 0.
             way = self._along(schema, Ref((*expr.ref.path[:-1], "id")), self._present)
             return core.Or((bound, core.Not(way)))
         return bound
@@ -193,7 +193,7 @@ class Binder:
             if name in relations:
                 raise BadExpression(
                     f"f.{name} is a relation of {schema.name}, not a field.",
-                    hint=f"Write f.{name}.any(...), or a field beyond it.",
+                    hint=f"Write f.{name}.any(...), or a field of that record.",
                 )
             raise BadExpression(f"{schema.name} has no field {name!r}.", hint=near(name, [*schema.fields, *relations]))
         return field
@@ -237,12 +237,14 @@ class Binder:
         for name in named if isinstance(named, tuple) else ():
             if known and isinstance(name, str) and name not in known:
                 raise Problem(
-                    "unknown_stage", f"{name!r} is no stage of any pipeline of {schema.name}.", hint=near(name, known)
+                    "unknown_stage",
+                    f"{name!r} is not a stage of any pipeline of {schema.name}.",
+                    hint=near(name, known),
                 )
 
 
 def _within(schema: Schema, path: tuple[str, ...]) -> bool:
-    """Tell whether two names stay within one record: an entry of `extra`, or the currency of an amount."""
+    """Return whether two names stay within one record: an entry of `extra`, or the currency of an amount."""
     field = schema.fields.get(path[0])
     return field is not None and len(path[1:]) == 1 and field.has_part(path[1])
 

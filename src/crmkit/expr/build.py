@@ -152,7 +152,7 @@ class Name(_Compared[Compare], Ref):
         return OneOf(Ref(self.path), values)
 
     def missing(self) -> Missing:
-        """Return whether there is no value, or no way to it."""
+        """Return whether there is no value, or no way to one."""
         return Missing(Ref(self.path))
 
     def starts_with(self, text: str) -> StartsWith:
@@ -244,7 +244,7 @@ class Counted(_Compared[Counts]):
 
 
 class _Actor:
-    """Facts about whoever asks, as values: `me.id`, `me.team_ids`, `me.key`."""
+    """Facts about the actor, as values: `me.id`, `me.team_ids`, `me.key`."""
 
     __slots__ = ()
 
@@ -260,7 +260,7 @@ ME: Final = ("id", "key", "team_id", "team_ids")
 f: Final = Name()
 """The record that an expression is about."""
 me: Final = _Actor()
-"""Whoever asks."""
+"""The actor who asks."""
 
 
 def days(number: float) -> timedelta:
@@ -290,7 +290,7 @@ def ahead(span: timedelta) -> Moment:
 
 def _span(span: object) -> timedelta:
     if not isinstance(span, timedelta):
-        raise BadExpression(f"a span of time was expected, not {type(span).__name__}.", hint="Write ago(days(90)).")
+        raise BadExpression(f"a span of time is expected, not {type(span).__name__}.", hint="Write ago(days(90)).")
     return span
 
 
@@ -301,4 +301,4 @@ def today(offset: int = 0) -> Moment:
     try:
         return Moment(of_day=True, offset=timedelta(days=offset))
     except OverflowError:
-        raise BadExpression("today() is given more days than there are.") from None
+        raise BadExpression("today() is given more days than the calendar has.") from None

@@ -166,7 +166,8 @@ def _related(record: Any, ref: Ref, world: World | None) -> list[Any]:
 def _follow(record: Any, step: str, world: World | None) -> Iterable[Any]:
     if world is None:
         raise Unsupported(
-            f"f.{step} leads to other records, which are not at hand here.", hint="Ask a repository, which has a store."
+            f"f.{step} leads to other records, which are not available here.",
+            hint="Ask a repository, which has a store.",
         )
     return world.related(record, step)
 

@@ -10,7 +10,7 @@ value     a literal, Me, Moment
 the other, so that a reader which matches on a `Node` and ends in `assert_never` is told by the type checkers when a
 class joins the union. `crmkit.expr.table` says how each one is written.
 
-Expressions are two-valued. A test of a missing value is false, whatever the test; `~p` is true exactly where `p` is
+Expressions are two-valued. Any test of a missing value is false; `~p` is true exactly where `p` is
 false. So `~(f.amount > 10)` also finds the records without an amount.
 """
 
@@ -100,7 +100,7 @@ class Quantifier(Enum):
 class Expr:
     """Something that is true or false of a record; combine with `&`, `|` and `~`.
 
-    Whatever has a true attribute `joins_expressions`, as segments have, is asked itself to combine with an expression.
+    An object with a true attribute `joins_expressions`, such as a segment, does the combining itself.
     """
 
     __slots__ = ()

@@ -20,7 +20,7 @@ __all__ = ["SAMPLE", "Asker", "Facts", "resolve"]
 
 
 class Asker(Protocol):
-    """Whoever asks, as far as expressions may know."""
+    """The actor who asks, as far as expressions may know."""
 
     @property
     def id(self) -> UUID | None:
@@ -50,7 +50,7 @@ class Facts:
     Attributes:
         now: the instant of the reading.
         zone: in which `today` is meant.
-        me: whoever asks; `None` where nobody does, so that `me` is refused.
+        me: the actor who asks; `None` where there is none, so that `me` is refused.
     """
 
     now: dt.datetime
@@ -82,7 +82,7 @@ def resolve(expr: Expr, facts: Facts) -> Node:
     """Return the expression without placeholders; a fact that is missing makes its test false.
 
     Raises:
-        BadExpression: a moment lies outside the years 1 to 9999, or `me` is named where nobody asks.
+        BadExpression: a moment is outside the years 1 to 9999, or `me` is named where nobody asks.
     """
     node = closed(expr)
     changes: dict[str, Any] = {}
@@ -127,7 +127,7 @@ def _value(value: Any, facts: Facts) -> Any:
         try:
             return facts.today + value.offset if value.of_day else facts.now + value.offset
         except OverflowError:
-            raise BadExpression("a relative moment lies outside the years 1 to 9999.") from None
+            raise BadExpression("a relative moment is outside the years 1 to 9999.") from None
     return value
 
 

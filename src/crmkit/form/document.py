@@ -69,7 +69,7 @@ def in_words(data: object) -> str:
         case list() | tuple():
             return "a list"
         case _:
-            return f"a {type(data).__name__}"
+            return f"of type {type(data).__name__}"
 
 
 def is_list(data: object) -> TypeGuard[Sequence[Any]]:

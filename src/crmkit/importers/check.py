@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crmkit.model.field import Field
     from crmkit.model.schema import Schema
     from crmkit.repository import Doors
-    from crmkit.repository.pipelines import Kept
+    from crmkit.repository.registry import TenantPipelines
 
 __all__ = ["bind"]
 
@@ -55,7 +55,7 @@ async def bind(mapping: MappingRule, doors: Doors, folder: Path) -> list[Section
 class _Check:
     """One mapping and everything that is wrong with it."""
 
-    def __init__(self, mapping: MappingRule, catalog: Catalog, kept: Kept) -> None:
+    def __init__(self, mapping: MappingRule, catalog: Catalog, kept: TenantPipelines) -> None:
         self.problems: list[Problem] = []
         self._mapping = mapping
         self._catalog = catalog

@@ -23,7 +23,7 @@ OPPORTUNITY: Final = Pipeline(
     ],
     moves=[forward(), back(3), into("lost"), reopen()],
 )
-"""A deal: forward with skips, back, lost for a reason, reopened by whoever may change it."""
+"""A deal: forward with skips, back, lost for a reason, reopened by anyone who may change it."""
 
 LEAD: Final = Pipeline(
     "lead",

@@ -28,7 +28,7 @@ def each(what: str, kind: type[T], given: Iterable[T], example: str) -> tuple[T,
         BadDefinition: a part is of another kind, or it is not a collection at all.
     """
     if isinstance(given, kind) or not isinstance(given, Iterable):
-        raise BadDefinition(f"{what} stands alone where a list is expected.", hint=f"Write [{example}].")
+        raise BadDefinition(f"{what} is expected in a list, not alone.", hint=f"Write [{example}].")
     parts = tuple(given)
     for part in parts:
         if not isinstance(part, kind):

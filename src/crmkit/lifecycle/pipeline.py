@@ -81,7 +81,7 @@ class Pipeline:
     initial: str = attrs.field(default=None, kw_only=True, converter=_initial)
 
     def __attrs_post_init__(self) -> None:
-        """Check that it is sound, and that it fits its model if that is at hand."""
+        """Check that it is sound, and that it fits its model if that is available."""
         checked_name("a pipeline", self.name)
         if isinstance(self.model, str):
             checked_name("a model", self.model)
@@ -119,7 +119,7 @@ class Pipeline:
         """Return a stage by name.
 
         Raises:
-            BadDefinition: there is none; the message suggests one.
+            BadDefinition: it does not exist; the message suggests one that does.
         """
         return self._place(name).stage
 
@@ -134,7 +134,7 @@ class Pipeline:
     def probability(self, record: StagedRecord) -> int:
         """Return the chance to win a record, in per cent: its own if it has one, or else that of its stage.
 
-        What is won is sure and what is lost is not to be had, whatever the record says.
+        It is 100 for a record that is won and 0 for one that is lost, whatever the record itself says.
         """
         stage = self.stage(record.stage)
         own = getattr(record, "probability", None)
@@ -221,7 +221,7 @@ class Pipeline:
     ) -> Step:
         """Return the step by which a new record enters: at a stage, or where the record says, or at the beginning.
 
-        Rules do not apply, as there is no stage to come from; what the stage itself demands must be satisfied.
+        Rules do not apply, as there is not a stage to come from; what the stage itself demands must be satisfied.
 
         Raises:
             MoveRefused: there is no such stage, or it demands what the record lacks.
@@ -324,7 +324,7 @@ class Pipeline:
         return self.places[name]
 
     def _unknown(self, name: str) -> str:
-        return "" if name in self.places else f"There is no stage {name!r}. {near(name, self.places)}"
+        return "" if name in self.places else f"There is not a stage {name!r}. {near(name, self.places)}"
 
     def _misplaced(self, record: StagedRecord) -> str:
         if not record.stage:

@@ -140,7 +140,7 @@ class Rule:
 
 
 def _ahead(source: Place, target: Place) -> int:
-    # All closing stages lie one step beyond the last open one.
+    # All closing stages are one step after the last open one.
     return min(target.position, source.last_open + 1) - source.position
 
 
@@ -180,5 +180,5 @@ def reopen(*, role: str | None = None, to: str | None = None, guard: Expr | None
 
 
 def move(source: str, target: str, *, role: str | None = None, guard: Expr | None = None) -> Rule:
-    """Allow moves from one stage to another, whatever they are."""
+    """Allow moves from one stage to another, open or closed."""
     return Rule(RuleKind.MOVE, source=source, target=target, role=role, guard=guard)

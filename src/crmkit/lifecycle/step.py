@@ -70,7 +70,7 @@ class Step:
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The fields of the record that change, with their new values; which version it is, is not known here."""
+        """The fields of the record that change, with their new values; the version is not among them."""
         return {
             "pipeline": self.pipeline,
             "stage": self.to_stage,

@@ -61,7 +61,7 @@ def _scope(caller: FrameType | None) -> dict[str, Any]:
 
 
 def fits(field: Field, annotation: Any) -> bool:
-    """Tell whether an annotation says what a field holds, and whether that may be missing."""
+    """Return whether an annotation says what a field holds, and whether that may be missing."""
     kinds = {_plain(each) for each in _members(_plain(annotation))}
     return (NoneType in kinds) is field.nullable and [field.annotated(kind) for kind in kinds - {NoneType}] == [True]
 

@@ -34,7 +34,7 @@ class Catalog:
             own = schema_of(model)
             if not isinstance(fields, Mapping):
                 raise BadDefinition(
-                    f"the added fields of {own.name} are a {type(fields).__name__}.",
+                    f"the added fields of {own.name} must be a mapping, not {type(fields).__name__}.",
                     hint='Write {"shoe_size": integer(default=None)}, for example.',
                 )
             named = [Field.named(field, name) for name, field in fields.items()]
@@ -92,12 +92,12 @@ class Catalog:
         """Return the schema of this name.
 
         Raises:
-            BadDefinition: there is none.
+            BadDefinition: there is no such model.
         """
         try:
             return self._schemas[name]
         except KeyError:
-            raise BadDefinition(f"there is no model {name!r}.", hint=near(name, self._schemas)) from None
+            raise BadDefinition(f"there is not a model {name!r}.", hint=near(name, self._schemas)) from None
 
     def of(self, model: type[Any]) -> Schema:
         """Return the schema that serves a model here: its own, or that of the model which took its place.

@@ -87,7 +87,7 @@ def entity(
         append_only: whether records are written once and never changed.
 
     Raises:
-        BadDefinition: a field, an annotation, a name or a group is not acceptable; it lists all that is wrong.
+        BadDefinition: a field, an annotation, a name or a group is not acceptable; it lists everything that is wrong.
 
     >>> @entity()
     ... class Vehicle(Record):
@@ -141,7 +141,7 @@ def _snake(name: str) -> str:
     ),
 )  # fmt: skip
 def fieldset(cls: type[_T]) -> type[_T]:
-    """Declare a class of fields that several models inherit, and which is no model itself."""
+    """Declare a class of fields that several models inherit, and which is not a model itself."""
     made: type[_T] = attrs.define(cls, frozen=True, kw_only=True, slots=True)
     resolve(made, inspect.currentframe())
     return made

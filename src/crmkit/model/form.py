@@ -146,7 +146,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise Problem("duplicate_key", "stands there twice.", field=twice[:_LONGEST_NAME])
+        raise Problem("duplicate_key", "occurs twice.", field=twice[:_LONGEST_NAME])
     return made
 
 

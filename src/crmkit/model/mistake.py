@@ -48,7 +48,7 @@ def mistakes_of(schema: Schema, unknown: Mapping[str, str]) -> Iterator[BadDefin
 
 
 def _reserved(cls: type[Any]) -> Iterator[str]:
-    """Yield the names that a model inherits and must not declare anew: what crmkit itself sets."""
+    """Yield the names that a model inherits and must not declare again: what crmkit itself sets."""
     for base in cls.__mro__[1:]:
         for attribute in attrs.fields(base) if attrs.has(base) else ():
             field = declared_field(attribute)

@@ -1,4 +1,4 @@
-"""Schemas: everything that is known of one model, derived from its class."""
+"""Schemas: everything that is known about one model, derived from its class."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Schema:
         """Return a field by name.
 
         Raises:
-            BadDefinition: there is none; the message suggests one.
+            BadDefinition: it does not exist; the message suggests one that does.
         """
         try:
             return self.fields[name]
@@ -149,7 +149,7 @@ class Schema:
             field = self.fields.get(name)
             if field is None:
                 problems.append(
-                    Problem("unknown_field", "is no field of this model.", hint=near(name, self.fields), field=name)
+                    Problem("unknown_field", "is not a field of this model.", hint=near(name, self.fields), field=name)
                 )
                 continue
             try:
@@ -207,7 +207,7 @@ def schema_of(model: type[Any]) -> Schema:
     schema = model.__dict__.get("__schema__") if isinstance(model, type) else None
     if not isinstance(schema, Schema):
         shown = model.__name__ if isinstance(model, type) else repr(model)
-        raise BadDefinition(f"{shown} is no model.", hint="Declare it with @entity.")
+        raise BadDefinition(f"{shown} is not a model.", hint="Declare it with @entity.")
     return schema
 
 

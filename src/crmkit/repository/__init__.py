@@ -3,9 +3,19 @@
 from crmkit.repository.aggregator import Group, MoneyBag
 from crmkit.repository.door import Door, pause_collector
 from crmkit.repository.doors import Doors
+from crmkit.repository.environment import Environment
 from crmkit.repository.pager import Page
-from crmkit.repository.pipelines import Pipelines
+from crmkit.repository.registry import PipelineRegistry
 from crmkit.repository.repository import AsyncRepository
-from crmkit.repository.setup import Setup
 
-__all__ = ["AsyncRepository", "Door", "Doors", "Group", "MoneyBag", "Page", "Pipelines", "Setup", "pause_collector"]
+__all__ = [
+    "AsyncRepository",
+    "Door",
+    "Doors",
+    "Environment",
+    "Group",
+    "MoneyBag",
+    "Page",
+    "PipelineRegistry",
+    "pause_collector",
+]

@@ -12,7 +12,7 @@ from crmkit.expr.node import Ref
 from crmkit.repository.grouping import group_key, keyed
 from crmkit.repository.measure import Measured, count
 from crmkit.repository.path import field_at
-from crmkit.storage.spi import Key, Measure
+from crmkit.storage.spi import GroupKey, Measure
 from crmkit.values import Money
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ async def tally(
     groups: dict[tuple[Any, ...], dict[str, Any]] = {} if keys else {(): {}}
     for currency in dict.fromkeys(plan.currency for plan in wanted.values()):
         plans = {name: plan for name, plan in wanted.items() if plan.currency == currency}
-        extra = (Key(currency),) if currency else ()
+        extra = (GroupKey(currency),) if currency else ()
         asked = tuple(measure for plan in plans.values() for measure in plan.measures)
         rows = await door.tally(parts, (*(key for key, _ in keys), *extra), asked, deleted=deleted)
         for row in rows:

@@ -40,7 +40,7 @@ class Change(Generic[T]):
         kind: what happened.
         schema: the model.
         at: when it was written.
-        actor: the key of whoever did it.
+        actor: the key of the actor.
         ids: the records' ids; a change of rows that were there before has one.
         before: the record as its writer last read it; nothing for new records.
         fields: the names of the fields that were set, in order; nothing for new records.

@@ -1,4 +1,4 @@
-"""Definitions: which pipelines a tenant keeps, which of them a record follows, and how a new one comes to be kept."""
+"""Definitions: which pipelines a tenant keeps, which of them a record follows, and how a new one is stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from crmkit.errors import Busy, Duplicate, StoreError
-from crmkit.repository.pipelines import NotRead
+from crmkit.repository.registry import NotRead
 from crmkit.storage.spi import SortKey
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
     from crmkit.repository.door import Door
-    from crmkit.repository.pipelines import Definition, Kept, Pipelines
+    from crmkit.repository.registry import Definition, PipelineRegistry, TenantPipelines
     from crmkit.repository.unit_of_work import UnitOfWork
 
 __all__ = ["Definitions", "Place"]
@@ -51,7 +51,7 @@ class Definitions:
     keeps what it knows to itself until its transaction ends.
 
     Args:
-        pipelines: the product's pipelines, and what is known of tenants.
+        pipelines: the product's pipelines, and what is known about tenants.
         tenant: whose definitions are meant.
         clock: tells the time.
         pause: waits for some seconds.
@@ -63,7 +63,7 @@ class Definitions:
 
     def __init__(
         self,
-        pipelines: Pipelines,
+        pipelines: PipelineRegistry,
         tenant: str,
         *,
         clock: Callable[[], dt.datetime],
@@ -77,10 +77,10 @@ class Definitions:
         self._pause = pause
         self._inside = inside
         self._apart = apart
-        self._own: Kept | None = None
+        self._own: TenantPipelines | None = None
         self._turn = 0
 
-    async def read(self) -> Kept:
+    async def read(self) -> TenantPipelines:
         """Return the tenant's pipelines."""
         return self._known() or await self._read(self._inside)
 
@@ -112,10 +112,10 @@ class Definitions:
         return pipeline
 
     async def entered(self, schema: Schema, name: str) -> Definition:
-        """Return the present definition of a pipeline that a record is about to enter, and see to it that it is kept.
+        """Return the present definition of a pipeline that a record is about to enter, and make sure that it is stored.
 
         Raises:
-            BadDefinition: there is none of this name, or none at all.
+            BadDefinition: the model has no such pipeline, or none at all.
         """
         found = (await self.read()).named(schema, name)
         started, attempt = monotonic(), 0
@@ -123,7 +123,7 @@ class Definitions:
             try:
                 found = await self._attempt(schema, name)
             except (Duplicate, Busy):
-                # Somebody else keeps it at this moment. What they kept is read on the next attempt.
+                # Somebody else is storing it. What they stored is read on the next attempt.
                 if monotonic() - started > _PATIENCE:
                     raise
                 attempt += 1
@@ -132,13 +132,13 @@ class Definitions:
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    def _known(self) -> Kept | None:
+    def _known(self) -> TenantPipelines | None:
         if self._own is not None and self._turn == self._inside.unit.turn:
             return self._own
         return self._pipelines.committed.get(self._tenant)
 
-    async def _read(self, place: Place) -> Kept:
-        # Whatever the policy says, and deleted or not: records follow them all the same.
+    async def _read(self, place: Place) -> TenantPipelines:
+        # Regardless of the policy, and of whether they are deleted: records follow them all the same.
         rows: list[Any] = await place.door.columns((), _COLUMNS, (SortKey("id"),), action=None, deleted=True)
         kept = self._pipelines.beside(rows)
         share = partial(self._pipelines.committed.__setitem__, self._tenant, kept)

@@ -21,7 +21,7 @@ from crmkit.expr.node import Expr, Op
 from crmkit.model.codec import Row, pause_collector
 from crmkit.repository.change import Change, ChangeKind
 from crmkit.repository.link import check_links
-from crmkit.repository.pipelines import NotRead
+from crmkit.repository.registry import NotRead
 from crmkit.security.access import Action
 from crmkit.segment import Segment
 from crmkit.storage.spi import Hop, Patch, Query, SortKey, Tally
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from crmkit.repository.guard import Guard
     from crmkit.repository.unit_of_work import UnitOfWork
     from crmkit.security.access import Actor
-    from crmkit.storage.spi import Key, Measure
+    from crmkit.storage.spi import GroupKey, Measure
     from crmkit.values.identifier import IdSource
 
 __all__ = ["BATCH", "Door", "DoorOf", "Hop", "Inside", "Row", "SortKey", "Where", "pause_collector", "same_id"]
@@ -62,7 +62,7 @@ class Inside:
         catalog: the models.
         unit: the session's transaction.
         guard: what the actor may touch.
-        actor: whoever acts.
+        actor: who acts.
         ids: makes ids.
         facts: gives what placeholders in expressions stand for now.
         learn: reads the tenant's pipelines, where an expression names a stage before they were read.
@@ -159,7 +159,7 @@ class Door(Generic[T]):
 
         Args:
             where: which.
-            action: what is to be done to them; `None` for what crmkit itself must know, whoever acts.
+            action: what is to be done to them; `None` for what crmkit itself must know, no matter who acts.
             deleted: whether deleted ones count as well.
             order: what to sort by.
             limit: how many at most.
@@ -201,7 +201,7 @@ class Door(Generic[T]):
     async def tally(
         self,
         where: Where,
-        by: tuple[Key, ...],
+        by: tuple[GroupKey, ...],
         measures: tuple[Measure, ...],
         *,
         action: Action | None = Action.READ,
@@ -237,7 +237,7 @@ class Door(Generic[T]):
         Raises:
             BadRecord: a link leads nowhere.
             Duplicate: a unique field's value is taken.
-            NotAllowed: the policy lets the actor create no such record.
+            NotAllowed: the policy does not let the actor create such a record.
         """
         schema = self.schema
         await check_links(schema, records, schema.links, self._inside.door_of, frozenset(ids))
@@ -270,8 +270,8 @@ class Door(Generic[T]):
             Stale: somebody else changed the record first.
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
-            NotAllowed: the policy lets the actor not do this.
-            Refused: it should be a deleted record, and is not.
+            NotAllowed: the policy does not let the actor do this.
+            Refused: the record is not deleted.
         """
         held: Any = record
         actor = self._inside.actor.key
@@ -309,7 +309,7 @@ class Door(Generic[T]):
         await self._unless_refused(write, rule, (record.id,), action)
 
     async def append(self, records: Iterable[T], at: dt.datetime) -> None:
-        """Write records that crmkit itself keeps beside others: no policy is asked, and the journal is not told.
+        """Write records that crmkit itself keeps besides others: no policy is asked, and the journal does not see them.
 
         Raises:
             Duplicate: a unique field's value is taken.

@@ -16,7 +16,7 @@ from crmkit.storage.spi import Feature
 
 if TYPE_CHECKING:
     from crmkit.repository.change import Change
-    from crmkit.repository.setup import Setup
+    from crmkit.repository.environment import Environment
     from crmkit.security.access import Actor
 
 __all__ = ["Doors"]
@@ -30,46 +30,46 @@ class Doors:
     Attributes:
         unit: the session's transaction.
         catalog: the models.
-        actor: whoever acts.
+        actor: who acts.
         zone: in which they mean days.
         clock: tells the time.
         ids: makes ids.
 
     Args:
-        setup: what the whole CRM shares.
-        actor: whoever acts.
+        environment: what the whole CRM shares.
+        actor: who acts.
         entered: whether they may be used at once.
 
     Raises:
         BadDefinition: the actor's zone does not exist.
     """
 
-    def __init__(self, setup: Setup, actor: Actor, *, entered: bool = True) -> None:
-        self._setup = setup
+    def __init__(self, environment: Environment, actor: Actor, *, entered: bool = True) -> None:
+        self._environment = environment
         self._doors: dict[str, Door[Any]] = {}
-        self.unit = UnitOfWork(setup.store, entered=entered)
-        self.catalog = setup.catalog
+        self.unit = UnitOfWork(environment.store, entered=entered)
+        self.catalog = environment.catalog
         self.actor = actor
         self.zone = zone_of(actor.zone)
-        self.clock = setup.clock
-        self.ids = setup.ids
-        guard = Guard(setup.catalog, setup.policy, actor, self.facts(), self._stages)
+        self.clock = environment.clock
+        self.ids = environment.ids
+        guard = Guard(self.catalog, environment.policy, actor, self.facts(), self._stages)
         self._inside = Inside(
-            catalog=setup.catalog, unit=self.unit, guard=guard, actor=actor, ids=setup.ids, facts=self.facts,
+            catalog=self.catalog, unit=self.unit, guard=guard, actor=actor, ids=self.ids, facts=self.facts,
             learn=self._learn, door_of=self.of, tell=self._tell,
         )  # fmt: skip
 
     @cached_property
     def definitions(self) -> Definitions:
         """The pipelines of the actor's tenant."""
-        setup = self._setup
+        environment = self._environment
         return Definitions(
-            setup.pipelines,
+            environment.pipelines,
             self.actor.tenant,
-            clock=setup.clock,
-            pause=setup.pause,
+            clock=environment.clock,
+            pause=environment.pause,
             inside=_place(self),
-            apart=None if Feature.SAVEPOINT in setup.store.features else lambda: _place(self.apart()),
+            apart=None if Feature.SAVEPOINT in environment.store.features else lambda: _place(self.apart()),
         )
 
     @overload
@@ -89,7 +89,7 @@ class Doors:
         door = self._doors.get(name)
         if door is None:
             schema = self.catalog[name]
-            door = self._doors[name] = Door(schema, self._setup.codec(schema), self._inside)
+            door = self._doors[name] = Door(schema, self._environment.codec(schema), self._inside)
         return door
 
     def facts(self) -> Facts:
@@ -98,7 +98,7 @@ class Doors:
 
     def apart(self) -> Doors:
         """Return doors of the same actor to another transaction."""
-        return Doors(self._setup, self.actor)
+        return Doors(self._environment, self.actor)
 
     def _stages(self, schema: Schema) -> frozenset[str]:
         return self.definitions.stages(schema)
@@ -108,7 +108,7 @@ class Doors:
 
     async def _tell(self, change: Change[Any]) -> None:
         try:
-            for observer in self._setup.observers:
+            for observer in self._environment.observers:
                 await observer.observe(change, self.of)
         except BaseException:
             await self.unit.break_off()

@@ -10,7 +10,7 @@ from crmkit.errors import BadExpression, Problem
 from crmkit.expr.node import Ref
 from crmkit.repository.path import field_at
 from crmkit.repository.zone import zone_of
-from crmkit.storage.spi import Bucket, Key
+from crmkit.storage.spi import Bucket, GroupKey
 
 if TYPE_CHECKING:
     from crmkit.model.field import Field
@@ -63,7 +63,7 @@ def by_year(ref: Ref, zone: str = "UTC") -> Span:
     return Span(ref, Bucket.YEAR, zone)
 
 
-def group_key(door: Door[Any], by: By) -> tuple[Key, Field]:
+def group_key(door: Door[Any], by: By) -> tuple[GroupKey, Field]:
     """Return what to group by, each step of the way guarded, and the field that it ends at.
 
     Raises:
@@ -79,11 +79,11 @@ def group_key(door: Door[Any], by: By) -> tuple[Key, Field]:
     except Problem as problem:
         raise BadExpression(f"{ref.text} {problem.message}", hint=problem.hint) from None
     if span is None:
-        return Key(field.name, hops), field
+        return GroupKey(field.name, hops), field
     if not field.temporal:
         raise BadExpression(f"{ref.text} is neither a date nor an instant, so it has no {span.bucket.value}.")
     zone_of(span.zone)
-    return Key(field.name, hops, span.bucket, span.zone), field
+    return GroupKey(field.name, hops, span.bucket, span.zone), field
 
 
 def keyed(value: Any, field: Field) -> Any:

@@ -47,7 +47,7 @@ class Guard:
 
         Args:
             schema: the model.
-            action: what is done; `None` for what crmkit itself must know, whoever acts: only the tenant counts.
+            action: what is done; `None` for what crmkit itself must know, no matter who acts: only the tenant counts.
             deleted: whether deleted rows count as well.
         """
         key = (schema.name, action, deleted)
@@ -76,7 +76,7 @@ class Guard:
             expr = expr.within(schema)
         if not isinstance(expr, Expr):
             raise BadExpression(
-                f"an expression was expected, not {type(expr).__name__}.",
+                f"an expression is expected, not {type(expr).__name__}.",
                 hint="Write one with f, as in f.name == 'Acme'.",
             )
         if expr == everything:

@@ -38,7 +38,7 @@ class Intake:
         Raises:
             BadRecord: a link leads nowhere.
             Duplicate: a unique field's value, or an external id, is taken.
-            NotAllowed: the policy lets the actor create no such record.
+            NotAllowed: the policy does not let the actor create such a record.
         """
         if not records:
             return
@@ -63,12 +63,12 @@ class Intake:
             BadRecord: a link leads nowhere.
             Stale: somebody else changed the record first.
             Duplicate: a unique field's value is taken.
-            NotAllowed: the policy lets the actor not do this.
+            NotAllowed: the policy does not let the actor do this.
         """
         return await self._door.change(record, changes, ChangeKind.IMPORTED, at=self._doors.clock(), moves=moves)
 
     async def _entered(self, records: Sequence[Any], moves: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-        """See to it that the pipelines are kept, under these numbers: others may have kept one since they were read."""
+        """Make sure that the pipelines are stored under these numbers: others may have stored one since."""
         numbers: dict[str, int] = {}
         for name in {record.pipeline for record in records}:
             numbers[name] = (await self._doors.definitions.entered(self._schema, name)).number

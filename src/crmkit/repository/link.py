@@ -35,7 +35,7 @@ async def check_links(
         own: ids of records of the same model that are written in the same call.
 
     Raises:
-        BadRecord: a link leads nowhere. That the record exists for somebody else is not told.
+        BadRecord: a link leads nowhere. Whether it exists for somebody else is not said.
     """
     wanted: dict[str, set[UUID]] = {}
     for field in fields:

@@ -10,7 +10,7 @@ from crmkit.expr.core import And, Compare, Core, Exists, Missing, Not, Or
 from crmkit.expr.node import Op
 from crmkit.repository.cursor import read_cursor, write_cursor
 from crmkit.repository.door import same_id
-from crmkit.storage.spi import Key, SortKey
+from crmkit.storage.spi import GroupKey, SortKey
 
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema
@@ -88,7 +88,7 @@ class Pager(Generic[T]):
     async def _position(self, record: Any) -> tuple[Any, ...]:
         """Return the keys' values for a record; those beyond relations are read within what the actor may see."""
         fields = self._door.schema.fields
-        far = tuple(Key(key.column, key.hops) for key in self._keys if key.hops)
+        far = tuple(GroupKey(key.column, key.hops) for key in self._keys if key.hops)
         rows = await self._door.tally((same_id(record.id),), far, (), deleted=True) if far else [()]
         if not rows:
             raise Busy("the records changed while a page of them was read.", hint="Ask for the page again.")

@@ -46,7 +46,7 @@ class AsyncRepository(AsyncReader[T]):
         Raises:
             BadRecord: a link leads nowhere, an added field is not declared, or the record is of another model.
             Duplicate: a unique field's value is taken.
-            NotAllowed: the policy lets the actor create no such record.
+            NotAllowed: the policy does not let the actor create such a record.
             MoveRefused: the stage given is not one to enter.
         """
         return (await self._add([record])).after[0]
@@ -76,7 +76,7 @@ class AsyncRepository(AsyncReader[T]):
             Stale: somebody else changed the record first.
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
-            NotAllowed: the policy lets the actor not do this.
+            NotAllowed: the policy does not let the actor do this.
         """
         self._check_model(record)
         return await self._door.change(record, self._cleaned(changes), ChangeKind.UPDATED, at=self._doors.clock())
@@ -163,7 +163,7 @@ class AsyncRepository(AsyncReader[T]):
 
     def _check_model(self, record: Any) -> None:
         if type(record) is not self._schema.cls:
-            message = f"expects a {self._schema.cls.__name__}, not {type(record).__name__}."
+            message = f"expects {self._schema.cls.__name__}, not {type(record).__name__}."
             raise BadRecord(self._schema.name, [Problem("wrong_model", message)])
 
     def _cleaned(self, changes: dict[str, Any]) -> dict[str, Any]:
@@ -185,7 +185,7 @@ class AsyncRepository(AsyncReader[T]):
 
     def _not_append_only(self) -> None:
         if self._schema.append_only:
-            raise NotAllowed(f"a {self._schema.name} is written once and never changed.")
+            raise NotAllowed(f"{self._schema.name} records are written once and never changed.")
 
     async def _moved(
         self, record: Any, clean: dict[str, Any], fields: dict[str, Any], step: Step, note: str | None

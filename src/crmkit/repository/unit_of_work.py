@@ -47,7 +47,7 @@ class UnitOfWork:
         """Return the store's transaction.
 
         Raises:
-            CrmError: the session was not entered, or has ended, or a refused write undid all of it.
+            CrmError: the session was not entered, or has ended, or a refused write undid everything.
         """
         if self._unit is None:
             if self._ended:
@@ -64,13 +64,13 @@ class UnitOfWork:
         return self._unit or await self.reading()
 
     def has_written(self, schema: Schema) -> bool:
-        """Tell whether rows of a model may have been written that are not committed yet."""
+        """Return whether rows of a model may have been written that are not committed yet."""
         return schema.name in self._written
 
     def when_committed(self, sequel: Callable[[], None]) -> None:
-        """Have something done once all that was written is committed, in place of what was to be done before.
+        """Call `sequel` once everything that was written is committed, in place of an earlier one.
 
-        It is forgotten when anything is undone.
+        It is dropped when anything is undone.
         """
         self._sequel = sequel
 
@@ -91,7 +91,7 @@ class UnitOfWork:
         except BaseException:
             self.turn += 1
             self._sequel = None
-            with suppress(CrmError):  # an error that ended the unit ended its savepoints as well
+            with suppress(CrmError):  # an error that ended the unit also ended its savepoints
                 await savepoint.rollback()
             raise
         else:
@@ -166,7 +166,7 @@ class UnitOfWork:
             raise CrmError(self._undone, hint=_WAY_OUT)
 
     async def _undo(self, why: str) -> None:
-        self._depth = 0  # with the transaction end its savepoints
+        self._depth = 0  # its savepoints end with the transaction
         await self.rollback()
         self._undone = why
 

@@ -18,4 +18,5 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise BadDefinition(f"{name!r} is no time zone.", hint='Write an IANA name such as "Europe/Berlin".') from None
+        hint = 'Write an IANA name such as "Europe/Berlin".'
+        raise BadDefinition(f"{name!r} is not a time zone.", hint=hint) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crmkit.segment.change import Changes, changes
+from crmkit.segment.membership import Changes, changes
 from crmkit.segment.segment import Segment
 
 __all__ = ["Changes", "Segment", "changes"]

@@ -56,7 +56,7 @@ class Segment:
     catalog: Catalog | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Check all of it, against the models as far as they are at hand."""
+        """Check all of it, against the models as far as they are known."""
         if isinstance(self.model, str):
             _check_text("the model's name", self.model, 1, MAX_NAME)
         _check_text("the name of a segment", self.name, 1, MAX_NAME)
@@ -101,7 +101,7 @@ class Segment:
         Args:
             record: a record of the segment's model.
             at: what `now()` and `today()` stand for.
-            me: whoever asks, for conditions that name `me`.
+            me: the actor who asks, for conditions that name `me`.
             zone: in which `today()` is meant.
 
         Raises:

@@ -1,6 +1,6 @@
 """`python -m crmkit.testing MODULE:NAME` prints what a store declares, as a Markdown table.
 
-NAME is a suite, or whatever makes a store when called without arguments. Several may be given, one column each.
+NAME is a suite, or a callable that makes a store without arguments. Several may be given, one column each.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from crmkit.errors import CrmError, Duplicate
 from crmkit.expr import core
 from crmkit.expr.node import Op
 from crmkit.model.kind import Kind
-from crmkit.storage.spi.plan import Aggregate, Bucket, Key, Patch, Query, SortKey, Tally
+from crmkit.storage.spi.plan import Aggregate, Bucket, GroupKey, Patch, Query, SortKey, Tally
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.liar import Fault
 from crmkit.testing.suite import StoreSuite
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAULTS", "first_red", "suite_of"]
 
-KeyT = TypeVar("KeyT", Key, SortKey)
+KeyT = TypeVar("KeyT", GroupKey, SortKey)
 _TRUE: Final = core.Constant(True)
 
 
@@ -251,7 +251,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "second sort key ignored": Fault(
         query=lambda query: attrs.evolve(query, order=(*query.order[:1], *query.order[2:]))
     ),
-    "keys beyond relations ignored": Fault(
+    "keys of related records ignored": Fault(
         query=lambda query: attrs.evolve(query, order=tuple(key for key in query.order if not key.hops))
     ),
     "conditions of sort keys ignored": Fault(query=_sorts_open),

@@ -243,7 +243,7 @@ class Golden:
 
 
 def reaches(node: core.Core) -> bool:
-    """Tell whether a core expression follows a relation."""
+    """Return whether a core expression follows a relation."""
     if isinstance(node, core.And | core.Or):
         return any(map(reaches, node.items))
     return isinstance(node, core.Exists | core.Count)

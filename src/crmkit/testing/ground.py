@@ -13,7 +13,7 @@ from crmkit.expr.node import Expr, Op
 from crmkit.expr.normal import normalise
 from crmkit.expr.resolve import Facts, resolve
 from crmkit.model.codec import Codec
-from crmkit.storage.spi.plan import Key, Measure, Patch, Query, Removal, SortKey, Tally
+from crmkit.storage.spi.plan import GroupKey, Measure, Patch, Query, Removal, SortKey, Tally
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.world import CATALOG, UNIQUE_CATALOG, World
 
@@ -158,7 +158,7 @@ class Ground:
         return codec.load(await self._fetch(query, unit))
 
     async def tally(
-        self, model: type[Any], where: core.Core, by: Sequence[Key] = (), measures: Sequence[Measure] = ()
+        self, model: type[Any], where: core.Core, by: Sequence[GroupKey] = (), measures: Sequence[Measure] = ()
     ) -> list[Row]:
         """Return the groups of the tenant's rows that satisfy an expression."""
         plan = Tally(self.schema(model), self.mine(where), tuple(by), tuple(measures))

@@ -1,4 +1,4 @@
-"""Order by what lies beyond relations."""
+"""Order by fields of related records."""
 
 from __future__ import annotations
 

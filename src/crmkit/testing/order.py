@@ -144,7 +144,7 @@ class Order:
 
     @driven()
     async def test_pages_by_id_join(self, ground: Ground) -> None:
-        """Pages that each begin beyond the last one's last id are one long fetch."""
+        """Pages that each begin after the last id of the one before are one long fetch."""
         await ground.plant(_ranked())
         whole = await ground.ids(Account, core.And(()))
         assert whole == sorted(whole)

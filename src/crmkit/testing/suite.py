@@ -13,13 +13,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from crmkit.testing.boundary import Bulk, Features, Life, Tenants
 from crmkit.testing.differential import Differential
 from crmkit.testing.fidelity import Fidelity
 from crmkit.testing.golden import Golden
 from crmkit.testing.hop import Hops
 from crmkit.testing.order import Order, Sets
 from crmkit.testing.savepoint import Joined, Savepoints
-from crmkit.testing.scope import Bulk, Features, Life, Tenants
 from crmkit.testing.summary import Summary
 from crmkit.testing.transaction import Contention, Unique, Visibility
 
@@ -61,4 +61,4 @@ class StoreSuite(
         Raises:
             NotImplementedError: the suite does not say how.
         """
-        raise NotImplementedError(f"the suite does not say how a host begins a transaction on a {type(store).__name__}")
+        raise NotImplementedError(f"the suite does not say how a host begins a transaction on {type(store).__name__}")

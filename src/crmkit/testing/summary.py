@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from crmkit.expr import core
 from crmkit.expr.node import Op
-from crmkit.storage.memory.group import MEASURE
-from crmkit.storage.spi.plan import Aggregate, Bucket, Hop, Key, Measure
+from crmkit.storage.memory.tally import MEASURE
+from crmkit.storage.spi.plan import Aggregate, Bucket, GroupKey, Hop, Measure
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import driven
 from crmkit.testing.strategy import TEXTS
@@ -118,7 +118,7 @@ class Summary:
         }  # fmt: skip
         for column, key in by.items():
             for measured, value in values.items():
-                found = await ground.tally(Account, core.And(()), [Key(column)], _measures(measured))
+                found = await ground.tally(Account, core.And(()), [GroupKey(column)], _measures(measured))
                 self._same(found, _grouped(accounts, key, value), (column, measured))
 
     @driven()
@@ -156,7 +156,10 @@ class Summary:
         some = [account for account in accounts if account.score is not None and account.score > 0]
         where = core.Compare("score", Op.GT, 0)
         found = await ground.tally(
-            Account, where, [Key("grade"), Key("active")], (Measure(Aggregate.COUNT), Measure(Aggregate.SUM, "score"))
+            Account,
+            where,
+            [GroupKey("grade"), GroupKey("active")],
+            (Measure(Aggregate.COUNT), Measure(Aggregate.SUM, "score")),
         )
         groups: dict[Any, list[Any]] = {}
         for account in some:
@@ -168,7 +171,7 @@ class Summary:
     async def test_nothing_to_tally(self, ground: Ground) -> None:
         """Without rows and keys there is one group, all zero and missing; without rows but with keys there is none."""
         assert await ground.tally(Account, core.And(()), (), _measures("score")) == [(0, 0, 0, None, None)]
-        assert await ground.tally(Account, core.And(()), [Key("grade")], _measures("score")) == []
+        assert await ground.tally(Account, core.And(()), [GroupKey("grade")], _measures("score")) == []
         for aggregate in Aggregate:
             found = await ground.tally(Account, core.And(()), (), (Measure(aggregate, "score"),))
             assert found == [(aggregate.nothing,)], f"{aggregate.value} of nothing"
@@ -183,26 +186,26 @@ class Summary:
         for zone in ZONES:
             for span in Bucket:
                 found = await ground.tally(
-                    Account, core.And(()), [Key("seen", bucket=span, zone=zone)], _measures("score")
+                    Account, core.And(()), [GroupKey("seen", bucket=span, zone=zone)], _measures("score")
                 )
                 expected = _grouped(accounts, partial(_bucket_seen, span=span, zone=ZoneInfo(zone)), lambda a: a.score)
                 self._same(found, expected, (zone, span))
 
     @driven(Feature.BUCKETS)
     async def test_buckets_of_dates(self, ground: Ground) -> None:
-        """A date falls into the span that holds it, whatever the zone; weeks begin on Monday."""
+        """A date falls into the span that holds it, in any zone; weeks begin on Monday."""
         ends = [made(Account, name="n", founded=day) for day in (dt.date.min, dt.date.max)]
         accounts = [*_accounts([]), *ends]
         await ground.plant(accounts)
         for span in Bucket:
             found = await ground.tally(
-                Account, core.And(()), [Key("founded", bucket=span, zone="Pacific/Apia")], _measures("score")
+                Account, core.And(()), [GroupKey("founded", bucket=span, zone="Pacific/Apia")], _measures("score")
             )
             expected = _grouped(accounts, partial(_bucket_founded, span=span), lambda a: a.score)
             self._same(found, expected, span)
 
     @driven(Feature.REACH)
-    async def test_keys_beyond_relations(self, ground: Ground) -> None:
+    async def test_keys_of_related_records(self, ground: Ground) -> None:
         """A key may lie one or two steps away; where a step leads nowhere, or nowhere permitted, it is missing."""
         regions = _regions()
         accounts = _accounts(regions)
@@ -215,17 +218,17 @@ class Summary:
         account_of = {account.id: account for account in accounts}
         mine = ground.mine()
 
-        found = await ground.tally(Account, core.And(()), [Key("name", (Hop(_REGION, mine),))], _measures("score"))
+        found = await ground.tally(Account, core.And(()), [GroupKey("name", (Hop(_REGION, mine),))], _measures("score"))
         expected = _grouped(accounts, lambda a: (region := region_of[a.region_id]) and region.name, lambda a: a.score)
         self._same(found, expected, "region.name")
 
         seen = ground.mine(core.Compare("name", Op.EQ, "Leaf"))
-        found = await ground.tally(Account, core.And(()), [Key("rank", (Hop(_REGION, seen),))], _measures("score"))
+        found = await ground.tally(Account, core.And(()), [GroupKey("rank", (Hop(_REGION, seen),))], _measures("score"))
         expected = _grouped(accounts, lambda a: _rank(region_of[a.region_id]), lambda a: a.score)
         self._same(found, expected, "region.rank within Leaf")
 
         hops = (Hop(_ACCOUNT, mine), Hop(_REGION, mine), Hop(_WITHIN, mine))
-        found = await ground.tally(Deal, core.And(()), [Key("name", hops)], _measures("chance"))
+        found = await ground.tally(Deal, core.And(()), [GroupKey("name", hops)], _measures("chance"))
 
         def above(deal: Deal) -> str | None:
             region = region_of[account_of[deal.account_id].region_id]

@@ -175,7 +175,7 @@ class Unique:
 
     @driven(Feature.UNIQUE)
     async def test_a_duplicate_tells_no_values(self, ground: Ground) -> None:
-        """The error, and whatever a traceback shows of its causes, names columns and holds no value."""
+        """The error, and what a traceback shows of its causes, names columns and holds no value."""
         value = uuid4().hex
         await ground.plant([_badge(code=value, holder=f"holder {value}")])
         unit = await ground.store.begin()

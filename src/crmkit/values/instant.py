@@ -22,7 +22,7 @@ def clean_instant(value: object) -> dt.datetime:
     """Return an aware datetime as a UTC instant, cut to whole milliseconds.
 
     Raises:
-        Problem: it is no datetime, or has no time zone.
+        Problem: it is not a datetime, or has no time zone.
 
     >>> clean_instant(dt.datetime(2026, 1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=1)))).isoformat()
     '2026-01-01T00:00:00+00:00'
@@ -39,7 +39,7 @@ def clean_instant(value: object) -> dt.datetime:
         try:
             value = value.astimezone(UTC)
         except OverflowError:
-            raise Problem("out_of_range", "lies outside the years 1 to 9999 in UTC.") from None
+            raise Problem("out_of_range", "is outside the years 1 to 9999 in UTC.") from None
     surplus = value.microsecond % 1000
     if surplus or value.fold or type(value) is not dt.datetime:
         value = dt.datetime(

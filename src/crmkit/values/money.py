@@ -41,7 +41,7 @@ class Money:
         if not isinstance(currency, str) or currency not in MINOR_DIGITS:
             code = currency if isinstance(currency, str) and len(currency) <= 8 else type(currency).__name__  # noqa: PLR2004 - long text is not echoed
             raise Problem(
-                "unknown_currency", f"{code!r} is no ISO 4217 currency code.", hint=near(str(code), MINOR_DIGITS)
+                "unknown_currency", f"{code!r} is not an ISO 4217 currency code.", hint=near(str(code), MINOR_DIGITS)
             )
         return money_of(scaled(amount, MONEY_SCALE), currency)
 

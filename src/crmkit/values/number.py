@@ -17,7 +17,7 @@ def clean_integer(value: object, *, at_least: int = INT64_MIN, at_most: int = IN
     """Return `value` if it is a whole number within bounds; booleans and floats are not numbers here.
 
     Raises:
-        Problem: it is no integer, or outside the bounds.
+        Problem: it is not an integer, or outside the bounds.
 
     >>> clean_integer(7, at_most=10)
     7
@@ -58,7 +58,7 @@ def scaled(value: object, scale: int) -> int:
     except (InvalidOperation, ValueError):
         raise Problem("not_a_number", "does not spell a decimal number.") from None
     if not number.is_finite():
-        raise Problem("not_finite", f"is {number}, which is no amount.")
+        raise Problem("not_finite", f"is {number}, which is not an amount.")
     sign, digits, exponent = number.as_tuple()
     shift = int(exponent) + scale
     if len(digits) + shift > 20:  # noqa: PLR2004 - 2**63 has 19 digits; a longer power of ten must not be computed

@@ -115,7 +115,7 @@ def test_key_order_and_spaces_of_a_document_do_not_matter():
         (f.x.one_of(*range(1001)), "$.where.values has 1001 entries, 1000 at most."),
     ],
 )
-def test_what_is_no_part_of_the_language_is_not_written(expr, message):
+def test_what_is_not_part_of_the_language_is_not_written(expr, message):
     with pytest.raises(BadExpression) as caught:
         to_json(expr)
     assert str(caught.value) == message
@@ -189,7 +189,7 @@ def stored(**where):
         ),
         (
             stored(node="compare", field=["a"], op="==", value={"money": "1", "currency": "EURO"}),
-            "$.where.value.money 'EURO' is no ISO 4217 currency code. Did you mean 'EUR'?",
+            "$.where.value.money 'EURO' is not an ISO 4217 currency code. Did you mean 'EUR'?",
         ),
         (
             stored(node="compare", field=["a"], op="==", value={"decimal": "1e5"}),

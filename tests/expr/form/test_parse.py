@@ -96,7 +96,7 @@ def test_people_may_type_it_their_way(text, expr):
         ("f.a == me.password", "line 1, column 8: me.password is not known. There is: id, key, team_id, team_ids."),
         ("f.a == open('x')", "line 1, column 8: open(...) is not known here. There is: Decimal, Money, UUID, ago, ahead, date, datetime, days, hours, now, timedelta, today."),
         ("f.a == Mony('1', 'EUR')", "line 1, column 8: Mony(...) is not known here. Did you mean 'Money'?"),
-        ("f.a == Money('1', 'EURO')", "line 1, column 8: the value 'EURO' is no ISO 4217 currency code. Did you mean 'EUR'?"),
+        ("f.a == Money('1', 'EURO')", "line 1, column 8: the value 'EURO' is not an ISO 4217 currency code. Did you mean 'EUR'?"),
         ("f.a == Money(1.5, 'EUR')", 'line 1, column 8: Money(...) takes no number with a point. Write it as text: "1.5".'),
         ("f.a == date(2026, 2, 30)", "line 1, column 8: date(...) cannot be made of these."),
         ("f.a == Decimal('NaN')", "line 1, column 8: NaN is not a number."),
@@ -125,7 +125,7 @@ def test_mistakes_are_named_at_their_place(text, message):
 
 
 @pytest.mark.parametrize("text", ["f.a ==", "f.a = 1", "f.a == 'x", "f.a == 1)", "f.a == 1 f.b", "# nothing"])
-def test_what_is_no_python_is_refused_with_its_place(text):
+def test_text_that_is_not_python_is_refused_with_its_place(text):
     with pytest.raises(BadExpression, match=r"^line 1, column \d+: .+ Write it as Python\.$"):
         parse(text)
 

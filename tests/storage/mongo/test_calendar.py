@@ -1,4 +1,4 @@
-"""Spans of time: the server finds the same days as Python's zoneinfo, whatever zone database it was built with."""
+"""Spans of time: the server finds the same days as Python's zoneinfo, with any zone database it was built with."""
 
 import datetime as dt
 import random

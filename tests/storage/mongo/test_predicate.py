@@ -7,7 +7,7 @@ from crmkit.expr.node import Op
 from crmkit.storage.spi import SortKey
 from tests.storage.mongo.model import BOAT, Boat, fetch, make, plant
 
-# U+E000 and U+FFFD lie beyond the surrogates and below the astral planes: UTF-16 would order them the other way.
+# U+E000 and U+FFFD lie after the surrogates and below the astral planes: UTF-16 would order them the other way.
 WORDS = [
     "",
     "a",

@@ -18,7 +18,7 @@ from tests.storage.mongo.model import BOAT, CATALOG, Boat, fetch, make, plant
 
 @pytest.fixture(scope="module")
 def standalone():
-    """A MongoDB that is no replica set."""
+    """A MongoDB that is not a replica set."""
     folder = tempfile.mkdtemp(prefix="crmkit-standalone-")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

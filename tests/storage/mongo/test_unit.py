@@ -88,7 +88,7 @@ def test_a_document_of_more_than_16_megabytes_is_refused(store):
     row = [*(None for _ in BOAT.columns)]
     row[0], row[1] = "acme", boat.id.bytes
     row[-1] = "x" * 17_000_000
-    with pytest.raises(StoreError, match="a boat does not fit into one document of 16 MB"):
+    with pytest.raises(StoreError, match="one boat does not fit into a document of 16 MB"):
         step(unit.insert(BOAT, [tuple(row)]))
     step(unit.rollback())
 

@@ -4,7 +4,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from crmkit.expr.core import Constant
-from crmkit.storage.spi import Bucket, Key, Measure, Tally
+from crmkit.storage.spi import Bucket, GroupKey, Measure, Tally
 from crmkit.storage.spi.plan import Aggregate
 from crmkit.testing.drive import step
 from crmkit.values import UTC
@@ -34,7 +34,9 @@ def test_the_database_groups_extreme_instants(store):
 
     async def days(zone, bucket=Bucket.DAY):
         unit = await store.begin()
-        plan = Tally(FIRM, Constant(value=True), (Key("seen", bucket=bucket, zone=zone),), (Measure(Aggregate.COUNT),))
+        plan = Tally(
+            FIRM, Constant(value=True), (GroupKey("seen", bucket=bucket, zone=zone),), (Measure(Aggregate.COUNT),)
+        )
         found = await unit.tally(plan)
         await unit.commit()
         return sorted(day for day, count in found for _ in range(count) if day)

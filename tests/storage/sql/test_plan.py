@@ -98,7 +98,7 @@ def test_an_index_on_the_condition_does_not_take_the_place_of_the_link_s(sqlite_
         deals = doors.of("opportunity")
         moved = f.moves.any((f.pipeline == "opportunity") & (f.at > ago(days(9))))
         where = deals._within(step(deals.bind(moved)), Action.READ, deleted=False)
-        text, values = crm.setup.store._database.query(Query(deals.schema, where, ("id",)))
+        text, values = crm.environment.store._database.query(Query(deals.schema, where, ("id",)))
         s.opportunities.count()  # opens the connection
         rows = step(step(doors.unit.reading())._channel.rows(f"EXPLAIN QUERY PLAN {text}", values))
         found = [detail for *_, detail in rows if "SEARCH t1" in detail]

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from crmkit.expr.core import And, Compare, Constant, Count, Exists, Has, In, Missing, Or, Prefix, Substring
 from crmkit.expr.node import Op
-from crmkit.storage.spi import Hop, Key, Measure, Patch, Query, Removal, SortKey, Tally
+from crmkit.storage.spi import GroupKey, Hop, Measure, Patch, Query, Removal, SortKey, Tally
 from crmkit.storage.spi.plan import Aggregate
 from crmkit.storage.sql.database import Database
 from crmkit.storage.sql.sqlite.dialect import SqliteDialect
@@ -60,7 +60,7 @@ plans = st.one_of(
         Tally,
         st.just(FIRM),
         conditions,
-        st.tuples(st.builds(Key, st.just("name"), st.tuples(st.builds(Hop, st.just(PARENT), leaves)))),
+        st.tuples(st.builds(GroupKey, st.just("name"), st.tuples(st.builds(Hop, st.just(PARENT), leaves)))),
         st.just((Measure(Aggregate.SUM, "score"),)),
     ),
 )

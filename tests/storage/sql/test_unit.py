@@ -161,7 +161,7 @@ def test_what_others_link_to_cannot_be_removed(store):
             assert await unit.remove(Removal(FIRM, one(number))) == 1
         await unit.commit()
 
-    with pytest.raises(BadRecord, match="parent_id: links to a firm that does not exist"):
+    with pytest.raises(BadRecord, match="parent_id: links to a missing firm"):
         step(remove(1))
     assert step(numbers(store, ids())) == [1, 2]
     step(remove(1, 2))

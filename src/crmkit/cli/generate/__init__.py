@@ -45,7 +45,7 @@ def twins_for(module: str, output: Path | None = None) -> tuple[Path, str]:
 
 
 def differs(place: Path, text: str) -> bool:
-    """Tell whether a file says something else than a source, whatever the layout of both."""
+    """Return whether a file differs from a source in more than its layout."""
     if not place.is_file():
         return True
     try:

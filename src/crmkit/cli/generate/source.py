@@ -146,7 +146,7 @@ class Sources:
         """Return a module.
 
         Raises:
-            BadFile: there is none of this name, or it is not Python.
+            BadFile: it does not exist, or is not Python.
         """
         if name not in self._modules:
             instead = self._instead.get(name)

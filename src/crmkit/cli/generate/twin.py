@@ -23,7 +23,7 @@ __all__ = ["Homes", "Twins", "twins_of"]
 Homes = Callable[[str, str], str | None]
 """Returns the module in which the twin of a module's class stands, if it has one."""
 
-STEP: Final = "crmkit.crm.step"
+RUNNERS: Final = "crmkit.crm.coroutine"
 
 
 def twins_of(
@@ -37,8 +37,8 @@ def twins_of(
         homes: where other twins are.
         note: the comment at the top.
         target: the module that is written.
-        functions: asynchronous functions that serve both faces, and are told by their first argument whether they are
-            awaited; with what the blocking one is called.
+        functions: asynchronous functions that serve both faces, whose first argument says whether they are awaited;
+            with what the blocking one is called.
 
     Raises:
         BadDefinition: a signature cannot be turned, or the module has no such class.
@@ -145,7 +145,7 @@ class Twins:
     # -- names ---------------------------------------------------------------------------------------------------------
 
     def variable(self, module: Module, name: str) -> bool:
-        """Tell whether a name is a type variable, and remember it if so."""
+        """Return whether a name is a type variable, and remember it if so."""
         found = self.sources.follow(module, name)
         if found is None or not isinstance(found[1], ast.Assign):
             return False
@@ -208,7 +208,7 @@ class Twins:
         if name in self.elsewhere:
             return self.elsewhere[name], name
         if name in STEPS:
-            return STEP, name
+            return RUNNERS, name
         if name in {"Generic", "TypeVar"}:
             return "typing", name
         if name == "AbstractContextManager":

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit.crm.step import run
+from crmkit.crm.coroutine import run
 from crmkit.entities import Opportunity
 from crmkit.expr.build import everything, f
 

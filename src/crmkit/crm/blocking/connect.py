@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from crmkit.crm.blocking.session import Session
 from crmkit.crm.connect import connected
-from crmkit.crm.step import run
+from crmkit.crm.coroutine import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm
     from crmkit.lifecycle import Pipeline
-    from crmkit.repository import Setup
+    from crmkit.repository import Environment
     from crmkit.security.access import Actor, Policy
     from crmkit.values import Clock
     from crmkit.values.identifier import IdSource
@@ -52,7 +52,7 @@ def connect(
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
-        capabilities: what sessions offer beyond what crmkit brings along, with the models that it needs.
+        capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
 
     Raises:
         BadDefinition: the models, the pipelines or the capabilities do not fit together.
@@ -92,9 +92,9 @@ class Crm:
         self._inner = inner
 
     @property
-    def setup(self) -> Setup:
+    def environment(self) -> Environment:
         """What its sessions share."""
-        return self._inner.setup
+        return self._inner.environment
 
     def session(self, actor: Actor) -> Session:
         """Return a session for an actor, to be entered with `with`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from crmkit.crm.step import run, step_through
+from crmkit.crm.coroutine import run, step_through
 from crmkit.expr.build import everything
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Repository(Generic[T]):
         Raises:
             BadRecord: a link leads nowhere, an added field is not declared, or the record is of another model.
             Duplicate: a unique field's value is taken.
-            NotAllowed: the policy lets the actor create no such record.
+            NotAllowed: the policy does not let the actor create such a record.
             MoveRefused: the stage given is not one to enter.
         """
         return run(self._inner.add(record))
@@ -152,7 +152,7 @@ class Repository(Generic[T]):
             Stale: somebody else changed the record first.
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
-            NotAllowed: the policy lets the actor not do this.
+            NotAllowed: the policy does not let the actor do this.
         """
         return run(self._inner.update(record, **changes))
 

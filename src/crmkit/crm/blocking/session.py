@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from crmkit.crm.blocking.repository import Repository
 from crmkit.crm.capability import Sugar
-from crmkit.crm.step import blocking, run, step_into
+from crmkit.crm.coroutine import blocking, run, step_into
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -282,12 +282,12 @@ class Session(Sugar):
 
     @property
     def actor(self) -> Actor:
-        """Whoever the session acts for."""
+        """Who the session acts for."""
         return self._inner.actor
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the session offers beside its repositories."""
+        """What the session offers besides its repositories."""
         return self._inner.capabilities
 
     def commit(self) -> None:

@@ -19,7 +19,7 @@ VALUE      text, a whole number, true, false, a list of these or of:
 ```
 
 `now` counts microseconds, `today` counts days. One expression has one text: keys are sorted, decimals lose the zeros
-that end them, instants are in UTC and whole milliseconds. Whatever a document holds, reading it raises
+that end them, instants are in UTC and whole milliseconds. Reading a document raises
 `BadExpression` or nothing, and the error lists all mistakes with their paths.
 """
 

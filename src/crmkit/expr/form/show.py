@@ -132,7 +132,7 @@ def show_value(value: object) -> str:
 
 
 def _text(text: str) -> str:
-    # Whatever does not print is escaped: marks that turn the direction of writing must not disguise a condition.
+    # What does not print is escaped: marks that turn the direction of writing must not disguise a condition.
     return (
         '"'
         + "".join(_ESCAPES.get(ch) or (ch if ch.isprintable() else ch.encode("unicode_escape").decode()) for ch in text)

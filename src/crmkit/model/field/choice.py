@@ -46,7 +46,7 @@ class ChoiceField(Field):
         return text
 
     def annotated(self, annotation: Any) -> bool:
-        """Tell whether a model may annotate it so: as `str`, or as a `Literal` of its words."""
+        """Return whether a model may annotate it so: as `str`, or as a `Literal` of its words."""
         if get_origin(annotation) is Literal:
             return set(get_args(annotation)) == set(self.choices)
         return super().annotated(annotation)
@@ -67,7 +67,7 @@ class ChoiceField(Field):
         return self.choices
 
     def reader(self, spelling: Spelling) -> Callable[[str], Any]:
-        """Return what finds a word, whatever its case."""
+        """Return what finds a word in any case."""
         return translator({key_of(word): word for word in self.choices}, "unknown_choice")
 
     def schema(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class ChoiceField(Field):
         return ", ".join(f"`{word}`" for word in self.choices)
 
     def mistakes(self) -> list[str]:
-        """Return that there are no words, or that one of them is not a text that can be held."""
+        """Return what is wrong with its words: there are none, or a store could not hold one."""
         if not self.choices:
             return ["a choice needs words to choose from."]
         found: list[str] = []

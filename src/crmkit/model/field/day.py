@@ -57,7 +57,7 @@ class DayField(Field):
         try:
             return dt.date.fromisoformat(typed(data, str, "a date as text"))
         except ValueError:
-            raise Problem("invalid_date", "is no ISO 8601 date.") from None
+            raise Problem("invalid_date", "is not an ISO 8601 date.") from None
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of a date."""

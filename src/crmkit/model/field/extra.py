@@ -75,7 +75,7 @@ class ExtraField(Field):
         return f"(e if type(e := {values[0]}) is Extra else Extra(e))"
 
     def has_part(self, name: str) -> bool:
-        """Tell that any name may be that of an added field."""
+        """Return true: any name may be that of an added field."""
         return True
 
     def part(self, name: str) -> Field:

@@ -25,7 +25,7 @@ KEY: Final = "crmkit"
 class Field:
     """What one attribute of a model accepts.
 
-    A kind of field is a subclass. It says what it is by class attributes, and overrides `accept` and whatever else
+    A kind of field is a subclass. It says what it is by class attributes, and overrides `accept` and what else
     differs; mostly it derives from a built-in kind and overrides little.
 
     Attributes:
@@ -45,7 +45,7 @@ class Field:
     word: ClassVar[str]
     """What it holds, in words."""
     ask: ClassVar[str] = ""
-    """The way out for who compares a field that is opaque."""
+    """The way out for those who compare a field that is opaque."""
     opaque: ClassVar[bool] = False
     """Whether it can neither be compared nor ordered, grouped or measured."""
     ordered: ClassVar[bool] = True
@@ -84,17 +84,18 @@ class Field:
         """Return the field that a declaration such as `integer(min=1)` stands for, under a name.
 
         Raises:
-            BadDefinition: it is no declaration.
+            BadDefinition: it is not a declaration.
         """
         field = declared_field(declared)
         if field is None:
             raise BadDefinition(
-                f"the added field {name!r} is a {type(declared).__name__}.", hint="Write integer(default=None)."
+                f"the added field {name!r} must be a declaration, not {type(declared).__name__}.",
+                hint="Write integer(default=None).",
             )
         return attrs.evolve(field, name=name)
 
     def __init_subclass__(cls) -> None:
-        # A kind that says anew how values become columns must not inherit the fast way to do it the old way.
+        # A kind that redefines how values become columns must not inherit the fast way to do it the old way.
         for method, source in (("split", "split_source"), ("join", "join_source")):
             if method in vars(cls) and source not in vars(cls):
                 setattr(cls, source, vars(Field)[f"_{source}"])
@@ -103,7 +104,7 @@ class Field:
             cls.addable = False
 
     def annotated(self, annotation: Any) -> bool:
-        """Tell whether a model may annotate it so; whether it may be `None` is not the question."""
+        """Return whether a model may annotate it so; whether it may be `None` is checked elsewhere."""
         return bool(annotation == self.holds)
 
     # -- values --------------------------------------------------------------------------------------------------------
@@ -205,14 +206,14 @@ class Field:
         return tuple((column.name, "") for column in self.read_columns)
 
     def has_part(self, name: str) -> bool:
-        """Tell whether expressions can name a part of it so."""
+        """Return whether expressions can name a part of it so."""
         return name in self.parts
 
     def part(self, name: str) -> Field:
         """Return a part of it, which is a field itself.
 
         Raises:
-            Problem: there is none of this name.
+            Problem: it has no such part.
         """
         raise Problem("no_part", f"has no part {name!r}.")
 
@@ -381,7 +382,7 @@ class Field:
 
 
 def declared_field(declared: Any) -> Field | None:
-    """Return the field that a declaration stands for, still without a name; `None` if it is no declaration."""
+    """Return the field that a declaration stands for, still without a name; `None` if it is not a declaration."""
     field = getattr(declared, "metadata", {}).get(KEY)
     return field if isinstance(field, Field) else None
 

@@ -64,7 +64,7 @@ class InstantField(Field):
         try:
             return dt.datetime.fromisoformat(typed(data, str, "an instant as text"))
         except ValueError:
-            raise Problem("invalid_date", "is no ISO 8601 date and time.") from None
+            raise Problem("invalid_date", "is not an ISO 8601 date and time.") from None
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of a date and time."""
@@ -76,7 +76,7 @@ def _unclear(moment: dt.datetime, zone: dt.tzinfo) -> Problem:
     try:
         shown = moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == moment.replace(tzinfo=None)
     except OverflowError:
-        return Problem("out_of_range", "lies outside the years 1 to 9999 in UTC.")
+        return Problem("out_of_range", "is outside the years 1 to 9999 in UTC.")
     hint = "Add the offset to the time in the file, and to the format if there is one (%z)."
     if shown:
         return Problem("ambiguous_time", f"comes twice in {zone}, as the clocks go back.", hint=hint)

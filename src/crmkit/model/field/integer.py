@@ -63,7 +63,7 @@ class IntegerField(Field):
         def read(text: str) -> Any:
             found = number(text, spelling.numbers)
             if found != found.to_integral_value():
-                raise Problem("invalid_number", "is no whole number.")
+                raise Problem("invalid_number", "is not a whole number.")
             return self.clean(int(found))
 
         return read

@@ -46,7 +46,7 @@ class KeyField(Field):
         try:
             return UUID(typed(data, str, f"{self._expected} as text"))
         except ValueError:
-            raise Problem("not_a_uuid", "spells no UUID.") from None
+            raise Problem("not_a_uuid", "is not a UUID.") from None
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of a UUID."""
@@ -56,5 +56,5 @@ class KeyField(Field):
 def key(
     *, default: UUID | Missing = REQUIRED, unique: bool = False, managed: bool = False, doc: str = ""
 ) -> UUID | Missing:
-    """Declare a UUID that is no link."""
+    """Declare a UUID that is not a link."""
     return declare(KeyField(unique=unique, managed=managed, doc=doc), default=default)

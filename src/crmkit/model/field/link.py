@@ -33,7 +33,7 @@ class ReferenceField(KeyField):
         id: UUID = value if type(value) is UUID else super().accept(value)
         if id.int == 0:
             raise Problem(
-                "link_not_added", f"links to a {self.to} that was not added yet.",
+                "link_not_added", f"links to a new {self.to} that has not been added yet.",
                 hint="Add that one first; it gets its id then.",
             )  # fmt: skip
         return id
@@ -60,7 +60,7 @@ class LinkField(ReferenceField):
 
     @property
     def _expected(self) -> str:
-        return f"the id of a {self.to}"
+        return f"the id of the {self.to}"
 
     @property
     def link_target(self) -> str:
@@ -72,7 +72,7 @@ class LinkField(ReferenceField):
         return self.to
 
     def mistakes(self) -> list[str]:
-        """Return that its name is not that of a link."""
+        """Return what is wrong with its name, if anything."""
         return [] if self.name.endswith("_id") else ["a link's name must end in _id."]
 
 

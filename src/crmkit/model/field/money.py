@@ -36,7 +36,7 @@ class MoneyField(Field):
     """An amount in a currency: two columns, which compare as one.
 
     Attributes:
-        min: the least amount accepted, whatever the currency.
+        min: the least amount accepted, in any currency.
     """
 
     holds = Money

@@ -44,20 +44,20 @@ class Spelling:
         """Return what a text says, and whether it names a time of day.
 
         Raises:
-            Problem: it is no date.
+            Problem: it is not a date.
         """
         if not self.dates:
             try:
                 return dt.datetime.fromisoformat(text), ":" in text or "T" in text or " " in text
             except ValueError:
-                raise Problem("invalid_date", "is no ISO 8601 date, and the mapping gives no format.") from None
+                raise Problem("invalid_date", "is not an ISO 8601 date, and the mapping gives no format.") from None
         for each in self.dates:
             try:
                 moment = dt.datetime.strptime(text, each)  # noqa: DTZ007 - the zone is the caller's affair
             except ValueError:
                 continue
             return moment, _CLOCK.search(each) is not None
-        raise Problem("invalid_date", f"is no date that exists, written like {' or '.join(self.dates)}.")
+        raise Problem("invalid_date", f"is not a valid date written like {' or '.join(self.dates)}.")
 
 
 PLAIN: Final = Spelling()
@@ -104,7 +104,7 @@ def number(text: str, pattern: str = "") -> Decimal:
         text = "x" if "." in text else text.replace(point, ".")
     if not _PLAIN.fullmatch(sign + text) or not text.isascii():
         shown = f'"{pattern}"' if pattern else '"1234.56"'
-        raise Problem("invalid_number", f"is no number written like {shown}.")
+        raise Problem("invalid_number", f"is not a number written like {shown}.")
     return Decimal(sign + text)
 
 

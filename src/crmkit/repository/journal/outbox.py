@@ -17,7 +17,7 @@ _SILENT: Final = frozenset({"outbox_message", "stage_move", "external_id", "pipe
 
 
 class Outbox:
-    """Writes messages beside the records they tell of."""
+    """Writes messages about records that changed."""
 
     async def observe(self, change: Change[Any], door_of: DoorOf) -> None:
         """Write a message for each record of a change."""

@@ -1,4 +1,4 @@
-"""Actors: whoever a session acts for."""
+"""Actors: who a session acts for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _names(values: Iterable[str]) -> frozenset[str]:
 
 @attrs.frozen(kw_only=True)
 class Actor:
-    """Whoever a session acts for: a user of the product, or background work.
+    """Who a session acts for: a user of the product, or background work.
 
     The host has authenticated them; crmkit believes what it is told here, and nothing else.
 

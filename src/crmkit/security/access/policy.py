@@ -32,7 +32,7 @@ class Policy(Protocol):
         """Return what a row must satisfy so that the actor may do this to it.
 
         Asked for every model that a call touches, those behind relations included. For `UPDATE`, both the row as it is
-        and the row as it shall be must satisfy the answer; for `CREATE`, the row as it shall be.
+        and the row as it will be must satisfy the answer; for `CREATE`, the row as it will be.
         """
         ...
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from crmkit.storage.memory.table import Table
     from crmkit.storage.spi.plan import Hop, SortKey
 
-__all__ = ["Reader", "Test", "column_beyond", "rises", "sort_rows"]
+__all__ = ["Reader", "Test", "column_reached", "rises", "sort_rows"]
 
 Test: TypeAlias = Callable[["Row"], bool]
 """Whether a row satisfies an expression."""
@@ -211,7 +211,9 @@ def _kinded(value: object) -> tuple[str, object]:
 # -- values and order --------------------------------------------------------------------------------------------------
 
 
-def column_beyond(tables: _Tables, name: str, hops: tuple[Hop, ...], column: str) -> tuple[Table, Callable[[Row], Any]]:
+def column_reached(
+    tables: _Tables, name: str, hops: tuple[Hop, ...], column: str
+) -> tuple[Table, Callable[[Row], Any]]:
     """Return the table to which hops lead from a model's rows, and what reads a column there; missing if they fail."""
     steps: list[Callable[[Row], Iterator[Row]]] = []
     for hop in hops:
@@ -234,7 +236,7 @@ def column_beyond(tables: _Tables, name: str, hops: tuple[Hop, ...], column: str
 
 
 def rises(order: tuple[SortKey, ...]) -> bool:
-    """Tell whether an order is the one by rising id."""
+    """Return whether an order is the one by rising id."""
     return bool(order) and order[0].column == "id" and not order[0].descending and not order[0].hops
 
 
@@ -242,7 +244,7 @@ def sort_rows(rows: Iterable[Row], order: tuple[SortKey, ...], tables: _Tables, 
     """Return the rows of a model in order."""
     found = list(rows)
     for key in reversed(order):
-        table, read = column_beyond(tables, name, key.hops, key.column)
+        table, read = column_reached(tables, name, key.hops, key.column)
         pairs = [(read(row), row) for row in found]
         present = [pair for pair in pairs if pair[0] is not None]
         present.sort(key=_sortable(table.schema.by_column[key.column].kind), reverse=key.descending)

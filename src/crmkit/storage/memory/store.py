@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from crmkit.errors import Busy, Duplicate, StoreError, Unsupported
 from crmkit.model.codec import CANONICAL
-from crmkit.storage.memory.group import tally_rows
 from crmkit.storage.memory.reader import Reader, rises, sort_rows
 from crmkit.storage.memory.table import ID, Rows, State, Table, reader_of
+from crmkit.storage.memory.tally import tally_rows
 from crmkit.storage.spi.store import Feature
 
 if TYPE_CHECKING:

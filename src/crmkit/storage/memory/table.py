@@ -88,7 +88,7 @@ class Rows:
             yield id, rows[id]
 
     def rising(self, tenant: str, above: UUID | None) -> Iterator[tuple[UUID, Row]]:
-        """Yield a tenant's rows by rising id, from the first beyond `above`."""
+        """Yield a tenant's rows by rising id, from the first after `above`."""
         rows = self.tenants.get(tenant, {})
         ids = self._rising.get(tenant)
         if ids is None:
@@ -150,7 +150,7 @@ class Table:
             yield row
 
     def rising(self, tenant: str, above: UUID | None) -> Iterator[Row]:
-        """Yield a tenant's rows by rising id, from the first beyond `above`."""
+        """Yield a tenant's rows by rising id, from the first after `above`."""
         masked = self.masked.get(tenant, ())
         stored = (pair for pair in self.stored.rising(tenant, above) if pair[0] not in masked)
         for _, row in merge(stored, self.own.rising(tenant, above), key=lambda pair: pair[0].int):

@@ -46,7 +46,7 @@ class Driver:
 
 
 def make_driver(client: AnyClient, name: str, *, own: bool) -> Driver:
-    """Return the driver for a database of a client, whatever options the client itself has."""
+    """Return the driver for a database of a client, regardless of the client's own options."""
     database = client.get_database(
         name,
         codec_options=DOCUMENTS,

@@ -19,7 +19,7 @@ __all__ = ["is_native", "native_sort", "ordered_stages"]
 
 
 def is_native(schema: Schema, order: Sequence[SortKey]) -> bool:
-    """Tell whether MongoDB, to which a missing value is less than any other, sorts like this by itself."""
+    """Return whether MongoDB, to which a missing value is less than any other, sorts like this by itself."""
     return all(
         not key.hops and (key.missing_first is not key.descending or not schema.by_column[key.column].nullable)
         for key in order
@@ -39,7 +39,7 @@ def _direction(key: SortKey) -> int:
 
 
 async def ordered_stages(query: Query, selection: Selection, selector: Selector, catalog: Catalog) -> list[Document]:
-    """Return the aggregation that answers a query, whatever its order."""
+    """Return the aggregation that answers a query in any order."""
     steps = Steps(selector, catalog, lambda _, local: f"${local}")
     flags: Document = {}
     sort: Document = {}

@@ -199,7 +199,7 @@ def _belonging(relation: Relation, keys: list[Any], *, negated: bool) -> Documen
 
 
 def _names_few(where: Core) -> bool:
-    """Tell whether an expression names its rows by id: looking at these is less work than at all related ones."""
+    """Return whether an expression names its rows by id: looking at these is less work than at all related ones."""
     for item in where.items if isinstance(where, And) else (where,):
         match item:
             case Compare("id", Op.EQ):

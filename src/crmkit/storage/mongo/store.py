@@ -10,7 +10,7 @@ from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
 from crmkit.errors import StoreError, Unsupported
 from crmkit.storage.mongo.driver import AnyClient, Driver, make_driver
-from crmkit.storage.mongo.fault import fault_of
+from crmkit.storage.mongo.error import error_of
 from crmkit.storage.mongo.index import prepare_indexes
 from crmkit.storage.mongo.select import MOST_KEYS
 from crmkit.storage.mongo.unit import MongoUnit
@@ -58,7 +58,7 @@ class MongoStore:
         """Learn the models, and make sure that collections and indexes are there.
 
         Raises:
-            StoreError: the database cannot be reached, is no replica set or too old; or it lacks something and
+            StoreError: the database cannot be reached, is not a replica set or too old; or it lacks something and
                 `create` is false; or it holds what does not fit the models. All differences are named.
         """
         self._check()
@@ -67,7 +67,7 @@ class MongoStore:
             self._accept(await self._driver.settle(self._driver.client.admin.command("hello")))
             await prepare_indexes(self._driver, catalog, create=create)
         except (PyMongoError, BSONError) as error:
-            failure = fault_of(error, "the models")
+            failure = error_of(error, "the models")
             if isinstance(error, OperationFailure) and error.code == _DUPLICATE:
                 names = " and ".join(name for name in (error.details or {}).get("keyPattern", {}) if name != "tenant")
                 failure = StoreError(f"a unique index on {names} cannot be made, as several documents share a value.")

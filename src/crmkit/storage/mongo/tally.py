@@ -18,7 +18,7 @@ from crmkit.storage.mongo.document import Document, key_of
 from crmkit.storage.mongo.hop import Steps, present
 from crmkit.storage.mongo.select import CLASSIC, Selector
 from crmkit.storage.mongo.wire import decoded
-from crmkit.storage.spi.plan import Aggregate, Key, Measure, Tally
+from crmkit.storage.spi.plan import Aggregate, GroupKey, Measure, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ async def tally_rows(tally: Tally, selector: Selector, catalog: Catalog, run: Ru
     ]
 
 
-def _key_decoder(key: Key, schema: Schema) -> Callable[[Document, str], Any]:
+def _key_decoder(key: GroupKey, schema: Schema) -> Callable[[Document, str], Any]:
     kind = Kind.DATE if key.bucket else schema.by_column[key.column].kind
     return lambda keys, name: decoded(kind, keys[name])
 
@@ -137,7 +137,7 @@ class _Grouping:
         return stages
 
 
-def _value(path: Any, key: Key, schema: Schema) -> Any:
+def _value(path: Any, key: GroupKey, schema: Schema) -> Any:
     if key.bucket is None:
         return present(path)
     return present(first_day(path, schema.by_column[key.column].kind, key.bucket, key.zone))

@@ -15,7 +15,7 @@ from crmkit.errors import StoreError, Unsupported
 from crmkit.expr.core import Constant
 from crmkit.model.codec import pause_collector
 from crmkit.storage.mongo.document import Document, documents_of, key_of, projection, rows_of
-from crmkit.storage.mongo.fault import fault_of
+from crmkit.storage.mongo.error import error_of
 from crmkit.storage.mongo.order import is_native, native_sort, ordered_stages
 from crmkit.storage.mongo.select import Selector
 from crmkit.storage.mongo.tally import tally_rows
@@ -180,7 +180,7 @@ class MongoUnit:
             if self._writing:
                 await self._commit()
         except _FAULTS as error:
-            failure = fault_of(error, "this unit of work")
+            failure = error_of(error, "this unit of work")
             if isinstance(error, PyMongoError) and error.has_error_label(_UNKNOWN_COMMIT):
                 failure = StoreError(
                     "the database did not say whether the unit of work was committed.",
@@ -219,7 +219,7 @@ class MongoUnit:
         try:
             return await self._driver.settle(call())
         except _FAULTS as error:
-            failure = fault_of(error, schema.name)
+            failure = error_of(error, schema.name)
         if self._writing:
             self._over = f"the database aborted this unit of work: {failure.message}"
             await self._driver.settle(self._session.abort_transaction())

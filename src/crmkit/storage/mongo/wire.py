@@ -36,7 +36,7 @@ __all__ = ["DOCUMENTS", "LEAST", "WIRES", "decoded", "encoded"]
 DOCUMENTS: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
     document_class=dict, tz_aware=False, uuid_representation=UuidRepresentation.UNSPECIFIED
 )
-"""What the driver does with documents, whatever a host's client is set to."""
+"""What the driver does with documents, regardless of the settings of a host's client."""
 
 NAIVE: Final = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the driver's own spelling of UTC
 AWARE: Final = dt.datetime(1970, 1, 1, tzinfo=UTC)

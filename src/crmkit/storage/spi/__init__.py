@@ -1,15 +1,15 @@
 """What a backend implements: the store protocol, and the plans it is asked to carry out."""
 
 from crmkit.storage.spi.opener import Opener
-from crmkit.storage.spi.plan import Aggregate, Bucket, Hop, Key, Measure, Patch, Query, Removal, SortKey, Tally
+from crmkit.storage.spi.plan import Aggregate, Bucket, GroupKey, Hop, Measure, Patch, Query, Removal, SortKey, Tally
 from crmkit.storage.spi.store import Feature, Savepoint, Store, Unit
 
 __all__ = [
     "Aggregate",
     "Bucket",
     "Feature",
+    "GroupKey",
     "Hop",
-    "Key",
     "Measure",
     "Opener",
     "Patch",

@@ -1,4 +1,4 @@
-"""Comparisons: what the operators of the language mean to Python, and to whatever overloads its operators."""
+"""Comparisons: what the operators of the language mean to Python, and to classes that overload its operators."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ from crmkit.expr.core import Core
 from crmkit.model.schema import Relation, Schema
 from crmkit.storage.spi.aggregate import Aggregate
 
-__all__ = ["Aggregate", "Bucket", "Hop", "Key", "Measure", "Patch", "Query", "Removal", "SortKey", "Tally"]
+__all__ = ["Aggregate", "Bucket", "GroupKey", "Hop", "Measure", "Patch", "Query", "Removal", "SortKey", "Tally"]
 
 
 @attrs.frozen
 class Hop:
-    """A step along a relation to one record; where no such row satisfies `where`, all beyond it is missing."""
+    """A step along a relation to one record; where no such row satisfies `where`, everything it leads to is missing."""
 
     relation: Relation
     where: Core
@@ -31,7 +31,7 @@ class SortKey:
     Attributes:
         column: its name; with hops, that of a column of the last hop's target.
         descending: whether the greatest comes first.
-        missing_first: whether rows without a value come before all others, whatever the direction.
+        missing_first: whether rows without a value come before all others, in either direction.
         hops: the way there, each step to one record; where a step leads nowhere, the value is missing.
     """
 
@@ -90,7 +90,7 @@ class Bucket(Enum):
 
 
 @attrs.frozen
-class Key:
+class GroupKey:
     """What to group by.
 
     Attributes:
@@ -128,7 +128,7 @@ class Tally:
 
     schema: Schema
     where: Core
-    by: tuple[Key, ...]
+    by: tuple[GroupKey, ...]
     measures: tuple[Measure, ...]
 
 

@@ -18,7 +18,7 @@ __all__ = ["Feature", "Savepoint", "Store", "Unit"]
 
 @unique
 class Feature(Enum):
-    """What a store may or may not be able to do. Whatever it does not declare, it refuses with `Unsupported`."""
+    """What a store may or may not be able to do. What it does not declare, it refuses with `Unsupported`."""
 
     TRANSACTIONS = "transactions"
     """Rolling a unit back undoes all of it. Without it, rolling back a unit that wrote is refused."""

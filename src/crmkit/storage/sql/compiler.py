@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from crmkit.model.kind import Kind
-from crmkit.storage.spi.plan import Key
+from crmkit.storage.spi.plan import GroupKey
 from crmkit.storage.sql.shape import parameter
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Compiler:
         # By place, because parameters make two copies of one key look different to the database.
         return found.group_by(*(literal_column(str(place)) for place in range(1, len(keys) + 1)))
 
-    def years(self, shape: Shape, tally: Tally, key: Key, steps: Steps, where: Part) -> Any:
+    def years(self, shape: Shape, tally: Tally, key: GroupKey, steps: Steps, where: Part) -> Any:
         """Return the statement that finds which years the instants of a key lie in."""
         table = self.table(tally.schema)
         source, reached = shape.walk(table, table, steps)
@@ -123,9 +123,9 @@ class Compiler:
         found = select(self._dialect.year(instant)).distinct().select_from(source)
         return found.where(shape.build(table, where), instant.is_not(None))
 
-    def key(self, shape: Shape, kind: Kind, key: Key, zone: Sequence[Range] | None) -> Output:
+    def key(self, shape: Shape, kind: Kind, key: GroupKey, zone: Sequence[Range] | None) -> Output:
         """Take a key into a shape: the kind of its column, and the ranges of its zone if they are needed."""
-        shape.marks += (Key, key.column, key.bucket)
+        shape.marks += (GroupKey, key.column, key.bucket)
         steps = shape.steps(key.hops)
         day = self._day(shape, kind, zone)
 

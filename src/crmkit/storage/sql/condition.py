@@ -1,4 +1,4 @@
-"""Conditions as SQLAlchemy needs them to be put together, whatever they ask."""
+"""Conditions, put together the way SQLAlchemy needs them."""
 
 from __future__ import annotations
 

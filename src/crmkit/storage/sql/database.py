@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from crmkit.model.kind import Kind
-from crmkit.storage.spi.plan import Key, Measure, Patch, Query, Removal, Tally
+from crmkit.storage.spi.plan import GroupKey, Measure, Patch, Query, Removal, Tally
 from crmkit.storage.spi.wire import converters
 from crmkit.storage.sql.compiler import Compiler
 from crmkit.storage.sql.measure import spellings
@@ -115,7 +115,7 @@ class Database:
             if key.bucket is not None and key.zone != "UTC" and self._kind(tally.schema, key) is Kind.INSTANT
         ]
 
-    def years(self, tally: Tally, key: Key) -> Command:
+    def years(self, tally: Tally, key: GroupKey) -> Command:
         """Return the command that finds which years the instants of a key lie in."""
         shape = Shape(self._frame)
         steps = shape.steps(key.hops)
@@ -177,6 +177,6 @@ class Database:
             return lambda values: values[0]
         return lambda values: None if values[0] is None else decode(values[0])
 
-    def _kind(self, schema: Schema, key: Key) -> Kind:
+    def _kind(self, schema: Schema, key: GroupKey) -> Kind:
         reached = self.catalog[key.hops[-1].relation.target] if key.hops else schema
         return reached.by_column[key.column].kind

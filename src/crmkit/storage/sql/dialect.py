@@ -1,4 +1,4 @@
-"""What differs between SQL databases: everything that the rest of this package does not know of one of them."""
+"""What differs between SQL databases: everything that the rest of this package does not know about one of them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from crmkit.model.field import Column
     from crmkit.storage.spi.plan import Bucket, SortKey
 
-__all__ = ["Dialect", "Failure", "Fault"]
+__all__ = ["Cause", "Dialect", "Failure"]
 
 
 @unique
-class Fault(Enum):
+class Cause(Enum):
     """Why a database refused a statement."""
 
     DUPLICATE = "duplicate"
@@ -35,12 +35,12 @@ class Failure:
     """A driver's error, understood.
 
     Attributes:
-        fault: what it was.
+        cause: why it was refused.
         columns: the columns of the unique group that is taken, the tenant among them.
         detail: names only, such as that of a constraint; never a value.
     """
 
-    fault: Fault
+    cause: Cause
     columns: tuple[str, ...] = ()
     detail: str = ""
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from crmkit.errors import Busy, StoreError, Unsupported
 from crmkit.storage.spi.store import Feature
 from crmkit.storage.sql.database import Database
-from crmkit.storage.sql.dialect import Fault
+from crmkit.storage.sql.dialect import Cause
 from crmkit.storage.sql.fit import fit
 from crmkit.storage.sql.table import metadata_of
 from crmkit.storage.sql.unit import SqlUnit
@@ -90,7 +90,7 @@ class _Store(ABC):
     async def begin(self) -> SqlUnit:
         """Return a new unit. It takes a connection with its first statement."""
         if self._closed:
-            raise StoreError("the store was closed before.", hint="Connect again.")
+            raise StoreError("the store is closed.", hint="Connect again.")
         if self._database is None:
             raise StoreError("the store does not know its models yet.", hint="Call prepare() first.")
         return SqlUnit(self._database, self._channels.make(), self._errors)
@@ -105,9 +105,9 @@ class _Store(ABC):
 
     def _unreachable(self, error: Exception) -> StoreError | Busy:
         failure = self._dialect.failure(getattr(error, "orig", None) or error)
-        if failure.fault is Fault.BUSY:
+        if failure.cause is Cause.BUSY:
             return Busy("another process keeps the database locked.", hint="Try again.")
-        if failure.fault is Fault.DUPLICATE:
+        if failure.cause is Cause.DUPLICATE:
             columns = ", ".join(failure.columns)
             return StoreError(
                 f"a unique index on ({columns}) cannot be created: there are rows with equal values.",
@@ -133,7 +133,7 @@ class SqlStore(_Store):
     def __init__(self, engine: Engine, dialect: Dialect, channels: Channels, *, own: bool) -> None:
         super().__init__(engine, dialect, channels, own=own)
         if own:
-            # A program that ends without closing its CRM, as short ones do, is told of no open connection either.
+            # A program that ends without closing its CRM, as short ones do, gets no warning of an open connection.
             weakref.finalize(self, _give_back, channels, engine)
 
     @property

@@ -10,7 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crmkit.errors import BadRecord, Busy, CrmError, Duplicate, Problem, StoreError
 from crmkit.storage.spi.zone import ranges
-from crmkit.storage.sql.dialect import Fault
+from crmkit.storage.sql.dialect import Cause
 
 if TYPE_CHECKING:
     from crmkit.model.codec import Row
@@ -196,7 +196,7 @@ class SqlUnit:
                 await self._channel.change("COMMIT")
             except self._errors as error:
                 failure = self._database.dialect.failure(error)
-                lost = await self._orphan() if failure.fault is Fault.ORPHAN else None
+                lost = await self._orphan() if failure.cause is Cause.ORPHAN else None
                 refused = lost or await self._refused(None, error)
                 await self.rollback()
                 raise refused from None
@@ -238,18 +238,18 @@ class SqlUnit:
             )
         failure = self._database.dialect.failure(getattr(error, "orig", None) or error)
         name = schema.name if schema is not None else "record"
-        match failure.fault:
-            case Fault.DUPLICATE:
+        match failure.cause:
+            case Cause.DUPLICATE:
                 return Duplicate(name, [column for column in failure.columns if column != "tenant"])
-            case Fault.REFUSED:
+            case Cause.REFUSED:
                 return StoreError(
                     f"the database refused a row of {name}: {failure.detail}.", hint="Its table does not fit the model."
                 )
-            case Fault.ORPHAN:
+            case Cause.ORPHAN:
                 return await self._orphan() or StoreError(f"a row of {name} links to a row that is not there.")
-            case Fault.BUSY:
+            case Cause.BUSY:
                 refused: CrmError = Busy("the database is locked by another transaction.", hint="Try again.")
-            case Fault.OTHER:
+            case Cause.OTHER:
                 refused = StoreError(f"the database failed on {name}: {failure.detail}.")
         if self._writing:
             # Some of these errors roll the transaction back inside the database; what followed would then be written
@@ -265,7 +265,7 @@ class SqlUnit:
                     continue
                 with suppress(*self._errors):
                     if await self._channel.rows(*self._database.orphans(schema, link)):
-                        lost = f"links to a {link.link_target} that does not exist."
+                        lost = f"links to a missing {link.link_target}."
                         hint = "Add it first, or leave the link out."
                         return BadRecord(schema.name, [Problem("no_such_link", lost, hint=hint, field=link.name)])
         return None

@@ -17,8 +17,8 @@ from crmkit.errors import Busy, StoreError
 from crmkit.model.field import Column
 from crmkit.model.kind import Kind
 from crmkit.storage.spi.plan import Bucket, SortKey
-from crmkit.storage.sql.dialect import Failure, Fault
-from crmkit.storage.sql.sqlite.fault import failure_of
+from crmkit.storage.sql.dialect import Cause, Failure
+from crmkit.storage.sql.sqlite.failure import failure_of
 from crmkit.storage.sql.wire import TEXT_WIRES
 
 __all__ = ["SqliteDialect"]
@@ -208,7 +208,7 @@ def _enter_wal(connection: Connection) -> None:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             return
         except OperationalError as error:
-            if failure_of(error.orig or error).fault is not Fault.BUSY:
+            if failure_of(error.orig or error).cause is not Cause.BUSY:
                 raise
             if time.monotonic() > deadline:
                 raise Busy("another process keeps the database locked.", hint="Try again.") from None

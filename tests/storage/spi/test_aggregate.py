@@ -2,7 +2,7 @@
 
 import pytest
 
-from crmkit.storage.memory.group import MEASURE
+from crmkit.storage.memory.tally import MEASURE
 from crmkit.storage.mongo.tally import SPELLED
 from crmkit.storage.spi import Aggregate
 from crmkit.storage.sql.measure import spellings

@@ -1,4 +1,4 @@
-"""Changes: what became of a segment between two evaluations."""
+"""Membership: who entered and who left a segment between two evaluations."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_every_move_leaves_its_row_of_history(crm: Crm, clock: Clock) -> None:
         assert s.opportunities.count(f.moves.any((f.to_stage == "proposal") & (f.note == "sent v2"))) == 1
 
 
-def test_what_is_in_the_way_is_said_without_raising(crm: Crm) -> None:
+def test_reasons_against_a_move_are_given_without_raising(crm: Crm) -> None:
     with crm.session(job) as s:
         deal = s.opportunities.add(Opportunity(name="Deal", amount=Money(50, "EUR")))
         assert s.opportunities.why_not(deal, "proposal")
@@ -208,7 +208,7 @@ def test_a_stage_that_no_definition_knows_is_named_with_the_nearest_one(crm: Crm
             with pytest.raises(BadExpression) as caught:
                 s.opportunities.count(where)
             assert str(caught.value) == (
-                "f.stage: 'wonn' is no stage of any pipeline of opportunity. Did you mean 'won'?"
+                "f.stage: 'wonn' is not a stage of any pipeline of opportunity. Did you mean 'won'?"
             )
         with pytest.raises(BadExpression, match="'wonn'"):
             s.customers.count(f.opportunities.any(f.stage == "wonn"))

@@ -1,4 +1,4 @@
-"""Tenants, features, size, and a store's own life."""
+"""What bounds a store: tenants, declared features, size, and its own life."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from crmkit.errors import BadRecord, StoreError, Unsupported
 from crmkit.expr import core
 from crmkit.expr.node import Op
-from crmkit.storage.spi.plan import Aggregate, Bucket, Hop, Key, Measure, SortKey
+from crmkit.storage.spi.plan import Aggregate, Bucket, GroupKey, Hop, Measure, SortKey
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import Maker, driven, on_ground
 from crmkit.testing.ground import Ground
@@ -75,7 +75,7 @@ class Tenants:
         assert await ground.ids(Account, core.Exists(relations["region"], mine)) == []
         assert await ground.ids(Account, core.Exists(relations["deals"], mine, negated=True)) == [account.id]
         assert await ground.ids(Account, core.Count(relations["deals"], mine, Op.EQ, 0)) == [account.id]
-        key = Key("name", (Hop(relations["region"], mine),))
+        key = GroupKey("name", (Hop(relations["region"], mine),))
         assert await ground.tally(Account, _ALL, [key], _COUNT) == [(None, 1)]
 
 
@@ -84,7 +84,7 @@ class Features:
 
     @driven()
     async def test_what_is_not_declared_is_refused(self, ground: Ground) -> None:
-        """Whatever a store does not declare raises `Unsupported`, so that nobody relies on it by mistake."""
+        """What a store does not declare raises `Unsupported`, so that nobody relies on it by mistake."""
         asked: Mapping[Feature, tuple[Callable[[Ground], Awaitable[None]], ...]] = {
             Feature.TRANSACTIONS: (_undo,),
             Feature.UNIQUE: (_take_key,),
@@ -135,7 +135,7 @@ async def _count(ground: Ground) -> None:
 
 async def _hop(ground: Ground) -> None:
     hop = Hop(CATALOG.relations(CATALOG.of(Account))["region"], ground.mine())
-    await ground.tally(Account, _ALL, [Key("name", (hop,))], _COUNT)
+    await ground.tally(Account, _ALL, [GroupKey("name", (hop,))], _COUNT)
 
 
 async def _sort(ground: Ground) -> None:
@@ -144,7 +144,7 @@ async def _sort(ground: Ground) -> None:
 
 
 async def _bucket(ground: Ground) -> None:
-    await ground.tally(Account, _ALL, [Key("seen", bucket=Bucket.DAY)], _COUNT)
+    await ground.tally(Account, _ALL, [GroupKey("seen", bucket=Bucket.DAY)], _COUNT)
 
 
 async def _savepoint(ground: Ground) -> None:
@@ -178,7 +178,9 @@ class Bulk:
         assert await ground.patch(unit, Account, gold, grade="silver", score=None) == BULK // 2
         assert await ground.remove(unit, Account, core.Missing("grade")) == BULK // 2
         await unit.commit()
-        assert await ground.tally(Account, core.Missing("score"), [Key("grade")], _COUNT) == [("silver", BULK // 2)]
+        assert await ground.tally(Account, core.Missing("score"), [GroupKey("grade")], _COUNT) == [
+            ("silver", BULK // 2)
+        ]
 
     @driven()
     async def test_long_lists_and_wide_expressions(self, ground: Ground) -> None:
@@ -201,7 +203,7 @@ class Bulk:
 
     @driven()
     async def test_nothing_at_all(self, ground: Ground) -> None:
-        """An insert of no rows is no error."""
+        """An insert of no rows succeeds."""
         unit = await ground.store.begin()
         await unit.insert(ground.schema(Account), [])
         await unit.commit()

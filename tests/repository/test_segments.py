@@ -55,11 +55,11 @@ def test_who_entered_and_who_left(crm: Crm) -> None:
         assert (moved.entered, moved.left) == ({grows.id}, {shrinks.id})
 
 
-def test_what_is_no_segment_is_said(crm: Crm) -> None:
+def test_something_that_is_not_a_segment_is_refused(crm: Crm) -> None:
     with crm.session(job) as s:
         s.segments.save(Segment("german", Customer, f.country == "DE"))
         with pytest.raises(NotFound, match="there is no segment 'germn'. Did you mean 'german'?"):
             s.segments.get("germn")
         for call in (s.segments.save, s.segments.count, s.segments.ids):
-            with pytest.raises(BadDefinition, match="a str is no segment."):
+            with pytest.raises(BadDefinition, match="a segment is expected, not str."):
                 call("german")  # type: ignore[operator]  # wrong on purpose

@@ -1,4 +1,4 @@
-"""Keyset pages: whatever the order and the gaps, pages joined are the whole, sorted as said."""
+"""Keyset pages: in any order and with any gaps, pages joined are the whole, sorted as said."""
 
 from __future__ import annotations
 

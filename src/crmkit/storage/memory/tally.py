@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from crmkit.model.kind import Kind
-from crmkit.storage.memory.reader import Reader, column_beyond
-from crmkit.storage.spi.plan import Aggregate, Key, Measure, Tally
+from crmkit.storage.memory.reader import Reader, column_reached
+from crmkit.storage.spi.plan import Aggregate, GroupKey, Measure, Tally
 
 if TYPE_CHECKING:
     from crmkit.model.codec import Row
@@ -48,8 +48,8 @@ def _measure(measure: Measure, rows: list[Row], table: Table) -> Any:
     return MEASURE[measure.aggregate](values) if values else measure.aggregate.nothing
 
 
-def _key_reader(key: Key, name: str, tables: Callable[[str], Table]) -> Callable[[Row], Any]:
-    table, read_column = column_beyond(tables, name, key.hops, key.column)
+def _key_reader(key: GroupKey, name: str, tables: Callable[[str], Table]) -> Callable[[Row], Any]:
+    table, read_column = column_reached(tables, name, key.hops, key.column)
     bucket = _bucket_reader(key, table)
 
     def read(row: Row) -> Any:
@@ -59,7 +59,7 @@ def _key_reader(key: Key, name: str, tables: Callable[[str], Table]) -> Callable
     return read
 
 
-def _bucket_reader(key: Key, table: Table) -> Callable[[Any], Any]:
+def _bucket_reader(key: GroupKey, table: Table) -> Callable[[Any], Any]:
     span = key.bucket
     if span is None:
         return lambda value: value

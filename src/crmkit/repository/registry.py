@@ -1,4 +1,4 @@
-"""Pipelines: those the product gives, those a tenant keeps, and which of them serves a model."""
+"""The registry of pipelines: those the product gives, those a tenant keeps, and which of them serves a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from crmkit.model.schema import Schema
 
-__all__ = ["Definition", "Kept", "NotRead", "Pipelines"]
+__all__ = ["Definition", "NotRead", "PipelineRegistry", "TenantPipelines"]
 
 
 class NotRead(Exception):
@@ -36,7 +36,7 @@ class Definition:
     kept: bool
 
 
-class Kept:
+class TenantPipelines:
     """The pipelines of one tenant. Definitions are read one by one, as each is needed.
 
     Args:
@@ -67,7 +67,7 @@ class Kept:
         """Return the present definition of a pipeline; the model's first one if `name` is blank.
 
         Raises:
-            BadDefinition: there is none of this name, or none at all.
+            BadDefinition: the model has no such pipeline, or none at all.
         """
         named = self._serving(schema.name)
         if not named:
@@ -118,13 +118,13 @@ class Kept:
         return kept if given is None else {name: _next(each, kept.get(name)) for name, each in given.items()}
 
 
-class Pipelines:
+class PipelineRegistry:
     """The pipelines of a CRM, in each tenant: those it was connected with, and all that records follow.
 
     A definition that the product gives is kept when the first record of a tenant enters it, and again, under the next
     number, when one enters it after it has changed. Records keep the number they entered under. A model for which the
     product gives none has the pipelines that the tenant keeps, and only if there are none the built-in ones; so a
-    program that was not told of them, such as the command line, leaves a product's pipelines alone.
+    program that does not know them, such as the command line, leaves a product's pipelines alone.
 
     Attributes:
         committed: what tenants are known to keep; only what is committed may be put here.
@@ -138,13 +138,13 @@ class Pipelines:
     """
 
     def __init__(self, given: Iterable[Pipeline], built_in: Iterable[Pipeline] = ()) -> None:
-        self.committed: dict[str, Kept] = {}
+        self.committed: dict[str, TenantPipelines] = {}
         self._given = _by_name(given)
         self._built_in = _by_name(built_in)
 
-    def beside(self, rows: Iterable[tuple[str, str, int, str]]) -> Kept:
+    def beside(self, rows: Iterable[tuple[str, str, int, str]]) -> TenantPipelines:
         """Return what serves a tenant that keeps these: model, name, number and definition, in the order they came."""
-        return Kept(rows, self._given, self._built_in)
+        return TenantPipelines(rows, self._given, self._built_in)
 
 
 def _next(pipeline: Pipeline, latest: Definition | None) -> Definition:

@@ -35,7 +35,7 @@ def define(*, model=Deal, stages=(*OPEN, WON), moves=(forward(),), initial=None,
         (lambda: define(stages=["a", "b"]), "pipeline 'p': a stage is expected, not str. Write Stage(\"new\")."),
         (
             lambda: define(moves=forward()),
-            "pipeline 'p': a rule stands alone where a list is expected. Write [forward()].",
+            "pipeline 'p': a rule is expected in a list, not alone. Write [forward()].",
         ),
         (lambda: define(stages=[*OPEN, Stage("a")]), "pipeline 'p' has two stages called 'a'. Rename one of them."),
         (
@@ -89,7 +89,7 @@ def define(*, model=Deal, stages=(*OPEN, WON), moves=(forward(),), initial=None,
             lambda: define(model=Customer),
             "pipeline 'p': customer moves through no pipeline. Let its class inherit Staged.",
         ),
-        (lambda: define(model=int), "int is no model. Declare it with @entity."),
+        (lambda: define(model=int), "int is not a model. Declare it with @entity."),
         (
             lambda: Stage("c", guard=f.customer.country == "DE"),
             "stage 'c' has a guard that reaches other records: f.customer.country == \"DE\". "
@@ -167,4 +167,4 @@ def test_stages_are_found_by_name():
     assert [STANDARD.position(stage.name) for stage in STANDARD.stages] == [1, 2, 3, 4, 5, 6]
     with pytest.raises(BadDefinition) as caught:
         STANDARD.stage("need")
-    assert str(caught.value) == "pipeline 'standard': There is no stage 'need'. Did you mean 'needs'?"
+    assert str(caught.value) == "pipeline 'standard': There is not a stage 'need'. Did you mean 'needs'?"

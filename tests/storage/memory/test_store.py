@@ -12,7 +12,7 @@ from crmkit.model.catalog import Catalog
 from crmkit.model.codec import Codec
 from crmkit.model.declare import Record, entity, integer, link, text
 from crmkit.storage.memory import MemoryStore
-from crmkit.storage.spi import Aggregate, Key, Measure, Patch, Query, Removal, SortKey, Tally
+from crmkit.storage.spi import Aggregate, GroupKey, Measure, Patch, Query, Removal, SortKey, Tally
 from crmkit.testing.drive import step
 from crmkit.testing.world import fresh_id, made
 
@@ -132,7 +132,7 @@ def test_threads_may_write_side_by_side(store):
         thread.start()
     for thread in threads:
         thread.join()
-    found = step(begin(store).tally(Tally(SHELF, TENANT, (Key("room"),), (Measure(Aggregate.COUNT),))))
+    found = step(begin(store).tally(Tally(SHELF, TENANT, (GroupKey("room"),), (Measure(Aggregate.COUNT),))))
     assert sorted(found) == [(room, 50) for room in range(4)]
 
 

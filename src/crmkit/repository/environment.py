@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Schema
     from crmkit.repository.journal import Observer
-    from crmkit.repository.pipelines import Pipelines
+    from crmkit.repository.registry import PipelineRegistry
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
     from crmkit.values.identifier import IdSource
 
-__all__ = ["Setup"]
+__all__ = ["Environment"]
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Setup:
+class Environment:
     """The models, the store, and the sources of time and ids that a CRM was connected with.
 
     Attributes:
@@ -32,7 +32,7 @@ class Setup:
         policy: which rows an actor may touch.
         clock: tells the time.
         ids: makes ids.
-        pause: waits for some seconds, without blocking whoever else runs.
+        pause: waits for some seconds, without blocking anything else that runs.
         pipelines: the pipelines that records may move through.
         observers: what learns of each change inside its transaction.
     """
@@ -43,7 +43,7 @@ class Setup:
     clock: Clock
     ids: IdSource
     pause: Callable[[float], Awaitable[None]]
-    pipelines: Pipelines
+    pipelines: PipelineRegistry
     observers: tuple[Observer, ...] = ()
     _codecs: dict[str, Codec[Any]] = attrs.field(init=False, factory=dict[str, Codec[Any]], repr=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from crmkit.storage.sql.dialect import Failure, Fault
+from crmkit.storage.sql.dialect import Cause, Failure
 
 __all__ = ["failure_of"]
 
@@ -17,11 +17,11 @@ def failure_of(error: BaseException) -> Failure:
     code: int = getattr(error, "sqlite_errorcode", 0)
     name: str = getattr(error, "sqlite_errorname", type(error).__name__)
     if code in {_UNIQUE, _PRIMARY_KEY}:
-        return Failure(Fault.DUPLICATE, tuple(re.findall(r"\.(\w+)(?:, |$)", str(error))))
+        return Failure(Cause.DUPLICATE, tuple(re.findall(r"\.(\w+)(?:, |$)", str(error))))
     if code == _FOREIGN_KEY:
-        return Failure(Fault.ORPHAN)
+        return Failure(Cause.ORPHAN)
     if code in {_CHECK, _NOT_NULL}:
-        return Failure(Fault.REFUSED, detail=str(error).partition(": ")[2])  # a constraint's or a column's name
+        return Failure(Cause.REFUSED, detail=str(error).partition(": ")[2])  # a constraint's or a column's name
     if code & 0xFF in {_BUSY, _LOCKED}:
-        return Failure(Fault.BUSY)
-    return Failure(Fault.OTHER, detail=name)
+        return Failure(Cause.BUSY)
+    return Failure(Cause.OTHER, detail=name)

@@ -49,7 +49,7 @@ class AsyncSegments:
         """Return the segment of this name.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is no such segment.
             BadExpression: what is stored is malformed, or no longer fits the models.
         """
         from crmkit.expr.form.document import from_json
@@ -85,6 +85,7 @@ class AsyncSegments:
 def _picks(segment: Segment) -> Segment:
     if not isinstance(segment, Segment):
         raise BadDefinition(
-            f"a {type(segment).__name__} is no segment.", hint="Give a Segment; segments.get(name) returns a kept one."
+            f"a segment is expected, not {type(segment).__name__}.",
+            hint="Give a Segment; segments.get(name) returns a saved one.",
         )
     return segment

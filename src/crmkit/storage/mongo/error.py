@@ -18,7 +18,7 @@ from crmkit.errors import Busy, CrmError, Duplicate, StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["fault_of"]
+__all__ = ["error_of"]
 
 _DUPLICATE: Final = 11000
 _TOO_LARGE: Final = {10334, 17280, 17419, 17420}
@@ -27,7 +27,7 @@ _BUSY: Final = {24, 112, 246, 251}
 """LockTimeout, WriteConflict, SnapshotUnavailable, NoSuchTransaction."""
 
 
-def fault_of(error: Exception, entity: str) -> CrmError:
+def error_of(error: Exception, entity: str) -> CrmError:
     """Return what to raise for an error of the driver.
 
     Args:
@@ -41,10 +41,10 @@ def fault_of(error: Exception, entity: str) -> CrmError:
         return Duplicate(entity, ("id",) if columns == ["_id"] else columns)
     if code in _BUSY or (isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError")):
         return Busy(
-            "the database aborted the transaction, as another one is at work there.", hint="Run the session again."
+            "the database aborted the transaction because another one is writing there.", hint="Run the session again."
         )
     if isinstance(error, DocumentTooLarge) or code in _TOO_LARGE:
-        return StoreError(f"a {entity} does not fit into one document of 16 MB.")
+        return StoreError(f"one {entity} does not fit into a document of 16 MB.")
     if code == _TOO_MUCH:
         return StoreError(
             "the transaction is larger than the database's cache can hold.",
