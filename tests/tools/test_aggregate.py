@@ -19,7 +19,7 @@ def volume(ref: Ref) -> Measured:
 '''
 ROW = '    VOLUME = "volume", 0\n'
 SPELLINGS = {
-    "storage/memory/group.py": "    Aggregate.VOLUME: lambda values: sum(map(abs, values)),\n",
+    "storage/memory/tally.py": "    Aggregate.VOLUME: lambda values: sum(map(abs, values)),\n",
     "storage/sql/measure.py": (
         "        Aggregate.VOLUME: Spelling(\n"
         "            lambda column: dialect.sum_parts(func.abs(column)), dialect.sum_width, dialect.whole_sum\n"
@@ -28,7 +28,7 @@ SPELLINGS = {
     "storage/mongo/tally.py": '    Aggregate.VOLUME: ("$sum", lambda path: {"$abs": {"$toDecimal": path}}),\n',
 }
 BEFORE = {
-    "storage/memory/group.py": "    Aggregate.SUM: sum",
+    "storage/memory/tally.py": "    Aggregate.SUM: sum",
     "storage/sql/measure.py": "        Aggregate.SUM: Spelling",
     "storage/mongo/tally.py": '    Aggregate.SUM: ("$sum"',
 }
@@ -88,9 +88,9 @@ def test_nothing_but_the_rows_and_the_spellings_was_written_by_hand(project):
 def test_a_store_that_forgot_it_is_named(tmp_path):
     root = with_row(tmp_path)
     inserted(
-        root / "src/crmkit/storage/memory/group.py",
-        BEFORE["storage/memory/group.py"],
-        SPELLINGS["storage/memory/group.py"],
+        root / "src/crmkit/storage/memory/tally.py",
+        BEFORE["storage/memory/tally.py"],
+        SPELLINGS["storage/memory/tally.py"],
     )
     done = run(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(ROOT / "tests/storage/test_aggregate.py"))
     assert done.returncode == 1
