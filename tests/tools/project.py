@@ -30,7 +30,8 @@ def inserted(path, before, text):
 
 def run(root, *arguments):
     """Run Python in a copy, and return how it ended."""
-    paths = os.pathsep.join([str(root / "src"), str(root)])
+    # What the tests share comes from the project itself; all else from the copy, which stands in front.
+    paths = os.pathsep.join([str(root / "src"), str(root), str(ROOT)])
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=root, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False,
