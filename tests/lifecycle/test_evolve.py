@@ -18,7 +18,7 @@ def test_without_changes_it_is_equal(part):
     assert attrs.evolve(part) == part
 
 
-def test_a_pipeline_is_changed_and_keeps_what_it_was_not_told():
+def test_a_changed_pipeline_keeps_everything_else():
     larger = attrs.evolve(STANDARD, name="larger", stages=[Stage("lead"), *STANDARD.stages], initial=None)
     assert (larger.name, larger.initial, larger.entity) == ("larger", "lead", "deal")
     assert larger.position("won") == STANDARD.position("won") + 1

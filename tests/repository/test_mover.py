@@ -181,9 +181,7 @@ def test_bulk_adds_enter_the_pipeline_too(crm: Crm) -> None:
 
 
 @pytest.mark.parametrize("lasting", ["sqlite_url", "mongo_url"])
-def test_a_program_that_was_told_of_no_pipelines_uses_those_that_are_kept(
-    request: pytest.FixtureRequest, lasting: str
-) -> None:
+def test_a_program_without_pipelines_uses_the_stored_ones(request: pytest.FixtureRequest, lasting: str) -> None:
     url: str = request.getfixturevalue(lasting)
     with connect(url, pipelines=[pipeline()]) as crm, crm.session(job) as s:
         s.opportunities.add(Opportunity(name="Told"))

@@ -65,7 +65,7 @@ def others(tmp_path):
     return add
 
 
-def test_a_store_of_somebody_else_s_is_opened_by_its_url(others):
+def test_a_third_party_store_is_opened_by_its_url(others):
     others("shelf-db", "shelf", STORE, "shelf = shelf:opener", "plain = shelf:open_plain")
     assert others.run("""
         import asyncio
@@ -88,7 +88,7 @@ def test_a_store_of_somebody_else_s_is_opened_by_its_url(others):
     """) == "('shelf://x', True)\n"  # fmt: skip
 
 
-def test_an_object_of_somebody_else_s_driver_finds_its_store(others):
+def test_an_object_of_a_third_party_driver_finds_its_store(others):
     others("shelf-db", "shelf", STORE, "shelf = shelf:opener", "plain = shelf:open_plain")
     assert others.run("""
         from crmkit import connect, system

@@ -92,7 +92,7 @@ def test_a_store_that_forgot_it_is_named(tmp_path):
         BEFORE["storage/memory/tally.py"],
         SPELLINGS["storage/memory/tally.py"],
     )
-    done = run(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(ROOT / "tests/storage/test_aggregate.py"))
+    done = run(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(ROOT / "tests/storage/spi/test_aggregate.py"))
     assert done.returncode == 1
     assert "sqlite does not spell each aggregate" in done.stdout
     assert "mongo does not spell each aggregate" in done.stdout

@@ -17,10 +17,10 @@ _TESTS: Final = (
 )
 
 if "pytest" in sys.modules:
-    # Asserts outside test files show what they compared only if pytest knows of them before they are imported.
+    # Asserts outside test files say what they compared only if pytest knows them before they are imported.
     sys.modules["pytest"].register_assert_rewrite(*(f"{__name__}.{name}" for name in _TESTS))
 
-from crmkit.storage.memory import MemoryStore  # noqa: E402 - registered first
+from crmkit.storage.memory import MemoryStore  # noqa: E402 - known to pytest first
 from crmkit.testing.strategy import values  # noqa: E402 - as above
 from crmkit.testing.suite import StoreSuite  # noqa: E402 - as above
 

@@ -140,7 +140,7 @@ class Savepoints:
         assert await _names(ground) == ["kept"]
 
     def test_savepoints_are_a_stack_of_copies(self: Maker) -> None:
-        """After any writes, savepoints, releases and rollbacks a unit shows what a stack of copies shows."""
+        """After any writes, savepoints and rollbacks a unit shows what a stack of copies of its rows shows."""
         with on_ground(self) as (ground, run):
             if Feature.SAVEPOINT not in ground.store.features:
                 raise SkipTest("the store does not declare savepoint")

@@ -19,8 +19,8 @@ VALUE      text, a whole number, true, false, a list of these or of:
 ```
 
 `now` counts microseconds, `today` counts days. One expression has one text: keys are sorted, decimals lose the zeros
-that end them, instants are in UTC and whole milliseconds. Reading a document raises
-`BadExpression` or nothing, and the error lists all mistakes with their paths.
+that end them, instants are in UTC and whole milliseconds. Reading a document raises `BadExpression` or nothing, and the
+error lists all mistakes with their paths.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ KEY: Final = "crmkit"
 class Field:
     """What one attribute of a model accepts.
 
-    A kind of field is a subclass. It says what it is by class attributes, and overrides `accept` and what else
-    differs; mostly it derives from a built-in kind and overrides little.
+    A kind of field is a subclass. It says what it is by class attributes, and overrides `accept` and all else
+    that differs; most derive from a built-in kind and override little.
 
     Attributes:
         name: the attribute's name; filled in when the model is declared.
