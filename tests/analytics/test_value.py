@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit import Ratio
-from crmkit.analytics.duration import DAY, Spread
+from crmkit.analytics.durations import DAY, Spread
 from crmkit.analytics.period import Period
 from crmkit.storage.spi import Bucket
 from crmkit.values import UTC

@@ -23,7 +23,7 @@ __all__ = ["Bound", "Bounds", "Period", "moment_of"]
 Bound: TypeAlias = dt.date | dt.datetime | str | None
 """One end of a period: a day, its ISO spelling, an aware datetime, or `None` for no end."""
 Bounds: TypeAlias = tuple[Bound, Bound]
-"""Start and end of a period; the end is no part of it."""
+"""Start and end of a period; the end is not part of it."""
 
 
 @attrs.frozen
@@ -47,7 +47,7 @@ class Period:
             zone: whose days are meant.
 
         Raises:
-            BadDefinition: they are no such pair, or the end does not come after the start.
+            BadDefinition: they are not such a pair, or the end does not come after the start.
 
         >>> Period.of(("2026-01-01", "2026-04-01"), "Europe/Berlin").start.isoformat()
         '2025-12-31T23:00:00+00:00'
@@ -67,7 +67,7 @@ class Period:
         return cls(start, end)
 
     def covers(self, at: dt.datetime) -> bool:
-        """Tell whether an instant lies within."""
+        """Return whether an instant lies within."""
         return (self.start is None or at >= self.start) and (self.end is None or at < self.end)
 
     def holds(self, ref: Ref) -> Expr:
@@ -110,7 +110,7 @@ def _instant(bound: Any, zone: ZoneInfo) -> dt.datetime | None:
         try:
             bound = dt.date.fromisoformat(bound)
         except ValueError:
-            raise BadDefinition(f"{bound!r} is no day.", hint='Write it as "2026-01-31".') from None
+            raise BadDefinition(f"{bound!r} is not a day.", hint='Write it as "2026-01-31".') from None
     if isinstance(bound, dt.date) and not isinstance(bound, dt.datetime):
         try:
             # A midnight that the clocks skip reads as the first instant after it, one that comes twice as its first.

@@ -17,7 +17,7 @@ from crmkit.errors import NotFound, near
 from crmkit.repository.aggregator import MoneyBag
 from crmkit.values import Money
 
-__all__ = ["ALL", "BLANK", "Report", "Section", "label_of"]
+__all__ = ["ALL", "BLANK", "Report", "ReportGroup", "label_of"]
 
 BLANK: Final = "(blank)"
 """How a group without a value is shown; its key is `None`."""
@@ -25,7 +25,7 @@ ALL: Final = "(all)"
 """How the total over all groups is shown."""
 
 
-class Section(Protocol):
+class ReportGroup(Protocol):
     """What every group of a report offers."""
 
     @property
@@ -42,7 +42,7 @@ class Section(Protocol):
         ...
 
 
-G_co = TypeVar("G_co", bound=Section, covariant=True)
+G_co = TypeVar("G_co", bound=ReportGroup, covariant=True)
 
 
 def label_of(key: Any) -> str:
