@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,6 @@ from crmkit.repository.zone import zone_of
 from crmkit.values import money_of
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable
 
     from crmkit.analytics.period import Period

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 
 import attrs
 
@@ -29,7 +29,12 @@ Reading: TypeAlias = Literal["reached", "observed", "strict"]
 _READINGS: Final[tuple[str, ...]] = get_args(Reading)
 
 
-@attrs.frozen(init=False)
+def _period(given: Bounds | Period | None) -> Period:
+    # Days are days of the zone, so they are read once that is known.
+    return cast("Period", given)
+
+
+@attrs.frozen
 class Funnel:
     """What to count of the way that records take through a pipeline.
 
@@ -61,49 +66,82 @@ class Funnel:
     """
 
     pipeline: Pipeline
-    by: By | None = attrs.field(eq=repr)
-    entered: Period
-    where: Expr | Segment
-    reading: Reading
-    zone: str
-    as_of: dt.datetime | None
+    by: By | None = attrs.field(default=None, eq=repr, kw_only=True)
+    entered: Period = attrs.field(default=None, converter=_period, kw_only=True)
+    where: Expr | Segment = attrs.field(default=everything, kw_only=True)
+    reading: Reading = attrs.field(default="reached", kw_only=True)
+    zone: str = attrs.field(default="UTC", kw_only=True)
+    as_of: dt.datetime | None = attrs.field(default=None, kw_only=True)
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        *,
-        by: By | None = None,
-        entered: Bounds | None = None,
-        where: Expr | Segment = everything,
-        reading: Reading = "reached",
-        zone: str = "UTC",
-        as_of: dt.datetime | None = None,
-    ) -> None:
-        given: Any = pipeline
+    def __attrs_post_init__(self) -> None:
+        """Check all of it, and name the period by instants."""
+        given: Any = self.pipeline
         if not isinstance(given, Pipeline):
             raise BadDefinition(
                 f"a funnel is counted over a Pipeline, not over a {type(given).__name__}.",
                 hint="Give the pipeline itself; the built-in ones are in crmkit.lifecycle.built_in.",
             )
-        if reading not in _READINGS:
-            raise BadDefinition(f"there is no reading {reading!r}.", hint=near(str(reading), _READINGS))
-        zone_of(zone)
-        if not (by is None or isinstance(by, Ref | Span)):
+        if self.reading not in _READINGS:
+            raise BadDefinition(f"there is no reading {self.reading!r}.", hint=near(str(self.reading), _READINGS))
+        zone_of(self.zone)
+        if not (self.by is None or isinstance(self.by, Ref | Span)):
             raise BadDefinition(
-                f"{by!r} is nothing to group by.", hint="Write a field such as f.source, or by_month(f.created_at)."
+                f"{self.by!r} cannot be grouped by.", hint="Write a field such as f.source, or by_month(f.created_at)."
             )
-        if not isinstance(where, Expr | Segment):
+        if not isinstance(self.where, Expr | Segment):
             raise BadDefinition("where expects an expression.", hint='Write one with f, as in f.source == "web".')
-        if isinstance(by, Span):
-            zone_of(by.zone)
-        write = object.__setattr__
-        write(self, "pipeline", pipeline)
-        write(self, "by", by)
-        write(self, "entered", Period.of(entered, zone))
-        write(self, "where", where)
-        write(self, "reading", reading)
-        write(self, "zone", zone)
-        write(self, "as_of", None if as_of is None else moment_of(as_of, "as_of"))
+        if isinstance(self.by, Span):
+            zone_of(self.by.zone)
+        object.__setattr__(self, "entered", Period.of(self.entered, self.zone))
+        object.__setattr__(self, "as_of", None if self.as_of is None else moment_of(self.as_of, "as_of"))
+
+    # -- as data -------------------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the funnel as plain dicts and lists, ready for any JSON writer.
+
+        Raises:
+            BadDefinition: it is too large, or an expression holds a value that is not part of the language.
+        """
+        from crmkit.analytics import form
+
+        return form.funnel_to_dict(self)
+
+    def to_json(self) -> str:
+        """Return the funnel as canonical JSON; equal funnels have equal texts.
+
+        Raises:
+            BadDefinition: it is too large, or an expression holds a value that is not part of the language.
+
+        >>> from crmkit.lifecycle.built_in import OPPORTUNITY
+        >>> funnel = Funnel(OPPORTUNITY, reading="strict")
+        >>> Funnel.from_json(funnel.to_json()) == funnel
+        True
+        """
+        from crmkit.analytics import form
+
+        return form.funnel_to_json(self)
+
+    @classmethod
+    def from_dict(cls, data: object) -> Funnel:
+        """Return the funnel that plain dicts and lists define; see `from_json`."""
+        from crmkit.analytics import form
+
+        return form.funnel_from_dict(data)
+
+    @classmethod
+    def from_json(cls, text: str) -> Funnel:
+        """Return the funnel that a JSON text defines.
+
+        Raises:
+            BadDefinition: the text is malformed, of another version, or does not define a sound funnel; `problems`
+                holds every mistake and its path.
+        """
+        from crmkit.analytics import form
+
+        return form.funnel_from_json(text)
+
+    # -- against the models --------------------------------------------------------------------------------------------
 
     def check(self, catalog: Catalog) -> None:
         """Refuse a catalog whose models the funnel does not fit.

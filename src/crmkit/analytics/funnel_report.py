@@ -11,7 +11,6 @@ from crmkit.analytics.funnel import Reading
 from crmkit.analytics.ratio import Ratio
 from crmkit.analytics.report import Report
 from crmkit.errors import BadDefinition, near
-from crmkit.lifecycle import Pipeline
 
 __all__ = ["FunnelGroup", "FunnelReport", "FunnelStage", "Pattern"]
 
@@ -102,7 +101,7 @@ class FunnelGroup:
 
     Attributes:
         key, label: what the records share, and how that is shown.
-        pipeline, reading: what was counted, and how.
+        pipeline, reading: the name of what was counted, and how.
         entered: how many records entered the pipeline.
         open, won, lost, done: how they stand.
         stages: the stages in the order of the pipeline.
@@ -114,7 +113,7 @@ class FunnelGroup:
 
     key: Any
     label: str
-    pipeline: Pipeline = attrs.field(repr=False)
+    pipeline: str
     reading: Reading
     entered: int
     open: int
@@ -159,7 +158,7 @@ class FunnelGroup:
         first, second = self._number(source), self._number(target)
         if not self.stages[first].outcome == "open" or second <= first:
             raise BadDefinition(
-                f"{target!r} does not come after {source!r} in the pipeline {self.pipeline.name!r}.",
+                f"{target!r} does not come after {source!r} in the pipeline {self.pipeline!r}.",
                 hint="A conversion leads from an open stage to a later one.",
             )
         begun = [pattern for pattern in self.patterns if pattern.stages >> first & 1]
@@ -182,7 +181,7 @@ class FunnelGroup:
             if stage.name == name:
                 return number
         raise BadDefinition(
-            f"the pipeline {self.pipeline.name!r} has no stage {name!r}.",
+            f"the pipeline {self.pipeline!r} has no stage {name!r}.",
             hint=near(str(name), [stage.name for stage in self.stages]),
         )
 

@@ -82,7 +82,7 @@ class GroupCounter:
         bare = FunnelGroup(
             key=key,
             label=label,
-            pipeline=self._funnel.pipeline,
+            pipeline=self._funnel.pipeline.name,
             reading=self._funnel.reading,
             entered=fates.total(),
             open=fates["open"],

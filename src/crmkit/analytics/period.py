@@ -38,12 +38,20 @@ class Period:
     start: dt.datetime | None = None
     end: dt.datetime | None = None
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse an end that does not come after the start."""
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise BadDefinition(
+                f"a period ends after it starts, but {self.end} does not come after {self.start}.",
+                hint="The end is the first day that is no longer part of it.",
+            )
+
     @classmethod
-    def of(cls, bounds: Bounds | None, zone: str) -> Period:
+    def of(cls, bounds: Bounds | Period | None, zone: str) -> Period:
         """Return the period that a pair of bounds names; `None` names all time.
 
         Args:
-            bounds: two of: a day, its ISO spelling, an aware datetime, `None`.
+            bounds: two of: a day, its ISO spelling, an aware datetime, `None`; or a period, which is returned.
             zone: whose days are meant.
 
         Raises:
@@ -52,19 +60,13 @@ class Period:
         >>> Period.of(("2026-01-01", "2026-04-01"), "Europe/Berlin").start.isoformat()
         '2025-12-31T23:00:00+00:00'
         """
-        if bounds is None:
-            return cls()
+        if bounds is None or isinstance(bounds, Period):
+            return bounds or cls()
         if not _is_pair(bounds):
             raise BadDefinition(
                 "a period is a pair of a start and an end.", hint='Write ("2026-01-01", "2026-04-01"), for example.'
             )
-        start, end = (_instant(bound, zone_of(zone)) for bound in bounds)
-        if start is not None and end is not None and start >= end:
-            raise BadDefinition(
-                f"a period ends after it starts, but {bounds[1]} does not come after {bounds[0]}.",
-                hint="The end is the first day that is no longer part of it.",
-            )
-        return cls(start, end)
+        return cls(*(_instant(bound, zone_of(zone)) for bound in bounds))
 
     def covers(self, at: dt.datetime) -> bool:
         """Return whether an instant lies within."""
@@ -78,13 +80,6 @@ class Period:
         """Return the expression that a day field lies within, by the days of a zone on which the ends lie."""
         days = [None if bound is None else bound.astimezone(zone_of(zone)).date() for bound in (self.start, self.end)]
         return _between(ref, *days)
-
-    def to_dict(self) -> dict[str, str | None]:
-        """Return the ends as text."""
-        return {
-            "start": None if self.start is None else self.start.isoformat(),
-            "end": None if self.end is None else self.end.isoformat(),
-        }
 
 
 def moment_of(value: Any, what: str) -> dt.datetime:

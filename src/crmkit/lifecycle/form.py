@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from crmkit.errors import BadDefinition
-from crmkit.expr.form.document import DOCUMENT
+from crmkit.expr.form.document import DOCUMENT as CONDITION
 from crmkit.form.document import dump, load
 from crmkit.form.form import Form, Format, Spelled
 from crmkit.form.hook import integer, listed, tagged, text, versioned, word
@@ -14,7 +14,7 @@ from crmkit.lifecycle.rule import TAKES, Rule, RuleKind
 from crmkit.lifecycle.stage import CLOSED, MAX_NAME, Stage
 from crmkit.model.schema import entity_of
 
-__all__ = ["VERSION", "from_json", "to_json"]
+__all__ = ["DOCUMENT", "VERSION", "from_json", "to_json"]
 
 VERSION: Final = 1
 """The version of the form that this module writes, and the only one it reads."""
@@ -24,7 +24,7 @@ _MAX_MOVES: Final = 500
 _FORMAT: Final = Format()
 _TEXT: Final = text(at_most=MAX_NAME)
 _NAME: Final = Spelled(_TEXT)
-_GUARD: Final = Spelled(DOCUMENT.hook, DOCUMENT.write)
+_GUARD: Final = Spelled(CONDITION.hook, CONDITION.write)
 
 _STAGE: Final = _FORMAT.describe(
     Stage,
@@ -72,7 +72,8 @@ _PIPELINE: Final = _FORMAT.describe(
     lead={"version": VERSION},
     required=("initial",),
 )
-_STORED: Final = Form(versioned(_PIPELINE.hook, VERSION), _PIPELINE.write)
+DOCUMENT: Final = Form(versioned(_PIPELINE.hook, VERSION), _PIPELINE.write)
+"""A pipeline within a larger document."""
 
 
 def to_json(pipeline: Pipeline) -> str:
@@ -81,7 +82,7 @@ def to_json(pipeline: Pipeline) -> str:
     Raises:
         BadDefinition: it is too large, or a guard holds a value that is not part of the language.
     """
-    return dump(_STORED.written(pipeline, BadDefinition), error=BadDefinition)
+    return dump(DOCUMENT.written(pipeline, BadDefinition), error=BadDefinition)
 
 
 def from_json(text: str) -> Pipeline:
@@ -92,5 +93,5 @@ def from_json(text: str) -> Pipeline:
             mistake and its path.
     """
     data: Any = load(text, error=BadDefinition)
-    pipeline: Pipeline = _STORED.read(data, BadDefinition)
+    pipeline: Pipeline = DOCUMENT.read(data, BadDefinition)
     return pipeline

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from crmkit.errors import BadExpression
-from crmkit.expr.form.document import DOCUMENT
+from crmkit.expr.form.document import DOCUMENT as CONDITION
 from crmkit.form.document import dump, load
 from crmkit.form.form import Form, Format, Spelled
 from crmkit.form.hook import text, versioned
 from crmkit.model.schema import entity_of
 from crmkit.segment.segment import MAX_DESCRIPTION, MAX_NAME, Segment
 
-__all__ = ["VERSION", "from_json", "to_json"]
+__all__ = ["DOCUMENT", "VERSION", "from_json", "to_json"]
 
 VERSION: Final = 1
 """The version of the form that this module writes, and the only one it reads."""
@@ -24,14 +24,15 @@ _SEGMENT: Final = Format().describe(
     {
         "name": Spelled(_NAME),
         "model": Spelled(_NAME, entity_of, "entity"),
-        "where": Spelled(DOCUMENT.hook, DOCUMENT.write, "condition"),
+        "where": Spelled(CONDITION.hook, CONDITION.write, "condition"),
         "description": Spelled(text(at_most=MAX_DESCRIPTION)),
     },
     lead={"version": VERSION},
     required=("description",),
     omit=("catalog",),
 )
-_STORED: Final = Form(versioned(_SEGMENT.hook, VERSION), _SEGMENT.write)
+DOCUMENT: Final = Form(versioned(_SEGMENT.hook, VERSION), _SEGMENT.write)
+"""A segment within a larger document."""
 
 
 def to_json(segment: Segment) -> str:
@@ -40,7 +41,7 @@ def to_json(segment: Segment) -> str:
     Raises:
         BadExpression: the condition is too large to be stored, or holds a value that is not part of the language.
     """
-    return dump(_STORED.written(segment, BadExpression), at_most=_MAX_SIZE)
+    return dump(DOCUMENT.written(segment, BadExpression), at_most=_MAX_SIZE)
 
 
 def from_json(source: str) -> Segment:
@@ -49,5 +50,5 @@ def from_json(source: str) -> Segment:
     Raises:
         BadExpression: the text is malformed or of another version; `problems` holds every mistake and its path.
     """
-    segment: Segment = _STORED.read(load(source, at_most=_MAX_SIZE), BadExpression)
+    segment: Segment = DOCUMENT.read(load(source, at_most=_MAX_SIZE), BadExpression)
     return segment
