@@ -365,12 +365,12 @@ class TestDefinition:
     @pytest.mark.parametrize(
         ("given", "error", "message"),
         [
-            ({"by": "source"}, BadDefinition, "nothing to group by"),
+            ({"by": "source"}, BadDefinition, "cannot be grouped by"),
             ({"where": True}, BadDefinition, "expects an expression"),
             ({"reading": "strickt"}, BadDefinition, "Did you mean 'strict'"),
             ({"entered": ("2026-02-01", "2026-01-01")}, BadDefinition, "does not come after"),
             ({"entered": ("2026-01-01", "2026-01-01")}, BadDefinition, "does not come after"),
-            ({"entered": ("2026-13-01", None)}, BadDefinition, "no day"),
+            ({"entered": ("2026-13-01", None)}, BadDefinition, "not a day"),
             ({"entered": "2026-01-01"}, BadDefinition, "pair"),
             ({"entered": (dt.datetime(2026, 1, 1), None)}, BadDefinition, "no time zone"),
             ({"zone": "Europe/Berlyn"}, BadDefinition, "no time zone"),
@@ -414,9 +414,9 @@ class TestDefinition:
         assert [group.key for group in by_beds] == [120]
 
     def test_what_is_no_funnel_is_refused(self, session):
-        with pytest.raises(BadDefinition, match="a str is no funnel"):
+        with pytest.raises(BadDefinition, match="a str is not a funnel"):
             session.analytics.funnel("sales")
-        with pytest.raises(BadDefinition, match="a str is no pipeline"):
+        with pytest.raises(BadDefinition, match="a str is not a pipeline"):
             session.analytics.time_in_stage("sales")
 
     def test_a_pipeline_is_needed(self):

@@ -6,8 +6,7 @@ import inspect
 import pytest
 
 from crmkit import Actor, BadExpression, Money, Team, User, aconnect, connect, everything, f, me, nothing, system
-from crmkit.analytics import AsyncAnalytics, Funnel
-from crmkit.analytics import key as keys
+from crmkit.analytics import AsyncAnalytics, Funnel, grouping
 from crmkit.crm.blocking.analytics import Analytics
 from crmkit.repository import door
 from tests.analytics.loading import SALES, deal, write
@@ -45,7 +44,7 @@ def test_every_report_is_about_what_the_actor_may_see(store_url):
 
 
 def test_a_report_has_a_bounded_number_of_groups(session, monkeypatch):
-    monkeypatch.setattr(keys, "MAX_GROUPS", 2)
+    monkeypatch.setattr(grouping, "MAX_GROUPS", 2)
     ids = session._inner.doors.ids
     for _ in range(3):
         write(session, deal(ids, ("contact", 0)))
@@ -61,7 +60,7 @@ def test_batches_give_what_one_reading_gives(session, monkeypatch):
         write(session, deal(ids, ("contact", 0), ("needs", number), owner_id=owners[number % 3].id))
     whole = session.analytics.funnel(Funnel(SALES, by=f.owner.name))
     monkeypatch.setattr(door, "BATCH", 2)
-    monkeypatch.setattr(keys, "_REMEMBERED", 1)
+    monkeypatch.setattr(grouping, "_REMEMBERED", 1)
     assert session.analytics.funnel(Funnel(SALES, by=f.owner.name)).rows() == whole.rows()
 
 

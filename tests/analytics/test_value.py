@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmkit import Ratio
-from crmkit.analytics.duration import DAY, Spread
+from crmkit.analytics.durations import DAY, Spread
+from crmkit.analytics.form import plain
 from crmkit.analytics.period import Period
 from crmkit.storage.spi import Bucket
 from crmkit.values import UTC
@@ -24,13 +25,13 @@ def spread_of(values):
     return spread
 
 
-def test_a_ratio_is_exact_and_tells_its_parts():
+def test_a_ratio_is_exact_and_holds_its_parts():
     ratio = Ratio(Decimal("0.1"), Decimal("0.3"), open=Decimal(2), excluded=1, definition="example/1", currency="EUR")
     assert ratio.exact == Fraction(1, 3)
-    assert ratio.to_dict() == {
-        "numerator": Decimal("0.1"),
-        "denominator": Decimal("0.3"),
-        "open": Decimal(2),
+    assert plain(ratio) == {
+        "numerator": "0.1",
+        "denominator": "0.3",
+        "open": "2",
         "excluded": 1,
         "definition": "example/1",
         "currency": "EUR",

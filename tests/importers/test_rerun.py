@@ -221,7 +221,7 @@ def test_a_record_that_closed_nobody_knows_when_is_neither_fast_nor_recent(crm, 
     with crm.session(job) as s:
         closed = {deal.outcome: deal.closed_at for deal in s.opportunities.stream()}
         assert closed == {"won": None, "lost": None}
-        assert {move.note for move in s.stage_moves.stream()} == {"The files do not tell when."}
+        assert {move.note for move in s.stage_moves.stream()} == {"The files do not say when."}
         cycle = s.analytics.cycle().total
         assert (cycle.days.count, cycle.undated) == (0, 1)
         assert s.analytics.win_rate().total.rate.exact == Fraction(1, 2)

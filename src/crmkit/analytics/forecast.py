@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmkit.analytics.amount import Amounts, amount_field
-from crmkit.analytics.key import order_of, text_of
+from crmkit.analytics.amounts import Amounts, amount_field
+from crmkit.analytics.grouping import order_of, text_of
+from crmkit.analytics.population import definition_of
 from crmkit.analytics.report import ALL, Report, label_of
-from crmkit.analytics.scope import definition_of
 from crmkit.errors import BadDefinition, BadExpression
 from crmkit.expr.build import f
 from crmkit.repository.aggregator import MoneyBag
@@ -20,11 +21,10 @@ from crmkit.repository.zone import zone_of
 from crmkit.values import money_of
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable
 
     from crmkit.analytics.period import Period
-    from crmkit.analytics.scope import Scope
+    from crmkit.analytics.population import Population
     from crmkit.expr.node import Expr, Ref
     from crmkit.repository.grouping import By
 
@@ -46,7 +46,7 @@ class ForecastBucket:
         open: how many open deals are due.
         amount: what they are worth, by currency.
         weighted: what they are worth times their chance to be won; rounded to four places once for each bucket.
-        won: what was won in the month, counted in full; open deals are no part of it.
+        won: what was won in the month, counted in full; without open deals.
         won_count: how many deals that was.
         no_amount: deals of the bucket, open or won, without an amount; they add nothing.
         no_chance: open deals in a stage that no definition knows, without a chance of their own; they are part of
@@ -104,7 +104,7 @@ class Forecast:
 
 @attrs.define(eq=False)
 class _Sum:
-    """What one bucket adds up to; sums are kept exact until they are told."""
+    """What one bucket adds up to; sums stay exact until they are reported."""
 
     open: int = 0
     won_count: int = 0
@@ -158,28 +158,32 @@ class _Reading:
     """Reads the open and the won deals of a forecast.
 
     Args:
-        scope: which records count.
+        population: which records count.
         by: what to group by.
         amount: the field that holds the worth.
     """
 
-    def __init__(self, scope: Scope, by: By | None, amount: Ref | None) -> None:
-        self._scope = scope
+    def __init__(self, population: Population, by: By | None, amount: Ref | None) -> None:
+        self._population = population
         self._by = by
-        self._money = amount_field(scope.schema, amount)
+        self._money = amount_field(population.schema, amount)
         lacking = (
-            "an amount" if self._money is None else "a close_date" if "close_date" not in scope.schema.fields else ""
+            "an amount"
+            if self._money is None
+            else "a close_date"
+            if "close_date" not in population.schema.fields
+            else ""
         )
         if lacking:
-            raise BadExpression(f"{scope.schema.name} has not {lacking}, which a forecast needs.")
+            raise BadExpression(f"{population.schema.name} lacks {lacking}, which a forecast needs.")
         self._chances: dict[tuple[Any, ...], int | None] = {}
         self.found: dict[Any, dict[Any, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
 
     async def open(self, condition: Expr, bucket: str = "") -> None:
         """Add up the open deals that satisfy a condition, into one bucket or by the month in which they are due."""
-        own = (f.probability,) if "probability" in self._scope.schema.fields else ()
+        own = (f.probability,) if "probability" in self._population.schema.fields else ()
         due = () if bucket else (by_month(f.close_date),)
-        amounts = Amounts(self._scope, self._by, self._money)
+        amounts = Amounts(self._population, self._by, self._money)
         await amounts.read((f.outcome == "open") & condition, f.pipeline, f.pipeline_version, f.stage, *own, *due)
         for key in amounts:
             for keys, cells in amounts.further(key).items():
@@ -189,8 +193,8 @@ class _Reading:
 
     async def won(self, condition: Expr) -> None:
         """Add up the won deals that satisfy a condition by the month in which they closed."""
-        amounts = Amounts(self._scope, self._by, self._money)
-        await amounts.read((f.outcome == "won") & condition, by_month(f.closed_at, self._scope.zone))
+        amounts = Amounts(self._population, self._by, self._money)
+        await amounts.read((f.outcome == "won") & condition, by_month(f.closed_at, self._population.zone))
         for key in amounts:
             for (month,), cells in amounts.further(key).items():
                 for currency, cell in cells.items():
@@ -200,7 +204,7 @@ class _Reading:
         """Return the chance of a stage in the version that a deal follows; `None` if no definition knows it."""
         key = (pipeline, version, stage)
         if key not in self._chances:
-            definition = await definition_of(self._scope, pipeline, version)
+            definition = await definition_of(self._population, pipeline, version)
             try:
                 self._chances[key] = None if definition is None else definition.stage(stage).probability
             except BadDefinition:
@@ -208,14 +212,14 @@ class _Reading:
         return self._chances[key]
 
 
-async def forecasts(scope: Scope, by: By | None, amount: Ref | None, due: Period) -> Report[Forecast]:
+async def forecasts(population: Population, by: By | None, amount: Ref | None, due: Period) -> Report[Forecast]:
     """Return the forecasts; see `AsyncAnalytics.forecast`."""
-    reading = _Reading(scope, by, amount)
-    today = scope.as_of.astimezone(zone_of(scope.zone)).date()
-    await reading.open((f.close_date >= today) & due.holds_day(f.close_date, scope.zone))
+    reading = _Reading(population, by, amount)
+    today = population.as_of.astimezone(zone_of(population.zone)).date()
+    await reading.open((f.close_date >= today) & due.holds_day(f.close_date, population.zone))
     await reading.open(f.close_date < today, OVERDUE)
     await reading.open(f.close_date.missing(), NO_DATE)
-    await reading.won(due.holds(f.closed_at) & ~(f.closed_at > scope.as_of))
+    await reading.won(due.holds(f.closed_at) & ~(f.closed_at > population.as_of))
     whole: dict[Any, _Sum] = defaultdict(_Sum)
     for sums in reading.found.values():
         for name, sum_ in sums.items():
@@ -227,7 +231,7 @@ async def forecasts(scope: Scope, by: By | None, amount: Ref | None, due: Period
     )
     return Report(
         definition="sales.forecast.weighted/1", groups=(total,) if by is None else tuple(groups), total=total,
-        by=text_of(by), as_of=scope.as_of, zone=scope.zone, period=due,
+        by=text_of(by), as_of=population.as_of, zone=population.zone, period=due,
     )  # fmt: skip
 
 

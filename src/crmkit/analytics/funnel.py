@@ -1,214 +1,168 @@
-"""Funnel reports: what was counted, stage by stage."""
+"""Funnels as definitions: what is to be counted, checked before anything is read."""
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 
 import attrs
 
-from crmkit.analytics.definition import Reading
-from crmkit.analytics.duration import Durations
-from crmkit.analytics.ratio import Ratio
-from crmkit.analytics.report import Report
-from crmkit.errors import BadDefinition, near
+from crmkit.analytics.period import Bounds, Period, moment_of
+from crmkit.errors import BadDefinition, BadExpression, near
+from crmkit.expr.bind import Binder
+from crmkit.expr.build import everything
+from crmkit.expr.node import Expr, Ref
+from crmkit.expr.resolve import SAMPLE, resolve
 from crmkit.lifecycle import Pipeline
+from crmkit.repository.grouping import By, Span
+from crmkit.repository.zone import zone_of
+from crmkit.segment import Segment
 
-__all__ = ["FunnelGroup", "FunnelReport", "FunnelStage", "Pattern"]
+if TYPE_CHECKING:
+    from crmkit.model.catalog import Catalog
+    from crmkit.model.schema import Schema
+
+__all__ = ["Funnel", "Reading"]
+
+Reading: TypeAlias = Literal["reached", "observed", "strict"]
+"""When a record counts for a stage; see `Funnel`."""
+_READINGS: Final[tuple[str, ...]] = get_args(Reading)
+
+
+def _period(given: Bounds | Period | None) -> Period:
+    # Days are days of the zone, so they are read once that is known.
+    return cast("Period", given)
 
 
 @attrs.frozen
-class Pattern:
-    """The records of a group that counted for the same stages and ended alike.
+class Funnel:
+    """What to count of the way that records take through a pipeline.
 
-    Attributes:
-        stages: the numbers of the stages, as bits.
-        fate: how they stand: `open`, `won`, `lost` or `done`.
-        count: how many records.
-    """
+    The reading says when a record counts for a stage:
 
-    stages: int
-    fate: str
-    count: int
+    - `"reached"`: it got at least that far. A record that is won got through all open stages, whatever its history
+      shows; one that is lost got as far as it was last seen.
+    - `"observed"`: its history shows that it was in the stage.
+    - `"strict"`: its history shows that it was in the stage after every earlier one, none skipped.
 
-
-@attrs.frozen(kw_only=True)
-class FunnelStage:
-    """One stage of a funnel, in one group.
-
-    Of the records that entered an open stage, each either went on, was lost, is open, or is `aside`:
-    `entered = advanced + lost + open + aside`.
-
-    Attributes:
-        name: the stage.
-        outcome: what it means; for a closing stage only `entered` and the ratios from earlier stages say something.
-        entered: how many records count for it, by the funnel's reading.
-        advanced: how many of them went on to any later stage or to an end that is not lost.
-        lost: how many of them got no further and are lost.
-        open: how many of them got no further and are open, so that nobody knows yet.
-        aside: how many of them went on in a way that the reading does not count; only the strict reading has them.
-        from_previous: of those in the open stage before, how many count for this one too; `None` for the first.
-        from_first: of those in the first stage, how many count for this one too; `None` for the first.
-        conversion: advanced out of entered, the open ones included.
-        resolved: advanced out of those whose fate is known: advanced or lost.
-        drop: lost out of entered, the open ones included.
-        skipped: how many records got further without ever having been in it.
-        again: how many more times than once records entered it.
-        back: how many times a record moved back from it to an earlier stage.
-        spent: how long records were in it: of each record that left it, all its visits together.
-        last: how long the last visit took.
-    """
-
-    name: str
-    outcome: str
-    entered: int
-    advanced: int = 0
-    lost: int = 0
-    open: int = 0
-    aside: int = 0
-    from_previous: Ratio | None = None
-    from_first: Ratio | None = None
-    conversion: Ratio | None = None
-    resolved: Ratio | None = None
-    drop: Ratio | None = None
-    skipped: int = 0
-    again: int = 0
-    back: int = 0
-    spent: Durations = attrs.field(factory=Durations)
-    last: Durations = attrs.field(factory=Durations)
-
-    def cells(self) -> dict[str, Any]:
-        """Return the stage as a row."""
-        return {
-            "stage": self.name,
-            "outcome": self.outcome,
-            "entered": self.entered,
-            "advanced": self.advanced,
-            "lost": self.lost,
-            "open": self.open,
-            "from_previous": self.from_previous,
-            "from_first": self.from_first,
-            "resolved": self.resolved,
-            "drop": self.drop,
-            "skipped": self.skipped,
-            "again": self.again,
-            "back": self.back,
-            **self.spent.cells(),
-        }
-
-
-@attrs.frozen(kw_only=True)
-class FunnelGroup:
-    """The funnel of one group of records.
-
-    Attributes:
-        key, label: what the records share, and how that is shown.
-        pipeline, reading: what was counted, and how.
-        entered: how many records entered the pipeline.
-        open, won, lost, done: how they stand.
-        stages: the stages in the order of the pipeline.
-        reopened: how many times a closed record was opened again; its earlier end no longer counts.
-        no_history: records of the pipeline without any history in it; they take no part.
-        left: records that went on in another pipeline; they take no part.
-        patterns: what `conversion` is computed from.
-    """
-
-    key: Any
-    label: str
-    pipeline: Pipeline = attrs.field(repr=False)
-    reading: Reading
-    entered: int
-    open: int
-    won: int
-    lost: int
-    done: int
-    stages: tuple[FunnelStage, ...]
-    reopened: int
-    no_history: int
-    left: int
-    patterns: tuple[Pattern, ...] = attrs.field(repr=False)
-
-    @property
-    def excluded(self) -> int:
-        """How many records belong to the group and take no part."""
-        return self.no_history + self.left
-
-    @property
-    def win_rate(self) -> Ratio:
-        """Won out of won or lost."""
-        return Ratio(
-            self.won, self.won + self.lost, open=self.open, excluded=self.excluded + self.done,
-            definition="funnel.win_rate/1",
-        )  # fmt: skip
-
-    def __getitem__(self, name: str) -> FunnelStage:
-        """Return a stage.
-
-        Raises:
-            BadDefinition: the pipeline has none of this name.
-        """
-        return self.stages[self._number(name)]
-
-    def conversion(self, source: str, target: str) -> Ratio:
-        """Return how many of the records in one stage count for a later one too.
-
-        The denominator holds the open records; `open` tells how many of those that did not get there still may.
-
-        Raises:
-            BadDefinition: the pipeline has no such stage, or the second does not come after the first.
-        """
-        first, second = self._number(source), self._number(target)
-        if not self.stages[first].outcome == "open" or second <= first:
-            raise BadDefinition(
-                f"{target!r} does not come after {source!r} in the pipeline {self.pipeline.name!r}.",
-                hint="A conversion leads from an open stage to a later one.",
-            )
-        begun = [pattern for pattern in self.patterns if pattern.stages >> first & 1]
-        missed = [pattern for pattern in begun if not pattern.stages >> second & 1]
-        count = sum(pattern.count for pattern in begun)
-        return Ratio(
-            count - sum(pattern.count for pattern in missed),
-            count,
-            open=sum(pattern.count for pattern in missed if pattern.fate == "open"),
-            excluded=self.excluded,
-            definition=f"funnel.{self.reading}.conversion/1",
-        )
-
-    def cells(self) -> list[dict[str, Any]]:
-        """Return a row for each stage."""
-        return [stage.cells() for stage in self.stages]
-
-    def _number(self, name: str) -> int:
-        for number, stage in enumerate(self.stages):
-            if stage.name == name:
-                return number
-        raise BadDefinition(
-            f"the pipeline {self.pipeline.name!r} has no stage {name!r}.",
-            hint=near(str(name), [stage.name for stage in self.stages]),
-        )
-
-
-@attrs.frozen(kw_only=True)
-class FunnelReport(Report[FunnelGroup]):
-    """A funnel, group by group.
-
-    Attributes:
-        pipeline: the name of the pipeline.
+    Args:
+        pipeline: the pipeline; the stages of the report are those of this definition.
+        by: what to group by: a field, a path such as `f.owner.team.region`, or a span such as `by_month(f.created_at)`.
+        entered: the time in which records entered the pipeline, as a start and an end that is no longer part of it:
+            days, their ISO spellings, aware datetimes, or `None` for no end. What happened later counts as well.
+        where: which records count, as they are now.
         reading: when a record counts for a stage.
+        zone: whose days `entered` means.
+        as_of: the instant up to which history counts; now by default.
+
+    Fields that `by` and `where` name are looked up when the funnel is counted, among the models of that CRM.
+
+    Raises:
+        BadDefinition: a period, reading or zone is not acceptable.
+
+    >>> from crmkit.lifecycle.built_in import OPPORTUNITY
+    >>> Funnel(OPPORTUNITY, entered=("2026-01-01", "2026-04-01")).reading
+    'reached'
     """
 
-    pipeline: str
-    reading: Reading
+    pipeline: Pipeline
+    by: By | None = attrs.field(default=None, eq=repr, kw_only=True)
+    entered: Period = attrs.field(default=None, converter=_period, kw_only=True)
+    where: Expr | Segment = attrs.field(default=everything, kw_only=True)
+    reading: Reading = attrs.field(default="reached", kw_only=True)
+    zone: str = attrs.field(default="UTC", kw_only=True)
+    as_of: dt.datetime | None = attrs.field(default=None, kw_only=True)
 
-    def conversion(self, source: str, target: str) -> Ratio:
-        """Return the conversion over all groups; see `FunnelGroup.conversion`."""
-        return self.total.conversion(source, target)
+    def __attrs_post_init__(self) -> None:
+        """Check all of it, and name the period by instants."""
+        given: Any = self.pipeline
+        if not isinstance(given, Pipeline):
+            raise BadDefinition(
+                f"a funnel is counted over a Pipeline, not over a {type(given).__name__}.",
+                hint="Give the pipeline itself; the built-in ones are in crmkit.lifecycle.built_in.",
+            )
+        if self.reading not in _READINGS:
+            raise BadDefinition(f"there is no reading {self.reading!r}.", hint=near(str(self.reading), _READINGS))
+        zone_of(self.zone)
+        if not (self.by is None or isinstance(self.by, Ref | Span)):
+            raise BadDefinition(
+                f"{self.by!r} cannot be grouped by.", hint="Write a field such as f.source, or by_month(f.created_at)."
+            )
+        if not isinstance(self.where, Expr | Segment):
+            raise BadDefinition("where expects an expression.", hint='Write one with f, as in f.source == "web".')
+        if isinstance(self.by, Span):
+            zone_of(self.by.zone)
+        object.__setattr__(self, "entered", Period.of(self.entered, self.zone))
+        object.__setattr__(self, "as_of", None if self.as_of is None else moment_of(self.as_of, "as_of"))
 
-    def facts(self) -> dict[str, Any]:
-        """Return what else tells how the report was made, as plain values."""
-        return {
-            "pipeline": self.pipeline,
-            "reading": self.reading,
-            "entered": self.total.entered,
-            "excluded": {"no_history": self.total.no_history, "left": self.total.left},
-            "reopened": self.total.reopened,
-        }
+    # -- as data -------------------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the funnel as plain dicts and lists, ready for any JSON writer.
+
+        Raises:
+            BadDefinition: it is too large, or an expression holds a value that is not part of the language.
+        """
+        from crmkit.analytics import form
+
+        return form.funnel_to_dict(self)
+
+    def to_json(self) -> str:
+        """Return the funnel as canonical JSON; equal funnels have equal texts.
+
+        Raises:
+            BadDefinition: it is too large, or an expression holds a value that is not part of the language.
+
+        >>> from crmkit.lifecycle.built_in import OPPORTUNITY
+        >>> funnel = Funnel(OPPORTUNITY, reading="strict")
+        >>> Funnel.from_json(funnel.to_json()) == funnel
+        True
+        """
+        from crmkit.analytics import form
+
+        return form.funnel_to_json(self)
+
+    @classmethod
+    def from_dict(cls, data: object) -> Funnel:
+        """Return the funnel that plain dicts and lists define; see `from_json`."""
+        from crmkit.analytics import form
+
+        return form.funnel_from_dict(data)
+
+    @classmethod
+    def from_json(cls, text: str) -> Funnel:
+        """Return the funnel that a JSON text defines.
+
+        Raises:
+            BadDefinition: the text is malformed, of another version, or does not define a sound funnel; `problems`
+                holds every mistake and its path.
+        """
+        from crmkit.analytics import form
+
+        return form.funnel_from_json(text)
+
+    # -- against the models --------------------------------------------------------------------------------------------
+
+    def check(self, catalog: Catalog) -> None:
+        """Refuse a catalog whose models the funnel does not fit.
+
+        Raises:
+            BadDefinition: there is no such model.
+            BadExpression: `by` or `where` names what the model does not have, or compares what cannot be compared.
+        """
+        schema = catalog[self.pipeline.entity]
+        binder = Binder(catalog)
+        try:
+            if self.by is not None:
+                _known(catalog, binder, schema, self.by.ref if isinstance(self.by, Span) else self.by)
+            if isinstance(self.where, Expr):
+                binder.bind(schema, resolve(self.where, SAMPLE))
+        except BadExpression as error:
+            raise BadExpression(f"funnel over {schema.name}: {error.message}", hint=error.hint) from None
+
+
+def _known(catalog: Catalog, binder: Binder, schema: Schema, ref: Ref) -> None:
+    _, end, rest = binder.hops(schema, ref)
+    if rest[0] not in end.fields:
+        names = [*end.fields, *catalog.relations(end)]
+        raise BadExpression(f"{ref.text}: {end.name} has no field {rest[0]!r}.", hint=near(rest[0], names))

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from crmkit.analytics.ladder import Place, Steps
+from crmkit.analytics.ladder import Place, Rungs
 
 __all__ = ["LEFT", "Journey", "Logged", "entry_of", "journey"]
 
@@ -61,7 +61,7 @@ class Journey:
     reopened: int = 0
 
 
-def journey(log: Iterable[Logged], steps: Steps, as_of: dt.datetime) -> Journey | None:
+def journey(log: Iterable[Logged], rungs: Rungs, as_of: dt.datetime) -> Journey | None:
     """Return what a record's history says as of an instant; `None` if it had not entered the pipeline by then.
 
     The log is cleaned first: sorted by time and number, moves into the stage where the record already is left out, and
@@ -99,7 +99,7 @@ def journey(log: Iterable[Logged], steps: Steps, as_of: dt.datetime) -> Journey 
     if here is None or here.place is None:
         made.fate = LEFT
         return made
-    _end(made, here.place, ends, steps, strictly=strict_so_far)
+    _end(made, here.place, ends, rungs, strictly=strict_so_far)
     return made
 
 
@@ -114,7 +114,7 @@ def _order(move: Logged) -> tuple[dt.datetime, int]:
 
 
 def _same(here: Logged, move: Logged) -> bool:
-    """Tell whether a move leads where the record already is, also by a new name of that stage."""
+    """Return whether a move leads where the record already is, also by a new name of that stage."""
     if here.place is None or move.place is None or here.place.outcome != move.place.outcome:
         return False
     return here.stage == move.stage or (
@@ -149,7 +149,7 @@ def _turn(made: Journey, before: Place | None, place: Place) -> None:
         made.back[before.bit] = made.back.get(before.bit, 0) + 1
 
 
-def _end(made: Journey, place: Place, ends: int, steps: Steps, *, strictly: bool) -> None:
+def _end(made: Journey, place: Place, ends: int, rungs: Rungs, *, strictly: bool) -> None:
     made.fate = place.outcome
     if place.outcome == "open":
         made.staying = place.bit
@@ -159,6 +159,6 @@ def _end(made: Journey, place: Place, ends: int, steps: Steps, *, strictly: bool
     if place.outcome == "lost":
         made.strict |= ends
         return
-    made.reached |= steps.open
+    made.reached |= rungs.open
     if strictly and not place.earlier & ~made.strict:
         made.strict |= ends

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from crmkit.lifecycle import Pipeline, Stage
 
-__all__ = ["Ladder", "Place", "Steps"]
+__all__ = ["Ladder", "Place", "Rungs"]
 
 
 @attrs.frozen(eq=False)
-class Steps:
+class Rungs:
     """The stages of the present definition, in order, as numbers and bits.
 
     Attributes:
@@ -35,8 +35,8 @@ class Steps:
     onward: tuple[int, ...]
 
     @classmethod
-    def of(cls, pipeline: Pipeline) -> Steps:
-        """Return the steps of a pipeline."""
+    def of(cls, pipeline: Pipeline) -> Rungs:
+        """Return the rungs of a pipeline."""
         stages = pipeline.stages
         good = sum(1 << number for number, stage in enumerate(stages) if stage.outcome != "lost")
         return cls(
@@ -47,7 +47,7 @@ class Steps:
         )
 
     def bit(self, name: str, outcome: str) -> int:
-        """Return the bit of the stage that has this name and means this; 0 if there is none."""
+        """Return the bit of the stage that has this name and means this; 0 if there is not one."""
         number = self.numbers.get(name)
         return 0 if number is None or self.stages[number].outcome != outcome else 1 << number
 
@@ -79,13 +79,13 @@ class Ladder:
     has still passed the stages before it. An end of another name is the present end of the same outcome.
 
     Args:
-        steps: the present stages.
+        rungs: the present stages.
         version: the number of the version.
-        old: its definition; `None` if it is not known, so that only positions tell.
+        old: its definition; `None` if it is not known, so that only positions count.
     """
 
-    def __init__(self, steps: Steps, version: int, old: Pipeline | None) -> None:
-        self._steps = steps
+    def __init__(self, rungs: Rungs, version: int, old: Pipeline | None) -> None:
+        self._rungs = rungs
         self._version = version
         self._places: dict[str, Place] = {}
         opened = [] if old is None else [stage.name for stage in old.stages if stage.is_open]
@@ -115,23 +115,23 @@ class Ladder:
         return place
 
     def _guessed(self, stage: str, position: int, outcome: str) -> Place:
-        steps = self._steps
+        rungs = self._rungs
         if outcome != "open":
-            return Place(self._end(stage, outcome), steps.open, position, outcome, self._version)
-        bit = steps.bit(stage, "open")
+            return Place(self._end(stage, outcome), rungs.open, position, outcome, self._version)
+        bit = rungs.bit(stage, "open")
         if not bit:
-            bit = 1 << (position - 1) & steps.open
-        below = (bit or steps.open + 1) - 1
-        return Place(bit, below & steps.open, position, outcome, self._version)
+            bit = 1 << (position - 1) & rungs.open
+        below = (bit or rungs.open + 1) - 1
+        return Place(bit, below & rungs.open, position, outcome, self._version)
 
     def _open_bit(self, rank: int, opened: Sequence[str]) -> int:
-        steps, name = self._steps, opened[rank - 1]
-        bit = steps.bit(name, "open")
-        if bit or len(opened) != steps.open.bit_length():
+        rungs, name = self._rungs, opened[rank - 1]
+        bit = rungs.bit(name, "open")
+        if bit or len(opened) != rungs.open.bit_length():
             return bit
-        return 0 if steps.stages[rank - 1].name in opened else 1 << (rank - 1)
+        return 0 if rungs.stages[rank - 1].name in opened else 1 << (rank - 1)
 
     def _end(self, name: str, outcome: str) -> int:
-        steps = self._steps
-        same = (1 << number for number, stage in enumerate(steps.stages) if stage.outcome == outcome)
-        return steps.bit(name, outcome) or next(same, 0)
+        rungs = self._rungs
+        same = (1 << number for number, stage in enumerate(rungs.stages) if stage.outcome == outcome)
+        return rungs.bit(name, outcome) or next(same, 0)

@@ -23,7 +23,7 @@ __all__ = ["Bound", "Bounds", "Period", "moment_of"]
 Bound: TypeAlias = dt.date | dt.datetime | str | None
 """One end of a period: a day, its ISO spelling, an aware datetime, or `None` for no end."""
 Bounds: TypeAlias = tuple[Bound, Bound]
-"""Start and end of a period; the end is no part of it."""
+"""Start and end of a period; the end is not part of it."""
 
 
 @attrs.frozen
@@ -38,36 +38,38 @@ class Period:
     start: dt.datetime | None = None
     end: dt.datetime | None = None
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse an end that does not come after the start."""
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise BadDefinition(
+                f"a period ends after it starts, but {self.end} does not come after {self.start}.",
+                hint="The end is the first day that is no longer part of it.",
+            )
+
     @classmethod
-    def of(cls, bounds: Bounds | None, zone: str) -> Period:
+    def of(cls, bounds: Bounds | Period | None, zone: str) -> Period:
         """Return the period that a pair of bounds names; `None` names all time.
 
         Args:
-            bounds: two of: a day, its ISO spelling, an aware datetime, `None`.
+            bounds: two of: a day, its ISO spelling, an aware datetime, `None`; or a period, which is returned.
             zone: whose days are meant.
 
         Raises:
-            BadDefinition: they are no such pair, or the end does not come after the start.
+            BadDefinition: they are not such a pair, or the end does not come after the start.
 
         >>> Period.of(("2026-01-01", "2026-04-01"), "Europe/Berlin").start.isoformat()
         '2025-12-31T23:00:00+00:00'
         """
-        if bounds is None:
-            return cls()
+        if bounds is None or isinstance(bounds, Period):
+            return bounds or cls()
         if not _is_pair(bounds):
             raise BadDefinition(
                 "a period is a pair of a start and an end.", hint='Write ("2026-01-01", "2026-04-01"), for example.'
             )
-        start, end = (_instant(bound, zone_of(zone)) for bound in bounds)
-        if start is not None and end is not None and start >= end:
-            raise BadDefinition(
-                f"a period ends after it starts, but {bounds[1]} does not come after {bounds[0]}.",
-                hint="The end is the first day that is no longer part of it.",
-            )
-        return cls(start, end)
+        return cls(*(_instant(bound, zone_of(zone)) for bound in bounds))
 
     def covers(self, at: dt.datetime) -> bool:
-        """Tell whether an instant lies within."""
+        """Return whether an instant lies within."""
         return (self.start is None or at >= self.start) and (self.end is None or at < self.end)
 
     def holds(self, ref: Ref) -> Expr:
@@ -78,13 +80,6 @@ class Period:
         """Return the expression that a day field lies within, by the days of a zone on which the ends lie."""
         days = [None if bound is None else bound.astimezone(zone_of(zone)).date() for bound in (self.start, self.end)]
         return _between(ref, *days)
-
-    def to_dict(self) -> dict[str, str | None]:
-        """Return the ends as text."""
-        return {
-            "start": None if self.start is None else self.start.isoformat(),
-            "end": None if self.end is None else self.end.isoformat(),
-        }
 
 
 def moment_of(value: Any, what: str) -> dt.datetime:
@@ -110,7 +105,7 @@ def _instant(bound: Any, zone: ZoneInfo) -> dt.datetime | None:
         try:
             bound = dt.date.fromisoformat(bound)
         except ValueError:
-            raise BadDefinition(f"{bound!r} is no day.", hint='Write it as "2026-01-31".') from None
+            raise BadDefinition(f"{bound!r} is not a day.", hint='Write it as "2026-01-31".') from None
     if isinstance(bound, dt.date) and not isinstance(bound, dt.datetime):
         try:
             # A midnight that the clocks skip reads as the first instant after it, one that comes twice as its first.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 import attrs
 
@@ -48,10 +47,10 @@ class Ratio:
         exact = self.exact
         return None if exact is None else float(exact)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the parts and the share, rounded to six places, as plain values."""
-        value = self.value
-        return attrs.asdict(self) | {"value": None if value is None else round(value, 6)}
+    @property
+    def rounded(self) -> float | None:
+        """The share, rounded to six places, for rows and documents."""
+        return None if self.value is None else round(self.value, 6)
 
     def __str__(self) -> str:
         value = self.value

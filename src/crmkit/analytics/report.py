@@ -1,23 +1,21 @@
-"""Reports: plain frozen values, told as objects, rows, a table or JSON. How they look is for others to decide."""
+"""Reports: plain frozen values, as objects, rows, a table or JSON. How they look is for others to decide."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
 import attrs
 
 from crmkit.analytics.period import Period
 from crmkit.analytics.ratio import Ratio
-from crmkit.errors import NotFound, near
+from crmkit.errors import BadDefinition, NotFound, near
 from crmkit.repository.aggregator import MoneyBag
 from crmkit.values import Money
 
-__all__ = ["ALL", "BLANK", "Report", "Section", "label_of"]
+__all__ = ["ALL", "BLANK", "Report", "ReportGroup", "label_of"]
 
 BLANK: Final = "(blank)"
 """How a group without a value is shown; its key is `None`."""
@@ -25,7 +23,7 @@ ALL: Final = "(all)"
 """How the total over all groups is shown."""
 
 
-class Section(Protocol):
+class ReportGroup(Protocol):
     """What every group of a report offers."""
 
     @property
@@ -42,7 +40,7 @@ class Section(Protocol):
         ...
 
 
-G_co = TypeVar("G_co", bound=Section, covariant=True)
+G_co = TypeVar("G_co", bound=ReportGroup, covariant=True)
 
 
 def label_of(key: Any) -> str:
@@ -102,7 +100,12 @@ class Report(Generic[G_co]):
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return every row as plain values: each ratio with its parts, decimals as text, times of day in UTC."""
-        return [{name: _plain(value) for name, value in row.items()} for row in self.rows()]
+        from crmkit.analytics.form import plain
+
+        return [
+            {name: _days(value) if isinstance(value, dt.timedelta) else plain(value) for name, value in row.items()}
+            for row in self.rows()
+        ]
 
     def as_table(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """Return a header and rows of single values: ratios as numbers, durations in days, amounts as text."""
@@ -110,38 +113,59 @@ class Report(Generic[G_co]):
         header = tuple(dict.fromkeys(name for row in rows for name in row))
         return header, [tuple(_cell(row.get(name)) for name in header) for row in rows]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report whole as plain dicts and lists, ready for any JSON writer; `from_dict` gives it back.
+
+        `rows` holds the same as `to_dicts()`, for people; everything else is exact.
+
+        Raises:
+            BadDefinition: a key is of a kind that has no spelling.
+        """
+        from crmkit.analytics import form
+
+        return form.report_to_dict(self)
+
     def to_json(self) -> str:
-        """Return the report as JSON, the same text for the same report."""
-        told = {
-            "definition": self.definition,
-            "by": self.by or None,
-            "as_of": self.as_of.isoformat(),
-            "zone": self.zone,
-            "period": self.period.to_dict(),
-            **self.facts(),
-            "rows": self.to_dicts(),
-        }
-        return json.dumps(told, ensure_ascii=False, indent=2)
+        """Return the report as JSON, the same text for the same report; `from_json` gives it back.
+
+        Raises:
+            BadDefinition: a key is of a kind that has no spelling.
+        """
+        from crmkit.analytics import form
+
+        return form.report_to_json(self)
+
+    @classmethod
+    def from_dict(cls, data: object) -> Self:
+        """Return the report that plain dicts and lists hold; see `from_json`."""
+        from crmkit.analytics import form
+
+        return cls._own(form.report_from_dict(data))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the report that a JSON text holds.
+
+        Args:
+            text: what `to_json` returned, or what somebody claims it did.
+
+        Raises:
+            BadDefinition: the text is malformed, of another version or not such a report; `problems` holds every
+                mistake and its path.
+        """
+        from crmkit.analytics import form
+
+        return cls._own(form.report_from_json(text))
+
+    @classmethod
+    def _own(cls, report: Report[Any]) -> Self:
+        if not isinstance(report, cls):
+            raise BadDefinition(f"$.definition is {report.definition!r}, which is not a {cls.__name__}.")
+        return report
 
     def facts(self) -> dict[str, Any]:
         """Return what else tells how the report was made, as plain values."""
         return {}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Ratio):
-        return {name: _plain(part) for name, part in value.to_dict().items()}
-    if isinstance(value, Money):
-        return {"amount": str(value.amount), "currency": value.currency}
-    if isinstance(value, MoneyBag):
-        return [_plain(money) for money in value.values()]
-    if isinstance(value, Mapping):
-        return {name: _plain(part) for name, part in _items(value)}
-    if isinstance(value, Decimal | UUID):
-        return str(value)
-    if isinstance(value, dt.timedelta):
-        return _days(value)
-    return value.isoformat() if isinstance(value, dt.date) else value
 
 
 def _cell(value: Any) -> Any:

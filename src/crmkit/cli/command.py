@@ -16,7 +16,7 @@ from rich.table import Table
 
 from crmkit import Funnel, Pipeline, PipelineDefinition, connect, f, pipelines_in, system
 from crmkit.errors import BadFile, CrmError, NotFound, near
-from crmkit.importers import Report
+from crmkit.importers import ImportReport
 
 __all__ = ["app", "run"]
 
@@ -78,7 +78,7 @@ def import_(
         reading = bar.add_task("reading", total=None)
         plan = imports.plan(mapping, **where, progress=lambda rows, _: bar.update(reading, completed=rows))
         bar.update(reading, total=plan.rows, completed=plan.rows)
-        report: Report = plan
+        report: ImportReport = plan
         if not dry_run:
             writing = bar.add_task("writing", total=plan.rows)
             report = plan.apply(progress=lambda rows, _: bar.update(writing, completed=rows))

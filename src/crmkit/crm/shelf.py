@@ -37,7 +37,7 @@ from crmkit.repository import AsyncRepository
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crmkit.analytics.asynchronous import AsyncAnalytics
+    from crmkit.analytics.analytics import AsyncAnalytics
     from crmkit.repository.segments import AsyncSegments
 
 __all__ = ["AsyncShelf"]
@@ -259,6 +259,6 @@ class AsyncShelf(ABC):
     @property
     def analytics(self) -> AsyncAnalytics:
         """Funnels and pipeline figures over the records that the actor may see."""
-        from crmkit.analytics.asynchronous import AsyncAnalytics  # loaded by those who use it
+        from crmkit.analytics.analytics import AsyncAnalytics  # loaded by those who use it
 
         return self.use(AsyncAnalytics)

@@ -15,8 +15,10 @@ from crmkit.form.document import quoted
 from crmkit.form.hook import Hook, an_object, flag, integer
 from crmkit.form.problem import Problems, problems_in, refusal
 
-__all__ = ["Form", "Format", "Spelled", "Write", "wrong_keys"]
+__all__ = ["Form", "Format", "Keys", "Spelled", "Write", "wrong_keys"]
 
+Keys: TypeAlias = Callable[[Mapping[Any, Any], Collection[str], Collection[str]], Iterator[Problem]]
+"""Takes an object, the keys that it needs and those that it may have, and yields what is wrong with them."""
 Write: TypeAlias = Callable[[Any], Any]
 """Returns a value as plain data. What it cannot spell it returns as the `Problem`, which is refused in its place."""
 
@@ -82,11 +84,15 @@ class Format:
     A document is refused with all of its mistakes at once: keys that are unknown, doubled or lacking, values that do
     not belong, and what the classes themselves refuse. Nothing that a document holds raises anything else.
 
+    Args:
+        keys: yields what is wrong with the keys of an object; `wrong_keys` by default.
+
     Attributes:
         converter: where hooks for whole types are registered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys | None = None) -> None:
+        self._keys = keys or wrong_keys
         self.converter: Final = Converter(detailed_validation=True, omit_if_default=True)
         self.converter.register_structure_hook(int, integer())
         self.converter.register_structure_hook(bool, flag)
@@ -126,11 +132,12 @@ class Format:
             if field.default is attrs.NOTHING or field.name in required:
                 needed.append(keys[field.name])
         known = (*(lead or {}), *keys.values())
+        wrong_here = self._keys
         structure = make_dict_structure_fn(cls, self.converter, **options)
         unstructure = make_dict_unstructure_fn(cls, self.converter, **options)
 
         def read(data: Any, _: object) -> Any:
-            wrong = [*wrong_keys(an_object(data), needed, known)]
+            wrong = [*wrong_here(an_object(data), needed, known)]
             try:
                 made = structure(data, cls)
             except ClassValidationError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 from crmkit.errors import Problem, near
@@ -10,7 +10,7 @@ from crmkit.form.document import Beyond, Object, in_words, is_list, is_object
 from crmkit.form.problem import Problems, problems_in
 from crmkit.values import INT64_MAX, INT64_MIN, clean_text
 
-__all__ = ["Hook", "an_object", "flag", "integer", "listed", "member", "tagged", "text", "versioned", "word"]
+__all__ = ["Hook", "an_object", "flag", "integer", "listed", "member", "table", "tagged", "text", "versioned", "word"]
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
 """Takes the value and the type that is wanted, and returns what the value stands for."""
@@ -82,18 +82,23 @@ def listed(hook: Hook, *, at_most: int, at_least: int = 0) -> Hook:
         if not at_least <= len(data) <= at_most:
             wanted = f"{at_most} at most" if len(data) > at_most else f"{at_least} or more"
             raise Problem("wrong_length", f"has {len(data)} entries, {wanted}.")
-        made: list[Any] = []
-        wrong: list[Problem] = []
-        for index, each in enumerate(data):
-            try:
-                made.append(hook(each, Any))
-            except Exception as error:  # noqa: BLE001 - `problems_in` raises again what is not a mistake of the data
-                wrong += (problem.at(f"[{index}]{problem.field}") for problem in problems_in(error))
-        if wrong:
-            raise Problems(wrong)
-        return tuple(made)
+        return tuple(_each(hook, ((f"[{index}]", each) for index, each in enumerate(data))))
 
     return read
+
+
+def _each(hook: Hook, members: Iterable[tuple[str, Any]]) -> list[Any]:
+    """Return what a hook makes of each value; all mistakes at once, each behind the step that leads to its value."""
+    made: list[Any] = []
+    wrong: list[Problem] = []
+    for step, each in members:
+        try:
+            made.append(hook(each, Any))
+        except Exception as error:  # noqa: BLE001 - `problems_in` raises again what is not a mistake of the data
+            wrong += (problem.at(step + problem.field) for problem in problems_in(error))
+    if wrong:
+        raise Problems(wrong)
+    return made
 
 
 # -- objects -----------------------------------------------------------------------------------------------------------
@@ -107,6 +112,21 @@ def an_object(data: object) -> Mapping[Any, Any]:
     if twice is not None:
         raise Problem("key_twice", f"has the key {twice[:40]!r} twice.")
     return data
+
+
+def table(hook: Hook, *, at_most: int) -> Hook:
+    """Return the hook for an object of any keys, each value of which another hook reads."""
+
+    def read(data: Any, _: object) -> dict[str, Any]:
+        members = an_object(data)
+        if len(members) > at_most:
+            raise Problem("wrong_length", f"has {len(members)} entries, {at_most} at most.")
+        for key in members:
+            if not isinstance(key, str):
+                raise Problem("wrong_type", f"has a key that is {in_words(key)}, where text belongs.")
+        return dict(zip(members, _each(hook, ((f".{key}", each) for key, each in members.items())), strict=True))
+
+    return read
 
 
 def member(data: object, key: str, hook: Hook) -> Any:

@@ -39,6 +39,8 @@ def problems_in(error: Exception, keys: Mapping[str, str] | None = None) -> Iter
             for each in error.exceptions:
                 step = _step(each, keys or {})
                 yield from (problem.at(step + problem.field) for problem in problems_in(each))
+        case CrmError() if error.problems:
+            yield from (problem.at(f".{problem.field}" if problem.field else "") for problem in error.problems)
         case CrmError():
             yield Problem(error.code, f"is refused: {error.message}", hint=error.hint)
         case RecursionError():

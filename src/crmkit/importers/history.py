@@ -1,4 +1,4 @@
-"""History: from what files tell of a record's stages to its moves, and to the fields that say where it stands."""
+"""History: from what files hold of a record's stages to its moves, and to the fields that hold where it stands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Entry", "State", "entries_of", "fields_of", "move_of", "stage_named"
 
 @attrs.frozen
 class Entry:
-    """One entry into a stage, as the files tell it.
+    """One entry into a stage, as the files have it.
 
     Attributes:
         stage: the stage.
@@ -38,7 +38,7 @@ class Entry:
 
 @attrs.frozen
 class State:
-    """Where a record stands in its pipeline: what a pipeline needs to know to tell the next step."""
+    """Where a record stands in its pipeline: what the pipeline needs to find the next step."""
 
     pipeline: str
     stage: str = ""
@@ -59,15 +59,15 @@ def stage_named(pipeline: Pipeline, text: str) -> str:
     known = {key_of(name): name for name in pipeline.places}
     stage = known.get(key_of(text))
     if stage is None:
-        raise Problem("unknown_stage", f"is no stage of {pipeline.name!r}.", hint=near(text, pipeline.places))
+        raise Problem("unknown_stage", f"is not a stage of {pipeline.name!r}.", hint=near(text, pipeline.places))
     return stage
 
 
 def entries_of(pipeline: Pipeline, stage: str, entered: Parsed, history: Iterable[Entry]) -> list[Entry]:
     """Return the entries of one record, in order, rows that keep the stage merged.
 
-    A history, put in order of time, tells all; without one, the columns that say when stages were entered do, in the
-    order of the pipeline. What says where the record stands now has the last word.
+    A history, sorted by time, is all there is to it; without one, the columns that hold when stages were entered count,
+    in the order of the pipeline. Where the record stands now has the last word.
 
     Args:
         pipeline: the record's pipeline.
@@ -83,7 +83,7 @@ def entries_of(pipeline: Pipeline, stage: str, entered: Parsed, history: Iterabl
     if not timed:
         dates = entered.entered
         named = [name for name in pipeline.places if name in dates]
-        # Of several stages that close a record, only the one it is in was entered; a shared date column tells no more.
+        # Of several stages that close a record, only the one it is in was entered, whatever a shared date column holds.
         timed = [
             Entry(name, dates[name]) for name in named if not stage or pipeline.stage(name).is_open or name == stage
         ]
@@ -93,7 +93,7 @@ def entries_of(pipeline: Pipeline, stage: str, entered: Parsed, history: Iterabl
             merged.append(entry)
     if stage and (not merged or merged[-1].stage != stage):
         unsaid = merged or not pipeline.stage(stage).is_open
-        merged.append(Entry(stage, None, note="The files do not tell when." if unsaid else None))
+        merged.append(Entry(stage, None, note="The files do not say when." if unsaid else None))
     return merged
 
 
@@ -111,7 +111,7 @@ def steps(pipeline: Pipeline, state: State, entries: Sequence[Entry], untimed: d
         pipeline: the pipeline.
         state: where the record stands before.
         entries: where it goes.
-        untimed: the time of an entry without one, if nothing earlier tells better.
+        untimed: the time of an entry without one, if nothing earlier is known.
     """
     made: list[tuple[Step, Entry]] = []
     for entry in entries:
@@ -120,7 +120,7 @@ def steps(pipeline: Pipeline, state: State, entries: Sequence[Entry], untimed: d
         if step.at != at:
             step = attrs.evolve(step, at=at, closed_at=None if step.closed_at is None else at)
         if entry.at is None:
-            # The move needs a time; when the record closed, and how long it took, nobody knows, and nobody is told.
+            # The move needs a time; when the record closed, and how long it took, nobody knows.
             step = attrs.evolve(step, closed_at=None, spent=None)
         made.append((step, entry))
         state = State(**step.changes)
@@ -133,7 +133,7 @@ def fields_of(step: Step, version: int) -> dict[str, Any]:
 
 
 def move_of(number: int, step: Step, entry: Entry) -> dict[str, Any]:
-    """Return what the history row of a step tells of the step itself."""
+    """Return the part of a history row that comes from the step."""
     return {
         "number": number,
         "pipeline": step.pipeline,

@@ -9,33 +9,29 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from crmkit.errors import BadMapping, Problem, near
-from crmkit.importers.check import bind
-from crmkit.importers.importer import Importer
+from crmkit.importers.binding import bind
+from crmkit.importers.import_report import ImportReport
 from crmkit.importers.mapping import read_mapping
-from crmkit.importers.report import Report
 from crmkit.importers.rule import FileRule, MappingRule
+from crmkit.importers.run import Run
 
 if TYPE_CHECKING:
-    from crmkit.importers.importer import Progress
+    from crmkit.importers.run import Progress
     from crmkit.repository import Doors
 
-__all__ = ["AsyncImports", "AsyncPlan", "Run"]
+__all__ = ["AsyncImports", "AsyncPlan"]
 
 
-class Run(Report):
-    """What an import did: `counts`, `problems`, `rejects`, and `summary()` for people."""
-
-
-class AsyncPlan(Report):
+class AsyncPlan(ImportReport):
     """What an import would do: `counts`, `problems`, `rejects`, and `summary()` for people. Nothing was written."""
 
-    def __init__(self, report: Report, doors: Doors, mapping: MappingRule, folder: Path) -> None:
+    def __init__(self, report: ImportReport, doors: Doors, mapping: MappingRule, folder: Path) -> None:
         self.__dict__ |= report.__dict__
         self._doors = doors
         self._mapping = mapping
         self._folder = folder
 
-    async def apply(self, *, progress: Progress | None = None) -> Run:
+    async def apply(self, *, progress: Progress | None = None) -> ImportReport:
         """Read the files again and write what they say, in batches of 5,000 rows, each in a transaction of its own.
 
         An import that was cut off is simply run again: what was written is recognised by its external ids, and nothing
@@ -53,11 +49,7 @@ class AsyncPlan(Report):
         """
         doors = self._doors.apart()
         sections = await bind(self._mapping, doors, self._folder)
-        importer = Importer(doors, self._mapping, sections, write=True, progress=progress, total=self.rows)
-        report = await importer.run()
-        run = object.__new__(Run)
-        run.__dict__ |= report.__dict__
-        return run
+        return await Run(doors, self._mapping, sections, write=True, progress=progress, total=self.rows).report()
 
 
 class AsyncImports:
@@ -95,7 +87,7 @@ class AsyncImports:
             rule = _only(rule, Path(file).name)
         doors = self._doors.apart()
         sections = await bind(rule, doors, home)
-        report = await Importer(doors, rule, sections, write=False, progress=progress).run()
+        report = await Run(doors, rule, sections, write=False, progress=progress).report()
         return AsyncPlan(report, doors, rule, home)
 
 

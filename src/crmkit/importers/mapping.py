@@ -1,32 +1,32 @@
-"""Reading a mapping: TOML, or the same as a dict, into rules. What it says of models is checked by `check`."""
+"""Mappings as documents: TOML, or the same as a dict, into rules. `binding` compares them with models and files."""
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final
 
-from crmkit.errors import BadDefinition, BadMapping, Problem, near
-from crmkit.importers.rule import ENCODING, FieldRule, FileKind, FileRule, MappingRule, OnUpdate, key_of
-from crmkit.repository.zone import zone_of
+import attrs
 
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
+from crmkit.errors import BadMapping, Problem, near
+from crmkit.form.document import quoted
+from crmkit.form.form import Format, Spelled
+from crmkit.form.hook import Hook, an_object, integer, listed, member, table, text, word
+from crmkit.form.problem import Problems, problems_in
+from crmkit.importers.rule import MOST, FieldRule, FileRule, MappingRule
+from crmkit.lifecycle import Pipeline, Rule, Stage, back, forward, into, reopen
+from crmkit.lifecycle.stage import CLOSED, MAX_NAME
 
-__all__ = ["load_mapping", "read_mapping"]
+__all__ = ["pipelines_in", "read_mapping"]
 
-_TOP: Final = ("source", "zone", "blank", "pipeline", "file", "maps")
-_FILE: Final = (
-    "path", "into", "history_of", "join", "id", "record", "encoding", "delimiter", "ignore", "skip", "fields",
-    "entered",
-)  # fmt: skip
-_MARKS: Final = 2
-"""One mark for thousands, one for decimals."""
-_FIELD: Final = (
-    "column", "columns", "with", "const", "map", "format", "number", "split", "part", "link", "by", "money", "currency",
-    "on_update",
-)  # fmt: skip
+_MOST_FILES: Final = 1_000
+_MOST_STAGES: Final = 100
+_HINTS: Final = {
+    "source": 'Write source = "legacy".',
+    "file": 'Write [[file]] with path = "accounts.csv" and into = "customer".',
+}
 
 
 def read_mapping(mapping: str | Path | Mapping[str, Any]) -> MappingRule:
@@ -38,16 +38,34 @@ def read_mapping(mapping: str | Path | Mapping[str, Any]) -> MappingRule:
     Raises:
         BadMapping: it cannot be read, or is not well formed; every problem is listed.
     """
-    tables, folder = load_mapping(mapping)
-    return _Reader(tables).read(folder)
+    tables, folder = _load(mapping)
+    rule: MappingRule = _read(_MAPPING.hook, tables)
+    return attrs.evolve(rule, folder=folder)
 
 
-def load_mapping(mapping: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], Path | None]:
-    """Return what a mapping holds, and the folder it lies in if it is a file.
+def pipelines_in(mapping: str | Path | Mapping[str, Any]) -> list[Pipeline]:
+    """Return the pipelines that a mapping defines under `[[pipeline]]`, to be given to `connect(pipelines=...)`.
+
+    Records may move on, back, to every closing stage and out of it again; a product that wants other rules defines its
+    pipeline in code.
+
+    Args:
+        mapping: the path of a TOML file, or what such a file holds as a dict.
 
     Raises:
-        BadMapping: the file cannot be read, or is not TOML.
+        BadMapping: a definition is not acceptable; every problem is listed.
+
+    >>> stages = [{"name": "talk", "probability": 20}, {"name": "won", "outcome": "won"}]
+    >>> mapping = {"pipeline": [{"name": "sales", "entity": "lead", "stages": stages}]}
+    >>> [pipeline.name for pipeline in pipelines_in(mapping)]
+    ['sales']
     """
+    tables, _ = _load(mapping)
+    return list(_read(_PIPELINES, tables.get("pipeline", ()), ".pipeline"))
+
+
+def _load(mapping: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], Path | None]:
+    """Return what a mapping holds, and the folder it lies in if it is a file."""
     if isinstance(mapping, Mapping):
         return mapping, None
     if not isinstance(mapping, str | Path):
@@ -59,209 +77,131 @@ def load_mapping(mapping: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, 
     except OSError as error:
         reason = error.strerror or "it cannot be read"
         raise BadMapping([Problem("unreadable", f"{reason}.", field=str(path))]) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadMapping([Problem("not_toml", f"is not TOML: {error}.", field=str(path))]) from None
 
 
-class _Reader:
-    """Reads one mapping and gathers everything that is wrong with its form."""
+def _read(hook: Hook, data: object, root: str = "") -> Any:
+    try:
+        return hook(data, Any)
+    except Exception as error:  # noqa: BLE001 - `problems_in` raises again what is not a mistake of the data
+        raise BadMapping([_placed(problem, root) for problem in problems_in(error)]) from None
 
-    def __init__(self, mapping: Mapping[str, Any]) -> None:
-        self._mapping = mapping
-        self._problems: list[Problem] = []
-        self._maps: dict[str, dict[str, str]] = {}
 
-    def read(self, folder: Path | None) -> MappingRule:
-        top = self._table(self._mapping, "mapping", _TOP)
-        for name, table in self._table(top.get("maps", {}), "maps").items():
-            self._maps[name] = self._map(f"maps.{name}", table)
-        given = top.get("file", [])
-        files: list[Any] = [*cast("list[Any]", given)] if isinstance(given, list | tuple) else []
-        if not files:
-            self._refuse("file", "is missing.", 'Write [[file]] with path = "accounts.csv" and into = "customer".')
-        rules = [self._file(f"file[{number}]", table) for number, table in enumerate(files, 1)]
-        rule = MappingRule(
-            source=self._text(top, "source", "source")
-            or self._refuse("source", "is missing.", 'Write source = "legacy".'),
-            zone=self._zone(top),
-            blank=frozenset(key_of(text) for text in self._texts(top, "blank", "blank")),
-            files=tuple(each for each in rules if each),
-            folder=folder,
-        )
-        if self._problems:
-            raise BadMapping(self._problems)
-        return rule
+def _placed(problem: Problem, root: str) -> Problem:
+    place = (root + problem.field).removeprefix(".")
+    at_top = problem.code == "unknown_key" and not re.search(r"[.\[]", place)
+    return problem.at("mapping" if at_top else place or "mapping")
 
-    # -- parts ---------------------------------------------------------------------------------------------------------
 
-    def _zone(self, top: Mapping[str, Any]) -> ZoneInfo | None:
-        name = self._text(top, "zone", "zone")
-        if not name:
-            return None
+# -- the form ----------------------------------------------------------------------------------------------------------
+
+
+def _wrong_keys(data: Mapping[Any, Any], needed: Collection[str], known: Collection[str]) -> Iterator[Problem]:
+    for key in data:
+        if key not in known:
+            shown = str(key)[:40]
+            yield Problem(
+                "unknown_key", f"there is no key {quoted(shown)}.", hint=near(shown, known), field=f".{shown}"
+            )
+    for key in needed:
+        if key not in data:
+            yield Problem("lacks_key", "is missing.", hint=_HINTS.get(key, ""), field=f".{key}")
+
+
+def _counted(hook: Hook) -> Hook:
+    """Return a hook whose problems have their places as people count: from 1."""
+
+    def read(data: Any, wanted: object) -> Any:
         try:
-            return zone_of(name)
-        except BadDefinition:
-            self._refuse("zone", f"{name!r} is no time zone.", 'Write a name such as "Europe/Berlin" or "UTC".')
-            return None
+            return hook(data, wanted)
+        except Exception as error:  # noqa: BLE001 - `problems_in` raises again what is not a mistake of the data
+            raise Problems(_from_one(problem) for problem in problems_in(error)) from None
 
-    def _map(self, place: str, table: Any) -> dict[str, str]:
-        spellings: dict[str, str] = {}
-        for ours, theirs in self._table(table, place).items():
-            for spelling in (ours, *self._texts({"it": theirs}, "it", f"{place}.{ours}")):
-                meant = spellings.setdefault(key_of(spelling), ours)
-                if meant != ours:
-                    self._refuse(f"{place}.{ours}", f"{spelling!r} already means {meant!r}.")
-        return spellings
+    return read
 
-    def _file(self, place: str, table: Any) -> FileRule | None:
-        table = self._table(table, place, _FILE)
-        kinds = [kind for kind in FileKind if kind.value in table]
-        if len(kinds) != 1:
-            words = " or ".join(kind.value for kind in FileKind)
-            self._refuse(place, f"needs exactly one of {words}.", 'Write into = "customer", for example.')
-            return None
-        kind = kinds[0]
-        key = "id" if kind is FileKind.RECORDS else "record"
-        other = "record" if kind is FileKind.RECORDS else "id"
-        if other in table:
-            self._refuse(f"{place}.{other}", f"does not go with {kind.value}.", f'Write {key} = "Column".')
-        if kind is not FileKind.RECORDS and not self._texts(table, key, f"{place}.{key}"):
-            self._refuse(f"{place}.{key}", "is missing.", "Name the column that holds the old key of the record.")
-        fields = dict(self._table(table.get("fields", {}), f"{place}.fields"))
-        extra = self._table(fields.pop("extra", {}), f"{place}.fields.extra")
-        entered = self._table(table.get("entered", {}), f"{place}.entered")
-        skip = self._table(table.get("skip", {}), f"{place}.skip")
-        path = self._text(table, "path", f"{place}.path") or self._refuse(f"{place}.path", "is missing.")
-        if Path(path).is_absolute() or ".." in Path(path).parts:
-            # A mapping may come from somebody who must not read, or write rejects to, other places of this machine.
-            self._refuse(f"{place}.path", "leads out of the folder.", "Give the folder with plan(..., folder=...).")
-        return FileRule(
-            place=place,
-            path=path,
-            kind=kind,
-            entity=self._text(table, kind.value, f"{place}.{kind.value}"),
-            key=self._texts(table, key, f"{place}.{key}"),
-            encoding=self._text(table, "encoding", f"{place}.encoding") or ENCODING,
-            delimiter=self._delimiter(table, place),
-            ignored=self._texts(table, "ignore", f"{place}.ignore"),
-            skip={name: self._keys(skip, name, f"{place}.skip.{name}") for name in skip},
-            fields={name: self._field(f"{place}.fields.{name}", spec) for name, spec in fields.items()},
-            extra={name: self._field(f"{place}.fields.extra.{name}", spec) for name, spec in extra.items()},
-            entered={name: self._field(f"{place}.entered.{name}", spec) for name, spec in entered.items()},
-        )
 
-    def _delimiter(self, table: Mapping[str, Any], place: str) -> str:
-        delimiter = self._text(table, "delimiter", f"{place}.delimiter") or ","
-        if len(delimiter) != 1 or delimiter in '"\r\n':
-            self._refuse(f"{place}.delimiter", "must be one character.", r'Write ",", ";" or "\t".')
-            return ","
-        return delimiter
+def _from_one(problem: Problem) -> Problem:
+    return problem.at(re.sub(r"\[(\d+)\]", lambda index: f"[{int(index[1]) + 1}]", problem.field))
 
-    def _field(self, place: str, spec: Any) -> FieldRule:
-        if isinstance(spec, str):
-            return FieldRule(place=place, columns=(spec,))
-        table = self._table(spec, place, _FIELD)
-        sources = [key for key in ("column", "columns", "const", "money") if key in table]
-        if len(sources) != 1:
-            hint = 'Write "Column", or { column = "Column", … }.'
-            self._refuse(place, "needs exactly one of column, columns, const or money.", hint)
-        const = table.get("const")
-        if const is not None and not isinstance(const, str | int | bool):
-            self._refuse(f"{place}.const", "must be text, a whole number, or true or false.")
-        if isinstance(const, bool):
-            const = str(const).lower()
-        currency = table.get("currency")
-        if ("money" in table or "currency" in table) and not ("money" in table and "currency" in table):
-            hint = 'Write { money = "Amount", currency = { const = "EUR" } }.'
-            self._refuse(place, "money and currency belong together.", hint)
-        return FieldRule(
-            place=place,
-            columns=next((self._texts(table, key, f"{place}.{key}") for key in sources if key != "const"), ()),
-            const=None if const is None else str(const),
-            join=self._text(table, "with", f"{place}.with") or " ",
-            spellings=self._spellings(table, place),
-            formats=self._texts(table, "format", f"{place}.format"),
-            numbers=self._numbers(table, place),
-            split=self._text(table, "split", f"{place}.split"),
-            part=self._part(table, place),
-            link=self._text(table, "link", f"{place}.link"),
-            by=self._text(table, "by", f"{place}.by"),
-            currency=None if currency is None else self._field(f"{place}.currency", currency),
-            on_update=self._on_update(table, place),
-        )
 
-    def _spellings(self, table: Mapping[str, Any], place: str) -> dict[str, str] | None:
-        given = table.get("map")
-        if given is None:
-            return None
-        if not isinstance(given, str):
-            return self._map(f"{place}.map", given)
-        if given not in self._maps:
-            self._refuse(f"{place}.map", f"there is no map {given!r}.", near(given, self._maps) or "Write [maps.…].")
-        return self._maps.get(given)
+def _spelled(cls: type[Any], keys: Mapping[str, str], **hooks: Hook) -> dict[str, Spelled]:
+    """Return how the attributes of a rule are read: by their own converters, but for those with a hook."""
+    converted = {field.name: _converted(field.converter) for field in attrs.fields(cls) if field.converter}
+    return {name: Spelled(hook, key=keys.get(name)) for name, hook in (converted | hooks).items()}
 
-    def _numbers(self, table: Mapping[str, Any], place: str) -> dict[str, str]:
-        given = table.get("number", {})
-        given = {"": given} if isinstance(given, str) else self._table(given, f"{place}.number")
-        for pattern in given.values():
-            marks = [mark for mark in str(pattern) if not mark.isdigit()]
-            if (
-                not isinstance(pattern, str)
-                or pattern.strip("0123456789.,' ")
-                or len(marks) > _MARKS
-                or len(set(marks)) < len(marks)
-            ):
-                self._refuse(f"{place}.number", f"{pattern!r} is no number format.", 'Write "1.234,56" or "1234.56".')
-        return {str(currency): str(pattern) for currency, pattern in given.items()}
 
-    def _part(self, table: Mapping[str, Any], place: str) -> int:
-        part = table.get("part", 0)
-        if (
-            not isinstance(part, int)
-            or isinstance(part, bool)
-            or ("part" in table and (not part or "split" not in table))
-        ):
-            self._refuse(f"{place}.part", "counts the parts that split makes: 1 is the first, -1 the last.")
-            return 0
-        return part
+def _converted(convert: Callable[[Any], Any]) -> Hook:
+    return lambda data, _: convert(data)
 
-    def _on_update(self, table: Mapping[str, Any], place: str) -> OnUpdate:
-        word = self._text(table, "on_update", f"{place}.on_update") or OnUpdate.OVERWRITE.value
-        words = {each.value: each for each in OnUpdate}
-        if word not in words:
-            self._refuse(f"{place}.on_update", f"{word!r} is not known.", near(word, words))
-        return words.get(word, OnUpdate.OVERWRITE)
 
-    # -- kinds of value ------------------------------------------------------------------------------------------------
+def _read_field(data: Any, wanted: object) -> FieldRule:
+    rule: FieldRule = _FIELD.hook({"column": data} if isinstance(data, str) else data, wanted)
+    return rule
 
-    def _refuse(self, place: str, message: str, hint: str = "") -> str:
-        self._problems.append(Problem("bad_mapping", message, hint=hint, field=place))
-        return ""
 
-    def _table(self, value: Any, place: str, keys: tuple[str, ...] = ()) -> Mapping[str, Any]:
-        if not isinstance(value, Mapping):
-            self._refuse(place, f"must be a table, not {type(value).__name__}.")
-            return {}
-        table = cast("Mapping[str, Any]", value)
-        for key in table:
-            if keys and key not in keys:
-                where = place if place == "mapping" else f"{place}.{key}"
-                self._refuse(where, f"there is no key {key!r}.", near(key, keys))
-        return table
+def _read_fields(data: Any, wanted: object) -> Any:
+    own = dict(an_object(data))
+    extra = member(own, "extra", lambda each, _: an_object(each)) if "extra" in own else {}
+    own.pop("extra", None)
+    return _read_rules(own | {f"extra.{name}": rule for name, rule in extra.items()}, wanted)
 
-    def _text(self, table: Mapping[str, Any], key: str, place: str) -> str:
-        value = table.get(key, "")
-        if not isinstance(value, str):
-            return self._refuse(place, f"must be text, not {type(value).__name__}.")
-        return value
 
-    def _texts(self, table: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
-        given = table.get(key, [])
-        values: list[Any] = [*cast("list[Any]", given)] if isinstance(given, list | tuple) else [given]
-        if not all(isinstance(each, str) for each in values):
-            self._refuse(place, "must be text, or a list of texts.")
-            return ()
-        return tuple(values)
+def _read_files(data: Any, wanted: object) -> tuple[FileRule, ...]:
+    files = _counted(listed(_FILE.hook, at_least=1, at_most=_MOST_FILES))(data, wanted)
+    return tuple(attrs.evolve(file, place=f"file[{number}]") for number, file in enumerate(files, 1))
 
-    def _keys(self, table: Mapping[str, Any], key: str, place: str) -> frozenset[str]:
-        return frozenset(key_of(text) for text in self._texts(table, key, place))
+
+def _read_pipeline(data: Any, wanted: object) -> Pipeline:
+    made: _Definition = _DEFINITION.hook(data, wanted)
+    open_stages = sum(stage.is_open for stage in made.stages)
+    moves: list[Rule] = [forward()]
+    if open_stages > 1:
+        moves.append(back(open_stages - 1))
+    moves += [into(stage.name) for stage in made.stages if stage.outcome in {"lost", "done"}]
+    if open_stages < len(made.stages):
+        moves.append(reopen())
+    return Pipeline(made.name, made.entity, stages=made.stages, moves=moves)
+
+
+@attrs.frozen
+class _Definition:
+    name: str
+    entity: str
+    stages: tuple[Stage, ...]
+
+
+_read_rules: Final = table(_read_field, at_most=MOST)
+_FORMAT: Final = Format(_wrong_keys)
+_FIELD: Final = _FORMAT.describe(
+    FieldRule,
+    _spelled(
+        FieldRule, {"join": "with", "spellings": "map", "formats": "format", "numbers": "number"}, currency=_read_field
+    ),
+)
+_FILE: Final = _FORMAT.describe(
+    FileRule, _spelled(FileRule, {}, fields=_read_fields, entered=_read_rules), omit=("place",)
+)
+
+_TEXT: Final = text(at_most=MAX_NAME)
+_BROUGHT: Final = Format()
+_STAGE: Final = _BROUGHT.describe(
+    Stage,
+    {
+        "name": Spelled(_TEXT),
+        "probability": Spelled(integer(at_least=0, at_most=100)),
+        "outcome": Spelled(word(CLOSED)),
+        "label": Spelled(_TEXT),
+    },
+    omit=("requires", "guard"),
+)
+_DEFINITION: Final = _BROUGHT.describe(
+    _Definition,
+    {"name": Spelled(_TEXT), "entity": Spelled(_TEXT), "stages": Spelled(listed(_STAGE.hook, at_most=_MOST_STAGES))},
+)
+_PIPELINES: Final = _counted(listed(_read_pipeline, at_most=_MOST_FILES))
+_MAPPING: Final = _FORMAT.describe(
+    MappingRule,
+    _spelled(MappingRule, {"files": "file", "pipelines": "pipeline"}, files=_read_files, pipelines=_PIPELINES),
+    omit=("folder",),
+)

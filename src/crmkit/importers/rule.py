@@ -1,20 +1,36 @@
-"""Rules: what a mapping says, read and checked, in the form that the importer works with."""
+"""Rules: what a mapping says. Each checks itself when it is made, from a document or in Python."""
 
 from __future__ import annotations
 
+import codecs
+import datetime as dt
+import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from enum import Enum, unique
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import attrs
+from attrs.validators import deep_mapping, instance_of, optional
 
+from crmkit.errors import BadDefinition, BadMapping, Problem, near
+from crmkit.form.document import is_list
+from crmkit.form.hook import an_object, integer, listed, table, text, word
+from crmkit.form.problem import Problems
+from crmkit.lifecycle import Pipeline
+from crmkit.repository.zone import zone_of
 from crmkit.values import key_of
 
-__all__ = ["ENCODING", "FieldRule", "FileKind", "FileRule", "MappingRule", "OnUpdate", "key_of"]
+__all__ = ["MOST", "FieldRule", "FileKind", "FileRule", "MappingRule", "OnUpdate", "Spellings", "key_of"]
 
-ENCODING: Final = ""
-"""The encoding of a file whose mapping names none: what its byte order mark says, or else UTF-8."""
+MOST: Final = 100_000
+"""How many entries a table or a list of a mapping may have."""
+_LONGEST: Final = 20_000
+_MOST_PARTS: Final = 1_000
+_MARKS: Final = 2
+"""One mark for thousands, one for decimals."""
 
 
 @unique
@@ -29,43 +45,6 @@ class OnUpdate(Enum):
     """Only a new record gets the value."""
 
 
-@attrs.frozen
-class FieldRule:
-    """Where the value of one field comes from, and how its text is read.
-
-    Attributes:
-        place: where the rule stands in the mapping.
-        columns: the columns whose text is joined with `join`; empty for a constant.
-        const: the same text in every row.
-        spellings: our text by every spelling of the file, compared by `key_of`; `None` if there is no map.
-        formats: date formats, as `strptime` knows them; none means ISO 8601.
-        numbers: the number format by currency; under a blank key, the one for everything else.
-        split, part: the text that separates several values, and which of them is meant, counted from 1 or from -1.
-        link, by: the model linked to, and its field that holds the text; blank for the external id.
-        currency: of money: where the currency comes from.
-        on_update: what a rerun does.
-    """
-
-    place: str
-    columns: tuple[str, ...] = ()
-    const: str | None = None
-    join: str = " "
-    spellings: Mapping[str, str] | None = None
-    formats: tuple[str, ...] = ()
-    numbers: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    split: str = ""
-    part: int = 0
-    link: str = ""
-    by: str = ""
-    currency: FieldRule | None = None
-    on_update: OnUpdate = OnUpdate.OVERWRITE
-
-    @property
-    def used(self) -> tuple[str, ...]:
-        """Every column that the rule reads; the first one names the field in messages."""
-        return (*self.columns, *(self.currency.columns if self.currency else ()))
-
-
 @unique
 class FileKind(Enum):
     """What the rows of a file are."""
@@ -75,62 +54,348 @@ class FileKind(Enum):
     JOIN = "join"
 
 
-@attrs.frozen
+class Spellings(dict[str, str]):
+    """Our text by every spelling of the file, in the form of `key_of`; with a `name`, those that the mapping has."""
+
+    name: str = ""
+
+
+# -- values: each function takes what a document holds, or what it made of that before ---------------------------------
+
+_TEXT: Final = text(at_most=_LONGEST)
+_NAME: Final = text(at_most=_LONGEST, at_least=1)
+_TEXTS: Final = listed(_TEXT, at_most=MOST)
+_WORD: Final = word([each.value for each in OnUpdate], OnUpdate)
+_PART: Final = integer(at_least=-_MOST_PARTS, at_most=_MOST_PARTS)
+
+
+def _bad(message: str, hint: str = "", field: str = "") -> Problem:
+    return Problem("bad_mapping", message, hint=hint, field=field)
+
+
+def _text(given: Any) -> str:
+    return str(_TEXT(given, str))
+
+
+def _name(given: Any) -> str:
+    return str(_NAME(given, str))
+
+
+def _texts(given: Any) -> tuple[str, ...]:
+    return tuple(_TEXTS(given, str)) if is_list(given) else (_text(given),)
+
+
+def _keys(given: Any) -> frozenset[str]:
+    return frozenset(map(key_of, _texts(sorted(given) if isinstance(given, AbstractSet) else given)))
+
+
+def _skip(given: Any) -> dict[str, frozenset[str]]:
+    return dict(table(lambda texts, _: _keys(texts), at_most=MOST)(given, dict))
+
+
+def _zone(given: Any) -> ZoneInfo | None:
+    if given is None or isinstance(given, ZoneInfo):
+        return given
+    try:
+        return zone_of(_text(given))
+    except BadDefinition:
+        raise _bad(f"{given!r} is not a time zone.", 'Write a name such as "Europe/Berlin" or "UTC".') from None
+
+
+def _path(given: Any) -> str:
+    path = _name(given)
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        # A mapping may come from somebody who must not read, or write rejects to, other places of this machine.
+        raise _bad("leads out of the folder.", "Give the folder with plan(..., folder=...).")
+    return path
+
+
+def _encoding(given: Any) -> str:
+    encoding = _text(given)
+    if not encoding:
+        return ""
+    try:
+        name = codecs.lookup(encoding).name
+        "".encode(name)
+        codecs.getincrementaldecoder(name)
+    except (LookupError, ValueError):  # some codecs exist only to refuse everything
+        raise _bad(f"{encoding!r} is not a text encoding.", 'Write encoding = "cp1252", for example.') from None
+    return "utf-8-sig" if name == "utf-8" else name
+
+
+def _delimiter(given: Any) -> str:
+    delimiter = _text(given)
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise _bad("must be one character.", r'Write ",", ";" or "\t".')
+    return delimiter
+
+
+def _const(given: Any) -> str | None:
+    if isinstance(given, bool):
+        return str(given).lower()
+    if given is not None and not isinstance(given, str | int):
+        raise _bad("must be text, a whole number, or true or false.")
+    return None if given is None else _text(str(given))
+
+
+def _join(given: Any) -> str:
+    return _text(given) or " "
+
+
+def _formats(given: Any) -> tuple[str, ...]:
+    formats = _texts(given)
+    for each in formats:
+        try:
+            dt.datetime.strptime("", each)  # noqa: DTZ007 - only to see whether Python can read the format
+            why = ""
+        except re.error:
+            why = "names a directive twice."
+        except ValueError as error:
+            why = "" if str(error).startswith("time data") else "holds an unknown directive."
+        if "%" not in each:
+            why = "is not a date format."
+        if why:
+            raise _bad(f"{each!r} {why}", 'Write "%d/%m/%Y", for example.')
+    return formats
+
+
+def _number(given: Any, _: object = None) -> str:
+    pattern = _text(given)
+    marks = [mark for mark in pattern if not mark.isdigit()]
+    if pattern.strip("0123456789.,' ") or len(marks) > _MARKS or len(set(marks)) < len(marks):
+        raise _bad(f"{pattern!r} is not a number format.", 'Write "1.234,56" or "1234.56".')
+    return pattern
+
+
+def _numbers(given: Any) -> dict[str, str]:
+    return {"": _number(given)} if isinstance(given, str) else dict(table(_number, at_most=MOST)(given, dict))
+
+
+def _part(given: Any) -> int | None:
+    if given == 0:
+        raise _bad("counts the parts that split makes: 1 is the first, -1 the last.")
+    return None if given is None else int(_PART(given, int))
+
+
+def _on_update(given: Any) -> OnUpdate:
+    made: OnUpdate = given if isinstance(given, OnUpdate) else _WORD(given, OnUpdate)
+    return made
+
+
+def _spellings(given: Any) -> Spellings | None:
+    if given is None or isinstance(given, Spellings):
+        return given
+    made = Spellings()
+    if isinstance(given, str):
+        made.name = _name(given)
+        return made
+    wrong: list[Problem] = []
+    for ours, theirs in table(lambda texts, _: _texts(texts), at_most=MOST)(given, dict).items():
+        for spelling in (ours, *theirs):
+            meant = made.setdefault(key_of(spelling), ours)
+            if meant != ours:
+                wrong.append(_bad(f"{spelling!r} already means {meant!r}.", field=f".{ours}"))
+    if wrong:
+        raise Problems(wrong)
+    return made
+
+
+def _maps(given: Any) -> dict[str, Spellings]:
+    return dict(table(lambda each, _: _spellings(an_object(each)), at_most=MOST)(given, dict))
+
+
+def _a_rule(instance: object, attribute: attrs.Attribute[Any], value: FieldRule | None) -> None:
+    optional(instance_of(FieldRule))(instance, attribute, value)
+
+
+# -- rules -------------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class FieldRule:
+    """Where the value of one field comes from, and how its text is read.
+
+    Attributes:
+        column, columns, money: the columns whose text is joined with `join`; exactly one of these and `const` is given.
+        const: the same text in every row.
+        spellings: what each text of the file means; `None` if there is no map.
+        formats: date formats, as `strptime` knows them; none means ISO 8601.
+        numbers: the number format by currency; under a blank key, the one for everything else.
+        split, part: the text that separates several values, and which of them is meant, counted from 1 or from -1.
+        link, by: the model linked to, and its field that holds the text; blank for the external id.
+        currency: of money: where the currency comes from.
+        on_update: what a rerun does.
+
+    Raises:
+        BadMapping: the parts do not go together.
+        Problem: a part is not acceptable.
+    """
+
+    column: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    columns: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    money: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    const: str | None = attrs.field(default=None, converter=_const)
+    join: str = attrs.field(default=" ", converter=_join)
+    spellings: Spellings | None = attrs.field(default=None, converter=_spellings)
+    formats: tuple[str, ...] = attrs.field(default=(), converter=_formats)
+    numbers: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=_numbers)
+    split: str = attrs.field(default="", converter=_text)
+    part: int | None = attrs.field(default=None, converter=_part)
+    link: str = attrs.field(default="", converter=_text)
+    by: str = attrs.field(default="", converter=_text)
+    currency: FieldRule | None = attrs.field(default=None, validator=_a_rule)
+    on_update: OnUpdate = attrs.field(default=OnUpdate.OVERWRITE, converter=_on_update)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse parts that do not go together."""
+        wrong: list[Problem] = []
+        if sum(map(bool, (self.column, self.columns, self.money, self.const is not None))) != 1:
+            hint = 'Write "Column", or { column = "Column", … }.'
+            wrong.append(_bad("needs exactly one of column, columns, const or money.", hint))
+        if bool(self.money) != (self.currency is not None):
+            hint = 'Write { money = "Amount", currency = { const = "EUR" } }.'
+            wrong.append(_bad("money and currency belong together.", hint))
+        if self.part and not self.split:
+            wrong.append(_bad("counts the parts that split makes, and there is no split.", field="part"))
+        if wrong:
+            raise BadMapping(wrong)
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns whose text is joined; empty for a constant. The first one names the field in messages."""
+        return self.column or self.columns or self.money
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Every column that the rule needs."""
+        return (*self.read, *(self.currency.read if self.currency else ()))
+
+
+_RULES: Final = deep_mapping(key_validator=instance_of(str), value_validator=instance_of(FieldRule))
+
+
+@attrs.frozen(kw_only=True)
 class FileRule:
     """What becomes of one file.
 
     Attributes:
-        place: where the rule stands in the mapping.
         path: the file, relative to the folder of the import.
-        kind: whether rows are records, moves of records, or further columns of records.
-        entity: the model.
-        key: the columns that hold the old key of the record; empty if rows have none.
-        encoding, delimiter: how to read it.
-        ignored: columns that are left out on purpose.
+        into, history_of, join: the model; which of the three is given says what the rows are.
+        id, record: the columns that hold the old key of the record; empty if rows have none.
+        encoding: how to read it; blank for what its byte order mark says, or else UTF-8.
+        delimiter: what separates two cells.
+        ignore: columns that are left out on purpose.
         skip: rows are passed over whose column, by its name, holds one of these texts.
-        fields: the rules by field.
-        extra: the rules of added fields.
+        fields: the rules by field; those of added fields under names such as `extra.shoe_size`.
         entered: the rules that say when a stage was entered, by stage.
+        place: where the rule stands in the mapping.
+
+    Raises:
+        BadMapping: the parts do not go together.
+        Problem: a part is not acceptable.
     """
 
-    place: str
-    path: str
-    kind: FileKind
-    entity: str
-    key: tuple[str, ...]
-    encoding: str = ENCODING
-    delimiter: str = ","
-    ignored: tuple[str, ...] = ()
-    skip: Mapping[str, frozenset[str]] = attrs.field(factory=dict[str, frozenset[str]])
-    fields: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule])
-    extra: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule])
-    entered: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule])
+    path: str = attrs.field(converter=_path)
+    into: str = attrs.field(default="", converter=_text)
+    history_of: str = attrs.field(default="", converter=_text)
+    join: str = attrs.field(default="", converter=_text)
+    id: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    record: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    encoding: str = attrs.field(default="", converter=_encoding)
+    delimiter: str = attrs.field(default=",", converter=_delimiter)
+    ignore: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    skip: Mapping[str, frozenset[str]] = attrs.field(factory=dict[str, frozenset[str]], converter=_skip)
+    fields: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule], validator=_RULES)
+    entered: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule], validator=_RULES)
+    place: str = "file"
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse parts that do not go together."""
+        if sum(bool(getattr(self, kind.value)) for kind in FileKind) != 1:
+            words = " or ".join(kind.value for kind in FileKind)
+            raise BadMapping([_bad(f"needs exactly one of {words}.", 'Write into = "customer", for example.')])
+        wrong: list[Problem] = []
+        key, other = ("id", "record") if self.into else ("record", "id")
+        if getattr(self, other):
+            wrong.append(_bad(f"does not go with {self.kind.value}.", f'Write {key} = "Column".', other))
+        if not self.into and not self.record:
+            wrong.append(_bad("is missing.", "Name the column that holds the old key of the record.", key))
+        if wrong:
+            raise BadMapping(wrong)
 
     @property
-    def rules(self) -> tuple[FieldRule, ...]:
-        """Every field's rule."""
-        return (*self.fields.values(), *self.extra.values(), *self.entered.values())
+    def kind(self) -> FileKind:
+        """Whether rows are records, moves of records, or further columns of records."""
+        return next(kind for kind in FileKind if getattr(self, kind.value))
+
+    @property
+    def entity(self) -> str:
+        """The model."""
+        return self.into or self.history_of or self.join
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that hold the old key of the record."""
+        return self.id or self.record
+
+    @property
+    def rules(self) -> dict[str, FieldRule]:
+        """Every field's rule, by its place in the mapping."""
+        fields = {f"{self.place}.fields.{name}": rule for name, rule in self.fields.items()}
+        return fields | {f"{self.place}.entered.{stage}": rule for stage, rule in self.entered.items()}
 
     @property
     def used(self) -> tuple[str, ...]:
         """Every column that the rule reads, once."""
-        return tuple(dict.fromkeys([*self.key, *self.skip, *(column for rule in self.rules for column in rule.used)]))
+        read = (column for rule in self.rules.values() for column in rule.used)
+        return tuple(dict.fromkeys([*self.key, *self.skip, *read]))
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class MappingRule:
-    """A whole mapping.
+    """A whole mapping; the maps that its fields name are put in their place.
 
     Attributes:
         source: the system that the files come from; it names the crosswalk of external ids.
         zone: the zone of times without one; `None` if the mapping names none.
         blank: texts that mean the same as an empty cell, in the form of `key_of`.
+        maps: spellings that several fields use, by name.
+        pipelines: the pipelines that the mapping defines.
         files: the files, in order.
         folder: where the mapping itself lies, if it is a file.
+
+    Raises:
+        BadMapping: a field names a map that is not there.
+        Problem: a part is not acceptable.
     """
 
-    source: str
-    zone: ZoneInfo | None
-    blank: frozenset[str]
+    source: str = attrs.field(converter=_name)
+    zone: ZoneInfo | None = attrs.field(default=None, converter=_zone)
+    blank: frozenset[str] = attrs.field(default=frozenset(), converter=_keys)
+    maps: Mapping[str, Spellings] = attrs.field(factory=dict[str, Spellings], converter=_maps)
+    pipelines: tuple[Pipeline, ...] = ()
     files: tuple[FileRule, ...]
-    folder: Any = None
+    folder: Path | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Look up the maps that fields name."""
+        wrong: list[Problem] = []
+        object.__setattr__(self, "files", tuple(self._resolved(each, wrong) for each in self.files))
+        if wrong:
+            raise BadMapping(wrong)
+
+    def _resolved(self, file: FileRule, wrong: list[Problem]) -> FileRule:
+        rules = iter([self._mapped(place, rule, wrong) for place, rule in file.rules.items()])
+        parts = {part: dict(zip(getattr(file, part), rules, strict=False)) for part in ("fields", "entered")}
+        return attrs.evolve(file, fields=parts["fields"], entered=parts["entered"])
+
+    def _mapped(self, place: str, rule: FieldRule, wrong: list[Problem]) -> FieldRule:
+        spellings, currency = rule.spellings, rule.currency
+        if spellings is not None and spellings.name:
+            if spellings.name not in self.maps:
+                hint = near(spellings.name, self.maps) or "Write [maps.…]."
+                wrong.append(_bad(f"there is no map {spellings.name!r}.", hint, f"{place}.map"))
+            spellings = self.maps.get(spellings.name)
+        if currency is not None:
+            currency = self._mapped(f"{place}.currency", currency, wrong)
+        return attrs.evolve(rule, spellings=spellings, currency=currency)

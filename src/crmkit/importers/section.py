@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from operator import attrgetter
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
 from crmkit.errors import Problem
-from crmkit.importers.convert import converter, instant_reader, money_reader
-from crmkit.importers.rule import FileKind, key_of
+from crmkit.importers.conversion import converter, instant_reader, money_reader
+from crmkit.importers.rule import key_of
 from crmkit.model.field.spelling import translator
 from crmkit.values import clean_text
 
@@ -62,10 +63,9 @@ class Parsed:
         digest: of every cell that the mapping reads.
         values: clean values by field; fields whose cell is empty are left out.
         extra: values of added fields.
-        blank: the fields that the mapping reads and whose cell is empty.
-        links: links to resolve.
+        links: links to resolve, by field.
         entered: when a stage was entered, by stage, as columns of the row say.
-        stage, pipeline: their text, if the mapping reads them.
+        staged: the text of `stage` and `pipeline`, where the mapping reads them.
         problems: column, code, message and value of everything that is wrong.
         id: the record, once it is known.
     """
@@ -76,11 +76,10 @@ class Parsed:
     digest: bytes
     values: dict[str, Any]
     extra: dict[str, Any]
-    links: list[Link]
+    links: dict[str, Link]
     entered: dict[str, dt.datetime]
     problems: list[tuple[str, str, str, str]]
-    stage: str = ""
-    pipeline: str = ""
+    staged: dict[str, str]
     id: UUID | None = None
 
     def refuse(self, column: str, problem: Problem, value: str = "") -> None:
@@ -89,7 +88,9 @@ class Parsed:
         self.problems.append((column, problem.code, message, value))
 
 
-Step = Callable[[Sequence[str], "Parsed"], None]
+CellReader: TypeAlias = Callable[[Sequence[str], Parsed], None]
+"""Reads a cell of a row into what the row says."""
+_VALUES, _EXTRA, _LINKS, _ENTERED, _STAGE = map(attrgetter, ("values", "extra", "links", "entered", "staged"))
 
 
 class Section:
@@ -114,25 +115,28 @@ class Section:
         self._key = [table.place(column) for column in rule.key]
         self._skip = [(table.place(column), texts) for column, texts in rule.skip.items()]
         self._read = self._key + [
-            table.place(column) for column in dict.fromkeys(column for each in rule.rules for column in each.used)
+            table.place(column)
+            for column in dict.fromkeys(column for each in rule.rules.values() for column in each.used)
         ]
         twin = sum((each.path, each.entity) == (rule.path, rule.entity) for each in mapping.files[:number])
         self._name = blake2b(repr((rule.path, rule.entity, twin)).encode(), digest_size=16).digest()
         # All that decides what a row's text means, so that no row counts as unchanged once its meaning has changed.
-        # Sets come in another order in each process, and places change with every file above.
+        # Sets come in another order in each process, and the place changes with every file above.
         skip = sorted((column, sorted(texts)) for column, texts in rule.skip.items())
-        meaning = (attrs.evolve(rule, ignored=(), skip={}), skip, str(mapping.zone), sorted(mapping.blank))
-        self._salt = blake2b(repr(meaning).replace(rule.place, "").encode(), digest_size=16).digest()
+        meaning = (attrs.evolve(rule, ignore=(), skip={}, place=""), skip, str(mapping.zone), sorted(mapping.blank))
+        self._salt = blake2b(repr(meaning).encode(), digest_size=16).digest()
         self._steps = [self._step(name, each) for name, each in rule.fields.items()]
-        self._steps += [self._extra_step(name, each) for name, each in rule.extra.items()]
-        self._steps += [self._entered_step(stage, each) for stage, each in rule.entered.items()]
+        self._steps += [
+            self._cell(stage, each, _ENTERED, instant_reader(each.formats, self._zone))
+            for stage, each in rule.entered.items()
+        ]
         self.defaults = defaults_of(schema)
         self.policies = {name: each.on_update for name, each in rule.fields.items()}
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
     def passes_over(self, cells: Sequence[str]) -> bool:
-        """Tell whether a row is blank, or one that the mapping skips."""
+        """Return whether a row is blank, or one that the mapping skips."""
         if not any(cell and not cell.isspace() for cell in cells):
             return True
         return any(place < len(cells) and key_of(cells[place]) in texts for place, texts in self._skip)
@@ -142,7 +146,7 @@ class Section:
         text = "\x1f".join([cells[place].strip() for place in self._read]).encode("utf-8", "replace")
         key = " ".join([cells[place].strip() for place in self._key])
         digest = blake2b(text, digest_size=16, key=self._salt).digest()
-        parsed = Parsed(record, cells, key, digest, values={}, extra={}, links=[], entered={}, problems=[])
+        parsed = Parsed(record, cells, key, digest, {}, {}, {}, {}, [], {})
         if self._key and (not key or key_of(key) in self._blank):
             parsed.refuse(self.key_column, Problem("required", "is blank, and it is the key of the row."), key)
         elif not self._key:
@@ -175,7 +179,7 @@ class Section:
         if rule.const is not None:
             const = rule.const
             return lambda _: const
-        places = [self.table.place(column) for column in rule.columns]
+        places = [self.table.place(column) for column in rule.read]
         if len(places) == 1 and not rule.part:
             place = places[0]
 
@@ -196,51 +200,78 @@ class Section:
 
         return several
 
-    def _step(self, name: str, rule: FieldRule) -> Step:
-        if self.rule.kind is FileKind.HISTORY:
+    def _step(self, name: str, rule: FieldRule) -> CellReader:
+        added = name.removeprefix("extra.")
+        if added != name:
+            return self._cell(added, rule, _EXTRA, converter(rule, self.schema.extra[added], None))
+        if self.rule.history_of:
             return self._history_step(name, rule)
-        field = self.schema.fields[name]
         if self.schema.staged and name in _STAGED:
-            return self._staged_step(name, rule)
+            return self._cell(name, rule, _STAGE, _stage_reader(rule))
+        field = self.schema.fields[name]
+        blank = f"is blank, and every {self.schema.name} needs its {name}." if _is_needed(self.schema, name) else ""
         if field.link_target:
-            return self._link_step(name, rule, required=_is_needed(self.schema, name))
+            return self._cell(name, rule, _LINKS, _link_reader(name, rule), blank)
         if "currency" in field.parts:
-            return self._money_step(name, field, rule)
-        return self._value_step(name, field, rule)
+            return self._money_step(name, field, rule, blank)
+        return self._cell(name, rule, _VALUES, converter(rule, field, self._zone), blank)
 
-    def _value_step(self, name: str, field: Field, rule: FieldRule) -> Step:
+    def _history_step(self, name: str, rule: FieldRule) -> CellReader:
+        match name:
+            case "by":
+                return self._cell(name, rule, _LINKS, _link_reader(name, rule))
+            case "stage":
+                return self._cell(name, rule, _STAGE, _stage_reader(rule), "is blank; a move leads to a stage.")
+            case "at":
+                read = instant_reader(rule.formats, self._zone)
+                return self._cell(name, rule, _VALUES, read, "is blank; a move has a time.")
+            case _:
+                return self._cell(name, rule, _VALUES, partial(clean_text, at_most=_NOTE_LENGTH))
+
+    def _cell(
+        self,
+        name: str,
+        rule: FieldRule,
+        among: Callable[[Parsed], dict[str, Any]],
+        convert: Callable[[str], Any],
+        blank: str = "",
+    ) -> CellReader:
+        """Return the step that reads one text and keeps its value under a name.
+
+        Args:
+            name: the name.
+            rule: where the text is.
+            among: where the value is kept.
+            convert: makes the value.
+            blank: what is wrong with a row in which the text is blank; if blank, nothing is.
+        """
         read_text = self._text(rule)
-        convert = converter(rule, field, self._zone)
         column = _column(rule)
-        needed = _is_needed(self.schema, name)
 
         def step(cells: Sequence[str], parsed: Parsed) -> None:
             text = read_text(cells)
             if text:
                 try:
-                    parsed.values[name] = convert(text)
+                    among(parsed)[name] = convert(text)
                 except Problem as problem:
                     parsed.refuse(column, problem, text)
-            elif needed:
-                parsed.refuse(column, Problem("required", f"is blank, and every {self.schema.name} needs its {name}."))
+            elif blank:
+                parsed.refuse(column, Problem("required", blank))
 
         return step
 
-    def _money_step(self, name: str, field: Field, rule: FieldRule) -> Step:
+    def _money_step(self, name: str, field: Field, rule: FieldRule, blank: str) -> CellReader:
         read_text = self._text(rule)
         currency = rule.currency or rule
         read_currency = self._text(currency)
         convert = money_reader(rule, field)
         column, beside = _column(rule), _column(currency) or _column(rule)
-        needed = _is_needed(self.schema, name)
 
         def step(cells: Sequence[str], parsed: Parsed) -> None:
             text = read_text(cells)
             if not text:
-                if needed:
-                    parsed.refuse(
-                        column, Problem("required", f"is blank, and every {self.schema.name} needs its {name}.")
-                    )
+                if blank:
+                    parsed.refuse(column, Problem("required", blank))
                 return
             code = read_currency(cells)
             try:
@@ -253,96 +284,19 @@ class Section:
 
         return step
 
-    def _link_step(self, name: str, rule: FieldRule, *, required: bool) -> Step:
-        read_text = self._text(rule)
-        # Unlike a choice, a link that the map does not know may still be right: the map holds only what is misspelt.
-        spellings = rule.spellings or {}
-        column = _column(rule)
 
-        def step(cells: Sequence[str], parsed: Parsed) -> None:
-            text = read_text(cells)
-            if text:
-                text = spellings.get(key_of(text), text)
-                parsed.links.append(Link(name, rule.link, rule.by, text, column))
-            elif required:
-                parsed.refuse(column, Problem("required", f"is blank, and every {self.schema.name} needs its {name}."))
-
-        return step
-
-    def _staged_step(self, name: str, rule: FieldRule) -> Step:
-        read_text = self._text(rule)
-        translate = translator(rule.spellings, "unknown_stage") if rule.spellings is not None else str
-        column = _column(rule)
-
-        def step(cells: Sequence[str], parsed: Parsed) -> None:
-            text = read_text(cells)
-            if text:
-                try:
-                    setattr(parsed, name, translate(text))
-                except Problem as problem:
-                    parsed.refuse(column, problem, text)
-
-        return step
-
-    def _history_step(self, name: str, rule: FieldRule) -> Step:
-        if name == "by":
-            return self._link_step("by", rule, required=False)
-        if name == "stage":
-            staged = self._staged_step("stage", rule)
-            read_stage = self._text(rule)
-
-            def stage(cells: Sequence[str], parsed: Parsed) -> None:
-                if not read_stage(cells):
-                    parsed.refuse(_column(rule), Problem("required", "is blank; a move leads to a stage."))
-                staged(cells, parsed)
-
-            return stage
-        read_text = self._text(rule)
-        convert = instant_reader(rule.formats, self._zone) if name == "at" else _note
-        column = _column(rule)
-
-        def step(cells: Sequence[str], parsed: Parsed) -> None:
-            text = read_text(cells)
-            if not text and name == "at":
-                parsed.refuse(column, Problem("required", "is blank; a move has a time."))
-            elif text:
-                try:
-                    parsed.values[name] = convert(text)
-                except Problem as problem:
-                    parsed.refuse(column, problem, text)
-
-        return step
-
-    def _extra_step(self, name: str, rule: FieldRule) -> Step:
-        return self._kept(name, rule, converter(rule, self.schema.extra[name], None), attrgetter("extra"))
-
-    def _entered_step(self, stage: str, rule: FieldRule) -> Step:
-        return self._kept(stage, rule, instant_reader(rule.formats, self._zone), attrgetter("entered"))
-
-    def _kept(
-        self, name: str, rule: FieldRule, convert: Callable[[str], Any], among: Callable[[Parsed], dict[str, Any]]
-    ) -> Step:
-        """Return the step that keeps a value under a name, among others of its sort; a blank cell says nothing."""
-        read_text = self._text(rule)
-        column = _column(rule)
-
-        def step(cells: Sequence[str], parsed: Parsed) -> None:
-            text = read_text(cells)
-            if text:
-                try:
-                    among(parsed)[name] = convert(text)
-                except Problem as problem:
-                    parsed.refuse(column, problem, text)
-
-        return step
+def _link_reader(name: str, rule: FieldRule) -> Callable[[str], Link]:
+    # Unlike a choice, a link that the map does not know may still be right: the map holds only what is misspelt.
+    spellings: Mapping[str, str] = rule.spellings or {}
+    return lambda text: Link(name, rule.link, rule.by, spellings.get(key_of(text), text), _column(rule))
 
 
-def _note(text: str) -> str:
-    return clean_text(text, at_most=_NOTE_LENGTH)
+def _stage_reader(rule: FieldRule) -> Callable[[str], str]:
+    return translator(rule.spellings, "unknown_stage") if rule.spellings is not None else str
 
 
 def _column(rule: FieldRule) -> str:
-    return rule.columns[0] if rule.columns else ""
+    return rule.read[0] if rule.read else ""
 
 
 def defaults_of(schema: Schema) -> Any:

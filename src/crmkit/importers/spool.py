@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-__all__ = ["Spool", "Waiting"]
+__all__ = ["Spool", "SpooledRow"]
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
@@ -25,7 +25,7 @@ CREATE TABLE reject (
 
 
 @attrs.frozen
-class Waiting:
+class SpooledRow:
     """A row that waits: the number of its record, and its cells."""
 
     record: int
@@ -35,7 +35,7 @@ class Waiting:
 class Spool:
     """A temporary SQLite file of this process, gone with it: rows in, and out again by key.
 
-    It is no store of the CRM's. SQLite spills to disk by itself once its page cache is full.
+    It is not one of the CRM's stores. SQLite spills to disk by itself once its page cache is full.
     """
 
     def __init__(self) -> None:
@@ -52,9 +52,9 @@ class Spool:
         )
         return cursor.rowcount == 1
 
-    def take(self, section: int, keys: Iterable[str]) -> dict[str, list[Waiting]]:
+    def take(self, section: int, keys: Iterable[str]) -> dict[str, list[SpooledRow]]:
         """Return the rows of these keys, in the order of the file, and note that their records are there."""
-        found: dict[str, list[Waiting]] = {}
+        found: dict[str, list[SpooledRow]] = {}
         asked = json.dumps(list(keys))
         rows = self._db.execute(
             "SELECT key, record, cells FROM companion WHERE section = ? AND key IN (SELECT value FROM json_each(?)) "
@@ -62,14 +62,14 @@ class Spool:
             (section, asked),
         )
         for key, record, cells in rows:
-            found.setdefault(key, []).append(Waiting(record, json.loads(cells)))
+            found.setdefault(key, []).append(SpooledRow(record, json.loads(cells)))
         return found
 
     def claim(self, section: int, keys: Iterable[str]) -> None:
         """Note that records with these keys were accepted."""
         self._db.executemany("INSERT OR IGNORE INTO taken VALUES (?, ?)", [(section, key) for key in keys])
 
-    def left(self, section: int) -> Iterator[tuple[str, Waiting]]:
+    def left(self, section: int) -> Iterator[tuple[str, SpooledRow]]:
         """Yield the rows whose record was never accepted."""
         rows = self._db.execute(
             "SELECT key, record, cells FROM companion AS c WHERE section = ? AND NOT EXISTS "
@@ -77,7 +77,7 @@ class Spool:
             (section,),
         )
         for key, record, cells in rows.fetchall():
-            yield key, Waiting(record, json.loads(cells))
+            yield key, SpooledRow(record, json.loads(cells))
 
     # -- rows that wait for others of their own file -----------------------------------------------------------------
 
@@ -85,14 +85,14 @@ class Spool:
         """Keep a row until the end of its file."""
         self._db.execute("INSERT INTO deferred VALUES (?, ?, ?, ?)", (section, number, record, json.dumps(cells)))
 
-    def deferred(self, section: int, numbers: Sequence[int]) -> list[Waiting]:
+    def deferred(self, section: int, numbers: Sequence[int]) -> list[SpooledRow]:
         """Return deferred rows in the order of `numbers`."""
         rows = self._db.execute(
             "SELECT number, record, cells FROM deferred "
             "WHERE section = ? AND number IN (SELECT value FROM json_each(?))",
             (section, json.dumps(list(numbers))),
         )
-        found = {number: Waiting(record, json.loads(cells)) for number, record, cells in rows}
+        found = {number: SpooledRow(record, json.loads(cells)) for number, record, cells in rows}
         return [found[number] for number in numbers]
 
     # -- rejects -----------------------------------------------------------------------------------------------------

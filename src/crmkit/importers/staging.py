@@ -14,7 +14,7 @@ from crmkit.importers.history import Entry, State, entries_of, fields_of, move_o
 from crmkit.importers.rule import FileKind
 
 if TYPE_CHECKING:
-    from crmkit.importers.importer import Importer
+    from crmkit.importers.run import Run
     from crmkit.importers.section import Parsed, Section
     from crmkit.lifecycle import Pipeline
 
@@ -28,44 +28,45 @@ class Staging:
     """Places the records of one file in their pipelines.
 
     Args:
-        importer: the run.
+        run: the import.
         section: the file.
         made: makes the record of a model from clean values.
     """
 
-    def __init__(self, importer: Importer, section: Section, made: Callable[..., Any]) -> None:
-        self._importer = importer
-        self._doors = importer.doors
-        self._definitions = importer.doors.definitions
+    def __init__(self, run: Run, section: Section, made: Callable[..., Any]) -> None:
+        self._run = run
+        self._doors = run.doors
+        self._definitions = run.doors.definitions
         self._section = section
         self._schema = section.schema
         self._made = made
 
     async def choose(self, parsed: Parsed) -> None:
         """Check the pipeline and the stage that a row names, and spell the stage as the pipeline does."""
-        if not self._schema.staged or not (parsed.stage or parsed.pipeline):
+        if not self._schema.staged or not parsed.staged:
             return
+        named, stage = parsed.staged.get("pipeline", ""), parsed.staged.get("stage")
         try:
-            pipeline = (await self._definitions.read()).named(self._schema, parsed.pipeline).pipeline
+            pipeline = (await self._definitions.read()).named(self._schema, named).pipeline
         except BadDefinition as error:
             problem = Problem("unknown_pipeline", error.message, hint=error.hint)
-            parsed.refuse(self._section.column("pipeline"), problem, parsed.pipeline)
+            parsed.refuse(self._section.column("pipeline"), problem, named)
             return
-        if parsed.stage:
+        if stage:
             try:
-                parsed.stage = stage_named(pipeline, parsed.stage)
+                parsed.staged["stage"] = stage_named(pipeline, stage)
             except Problem as problem:
-                parsed.refuse(self._section.column("stage"), problem, parsed.stage)
+                parsed.refuse(self._section.column("stage"), problem, stage)
 
     async def place(self, parsed: Parsed, beside: Beside) -> list[Any]:
         """Give a new record its stage, and return its moves."""
-        present = (await self._definitions.read()).named(self._schema, parsed.pipeline)
+        present = (await self._definitions.read()).named(self._schema, parsed.staged.get("pipeline", ""))
         pipeline, version = present.pipeline, present.number
         entries = self._entries(parsed, pipeline, beside) or [Entry(pipeline.initial, None)]
-        told = [entry.at for entry in entries if entry.at is not None]
-        if told:
-            # A file that does not say when its records came up still tells when they were first seen.
-            parsed.values.setdefault("created_at", min(told))
+        times = [entry.at for entry in entries if entry.at is not None]
+        if times:
+            # A file without the dates of creation still shows when its records were first seen.
+            parsed.values.setdefault("created_at", min(times))
         created = parsed.values.get("created_at") or self._doors.clock()
         made = steps(pipeline, State(pipeline.name), entries, created)
         parsed.values |= fields_of(made[-1][0], version)
@@ -88,9 +89,9 @@ class Staging:
             if (entry.stage != imported if entry.at is None else (entry.stage, entry.at) not in known)
         ]
         if entries and stored and entries[0].at is not None and entries[0].at < stored[-1].at:
-            message = "has a history that tells of a move before the last one known here; history is never rewritten."
+            message = "has a history with a move before the last one known here; history is never rewritten."
             column = self._section.column("stage") or self._section.key_column
-            parsed.refuse(column, Problem("history_conflict", message), parsed.stage)
+            parsed.refuse(column, Problem("history_conflict", message), parsed.staged.get("stage", ""))
             return []
         if entries and entries[0].stage == record.stage:
             del entries[0]
@@ -114,11 +115,11 @@ class Staging:
                 continue
             for row in rows:
                 try:
-                    stage = stage_named(pipeline, row.stage)
+                    stage = stage_named(pipeline, row.staged["stage"])
                 except Problem as problem:
-                    row.refuse(section.column("stage"), problem, row.stage)
-                    self._importer.reject(section, row)
+                    row.refuse(section.column("stage"), problem, row.staged["stage"])
+                    self._run.reject(section, row)
                     continue
                 actor = row.values.get("by")
                 history.append(Entry(stage, row.values["at"], str(actor) if actor else "", row.values.get("note")))
-        return entries_of(pipeline, parsed.stage, parsed, history)
+        return entries_of(pipeline, parsed.staged.get("stage", ""), parsed, history)

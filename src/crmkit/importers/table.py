@@ -90,7 +90,7 @@ class Table:
         """Return the place of a column; names match without regard to case and to blanks around them.
 
         Raises:
-            LookupError: there is no such column, or more than one; the message says so.
+            LookupError: there is no such column, or more than one; the message says which.
         """
         places = self._places.get(key_of(column), ())
         if len(places) == 1:
@@ -107,7 +107,7 @@ class Table:
 
     def unused(self) -> list[str]:
         """Return the columns that the mapping neither reads nor ignores."""
-        known = {key_of(name) for name in (*self._rule.used, *self._rule.ignored)}
+        known = {key_of(name) for name in (*self._rule.used, *self._rule.ignore)}
         return [name for name in self.header if name and key_of(name) not in known]
 
     def rows(self) -> Iterator[tuple[int, list[str] | Malformed]]:
@@ -166,7 +166,6 @@ class Table:
                 yield cells
 
     def _find_encoding(self) -> str:
-        rule = self._rule
         try:
             with self.path.open("rb") as stream:
                 start = stream.read(4)
@@ -175,15 +174,7 @@ class Table:
                 self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self.path}."
             ) from None
         marked = next((name for mark, name in _MARKS if start.startswith(mark)), "")
-        if not rule.encoding:
-            return marked or "utf-8"
-        try:
-            info = codecs.lookup(rule.encoding)
-            "".encode(info.name)
-        except LookupError:
-            hint = 'Write encoding = "cp1252", for example.'
-            raise BadFile(self.name, f"{rule.encoding!r} is no text encoding.", hint=hint) from None
-        return "utf-8-sig" if info.name == "utf-8" else info.name
+        return self._rule.encoding or marked or "utf-8"
 
     def _undecodable(self) -> BadFile:
         decoder = codecs.getincrementaldecoder(self.encoding)()
@@ -226,7 +217,7 @@ class _Remembered:
         return line
 
     def finish_record(self) -> bool:
-        """Read on to the end of a record that was given up within a cell; tell whether its last quote is closed.
+        """Read on to the end of a record that was given up within a cell; return whether its last quote is closed.
 
         Quotes come in pairs, within a cell and around it, so the record ends with the line that completes the last one.
         """

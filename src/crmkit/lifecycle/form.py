@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from crmkit.errors import BadDefinition
-from crmkit.expr.form.document import DOCUMENT
+from crmkit.expr.form.document import DOCUMENT as CONDITION
 from crmkit.form.document import dump, load
 from crmkit.form.form import Form, Format, Spelled
 from crmkit.form.hook import integer, listed, tagged, text, versioned, word
@@ -16,7 +16,7 @@ from crmkit.model.schema import entity_of
 if TYPE_CHECKING:
     from crmkit.lifecycle.pipeline import Pipeline
 
-__all__ = ["VERSION", "from_json", "to_json"]
+__all__ = ["VERSION", "document", "from_json", "to_json"]
 
 VERSION: Final = 1
 """The version of the form that this module writes, and the only one it reads."""
@@ -27,7 +27,7 @@ _FORMAT: Final = Format()
 _FORMS: Final[dict[type[Any], Form]] = {}
 _TEXT: Final = text(at_most=MAX_NAME)
 _NAME: Final = Spelled(_TEXT)
-_GUARD: Final = Spelled(DOCUMENT.hook, DOCUMENT.write)
+_GUARD: Final = Spelled(CONDITION.hook, CONDITION.write)
 
 _STAGE: Final = _FORMAT.describe(
     Stage,
@@ -67,8 +67,8 @@ _MOVES: Final = Spelled(
 )
 
 
-def _form(cls: type[Any]) -> Form:
-    # The class is handed in: it is the one that loads this module, when it is first asked for JSON.
+def document(cls: type[Any]) -> Form:
+    """Return the form of a class, also within larger documents; the class loads this module, so it is handed in."""
     if cls in _FORMS:
         return _FORMS[cls]
     spelled = {
@@ -88,7 +88,7 @@ def to_json(pipeline: Pipeline) -> str:
     Raises:
         BadDefinition: it is too large, or a guard holds a value that is not part of the language.
     """
-    return dump(_form(type(pipeline)).written(pipeline, BadDefinition), error=BadDefinition)
+    return dump(document(type(pipeline)).written(pipeline, BadDefinition), error=BadDefinition)
 
 
 def from_json(cls: type[Pipeline], text: str) -> Pipeline:
@@ -99,5 +99,5 @@ def from_json(cls: type[Pipeline], text: str) -> Pipeline:
             mistake and its path.
     """
     data: Any = load(text, error=BadDefinition)
-    pipeline: Pipeline = _form(cls).read(data, BadDefinition)
+    pipeline: Pipeline = document(cls).read(data, BadDefinition)
     return pipeline

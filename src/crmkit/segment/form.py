@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from crmkit.errors import BadExpression
-from crmkit.expr.form.document import DOCUMENT
+from crmkit.expr.form.document import DOCUMENT as CONDITION
 from crmkit.form.document import dump, load
 from crmkit.form.form import Form, Format, Spelled
 from crmkit.form.hook import text, versioned
@@ -15,7 +15,7 @@ from crmkit.segment.limit import MAX_DESCRIPTION, MAX_NAME
 if TYPE_CHECKING:
     from crmkit.segment.segment import Segment
 
-__all__ = ["VERSION", "from_json", "to_json"]
+__all__ = ["VERSION", "document", "from_json", "to_json"]
 
 VERSION: Final = 1
 """The version of the form that this module writes, and the only one it reads."""
@@ -25,8 +25,8 @@ _NAME: Final = text(at_most=MAX_NAME, at_least=1)
 _FORMS: Final[dict[type[Any], Form]] = {}
 
 
-def _form(cls: type[Any]) -> Form:
-    # The class is handed in: it is the one that loads this module, when it is first asked for JSON.
+def document(cls: type[Any]) -> Form:
+    """Return the form of a class, also within larger documents; the class loads this module, so it is handed in."""
     if cls in _FORMS:
         return _FORMS[cls]
     made = Format().describe(
@@ -34,7 +34,7 @@ def _form(cls: type[Any]) -> Form:
         {
             "name": Spelled(_NAME),
             "model": Spelled(_NAME, entity_of, "entity"),
-            "where": Spelled(DOCUMENT.hook, DOCUMENT.write, "condition"),
+            "where": Spelled(CONDITION.hook, CONDITION.write, "condition"),
             "description": Spelled(text(at_most=MAX_DESCRIPTION)),
         },
         lead={"version": VERSION},
@@ -50,7 +50,7 @@ def to_json(segment: Segment) -> str:
     Raises:
         BadExpression: the condition is too large to be stored, or holds a value that is not part of the language.
     """
-    return dump(_form(type(segment)).written(segment, BadExpression), at_most=_MAX_SIZE)
+    return dump(document(type(segment)).written(segment, BadExpression), at_most=_MAX_SIZE)
 
 
 def from_json(cls: type[Segment], source: str) -> Segment:
@@ -59,5 +59,5 @@ def from_json(cls: type[Segment], source: str) -> Segment:
     Raises:
         BadExpression: the text is malformed or of another version; `problems` holds every mistake and its path.
     """
-    segment: Segment = _form(cls).read(load(source, at_most=_MAX_SIZE), BadExpression)
+    segment: Segment = document(cls).read(load(source, at_most=_MAX_SIZE), BadExpression)
     return segment

@@ -6,14 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crmkit.crm.coroutine import run
-from crmkit.importers.report import Report
+from crmkit.importers.import_report import ImportReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from crmkit.importers.importer import Progress
-    from crmkit.importers.imports import AsyncImports, AsyncPlan, Run
+    from crmkit.importers.imports import AsyncImports, AsyncPlan
+    from crmkit.importers.run import Progress
 
 __all__ = ["Imports", "Plan"]
 
@@ -49,14 +49,14 @@ class Imports:
         return Plan(run(self._inner.plan(mapping, folder=folder, file=file, progress=progress)))
 
 
-class Plan(Report):
+class Plan(ImportReport):
     """What an import would do: `counts`, `problems`, `rejects`, and `summary()` for people. Nothing was written."""
 
     def __init__(self, inner: AsyncPlan) -> None:
         self.__dict__ |= vars(inner)
         self._inner = inner
 
-    def apply(self, *, progress: Progress | None = None) -> Run:
+    def apply(self, *, progress: Progress | None = None) -> ImportReport:
         """Read the files again and write what they say, in batches of 5,000 rows, each in a transaction of its own.
 
         An import that was cut off is simply run again: what was written is recognised by its external ids, and nothing

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit.analytics.counter import FunnelCounter
-from crmkit.analytics.funnel import FunnelReport
+from crmkit.analytics.funnel_report import FunnelReport
+from crmkit.analytics.group_counter import GroupCounter
+from crmkit.analytics.grouping import Grouping, order_of, text_of, too_many
 from crmkit.analytics.journey import Logged, entry_of, journey
-from crmkit.analytics.key import Keys, order_of, text_of, too_many
-from crmkit.analytics.ladder import Ladder, Steps
+from crmkit.analytics.ladder import Ladder, Rungs
+from crmkit.analytics.population import Population, definition_of
 from crmkit.analytics.report import ALL, label_of
-from crmkit.analytics.scope import Scope, definition_of
 from crmkit.expr.build import f
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
@@ -18,7 +18,7 @@ from crmkit.expr.node import Op
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from crmkit.analytics.definition import Funnel
+    from crmkit.analytics.funnel import Funnel
     from crmkit.expr.core import Core
     from crmkit.expr.node import Expr
     from crmkit.repository import Doors
@@ -51,37 +51,37 @@ class FunnelCount:
         self._records = doors.of(self._schema)
         self._moves = doors.of("stage_move")
         self._as_of = funnel.as_of or doors.clock()
-        self._scope = Scope(doors, self._schema, funnel.where, self._as_of, funnel.zone)
-        self._keys = Keys(doors, self._schema, funnel.by)
-        self._steps = Steps.of(funnel.pipeline)
+        self._population = Population(doors, self._schema, funnel.where, self._as_of, funnel.zone)
+        self._keys = Grouping(doors, self._schema, funnel.by)
+        self._rungs = Rungs.of(funnel.pipeline)
         self._columns = tuple(dict.fromkeys(("id", "pipeline", *self._keys.columns)))
         self._place = self._columns.index((*self._keys.columns, "id")[0])
         self._ladders: dict[int, Ladder] = {}
-        self._counters: dict[Any, FunnelCounter] = {}
+        self._counters: dict[Any, GroupCounter] = {}
 
     async def report(self) -> FunnelReport:
         """Read everything and return the report."""
         name = self._funnel.pipeline.name
         period = self._funnel.entered
         if period.start is None and period.end is None:
-            here = await self._scope.core(f.pipeline == name)
+            here = await self._population.core(f.pipeline == name)
             async for rows in self._records.scan(here, self._columns[1:]):
                 await self._take(rows)
-            elsewhere = await self._scope.core(f.pipeline != name)
+            elsewhere = await self._population.core(f.pipeline != name)
             if await self._records.columns(elsewhere, ("id",), limit=1):
                 await self._follow(f.pipeline == name, elsewhere)
         else:
-            # A record that entered in the period has a move in it; which of its moves was the entry, its history tells.
-            await self._follow((f.pipeline == name) & period.holds(f.at), await self._scope.core())
+            # A record that entered in the period has a move in it; its history shows which of its moves was the entry.
+            await self._follow((f.pipeline == name) & period.holds(f.at), await self._population.core())
             await self._miss()
         return self._made()
 
-    async def _follow(self, condition: Expr, scope: tuple[Core, ...]) -> None:
+    async def _follow(self, condition: Expr, population: tuple[Core, ...]) -> None:
         """Count the records to which certain moves belong, each one with the move by which it entered the pipeline."""
         where = (f.entity == self._schema.name) & condition
         async for moves in self._moves.scan(where, ("record_id", "number")):
             ids = tuple({record for _, record, _ in moves})
-            rows = await self._records.columns((*scope, In("id", ids)), self._columns)
+            rows = await self._records.columns((*population, In("id", ids)), self._columns)
             if rows:
                 await self._take(rows, {(record, number) for _, record, number in moves})
 
@@ -108,8 +108,8 @@ class FunnelCount:
             return Logged(at, number, stage, None)
         ladder = self._ladders.get(version)
         if ladder is None:
-            old = await definition_of(self._scope, pipeline, version)
-            ladder = self._ladders[version] = Ladder(self._steps, version, old)
+            old = await definition_of(self._population, pipeline, version)
+            ladder = self._ladders[version] = Ladder(self._rungs, version, old)
         return Logged(at, number, stage, ladder.place(stage, position, outcome))
 
     def _count(self, key: Any, log: list[Logged], *, here: bool) -> None:
@@ -117,7 +117,7 @@ class FunnelCount:
             if here:
                 self._counter(key).no_history += 1
             return
-        made = journey(log, self._steps, self._as_of)
+        made = journey(log, self._rungs, self._as_of)
         if made is not None and self._funnel.entered.covers(made.entered_at):
             self._counter(key).take(made)
 
@@ -125,20 +125,20 @@ class FunnelCount:
         """Count the records whose entry is not known, so that no period can be said to hold it or not."""
         name = self._funnel.pipeline.name
         by = () if self._funnel.by is None else (self._funnel.by,)
-        for group in await self._scope.tally(by, f.pipeline == name, f.moves.none()):
+        for group in await self._population.tally(by, f.pipeline == name, f.moves.none()):
             if group["count"]:
                 self._counter(group.key[0] if by else None).no_history += group["count"]
 
-    def _counter(self, key: Any) -> FunnelCounter:
+    def _counter(self, key: Any) -> GroupCounter:
         counter = self._counters.get(key)
         if counter is None:
-            counter = self._counters[key] = FunnelCounter(self._funnel, self._steps)
+            counter = self._counters[key] = GroupCounter(self._funnel, self._rungs)
             too_many(len(self._counters))
         return counter
 
     def _made(self) -> FunnelReport:
         funnel = self._funnel
-        whole = FunnelCounter(funnel, self._steps)
+        whole = GroupCounter(funnel, self._rungs)
         for counter in self._counters.values():
             whole.merge(counter)
         total = whole.group(None, ALL)

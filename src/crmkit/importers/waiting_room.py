@@ -11,7 +11,7 @@ import attrs
 from crmkit.importers.rule import key_of
 
 if TYPE_CHECKING:
-    from crmkit.importers.key import Keys
+    from crmkit.importers.crosswalk import Crosswalk
 
 __all__ = ["Waiter", "WaitingRoom"]
 
@@ -35,7 +35,7 @@ class WaitingRoom:
         entity: the model.
     """
 
-    def __init__(self, keys: Keys, entity: str) -> None:
+    def __init__(self, keys: Crosswalk, entity: str) -> None:
         self._keys = keys
         self._entity = entity
         self._waiting: dict[int, Waiter] = {}

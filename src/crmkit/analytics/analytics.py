@@ -1,17 +1,19 @@
-"""The reports a session offers, awaited; the blocking face steps through these."""
+"""The reports a session offers, awaited."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit.analytics.count import FunnelCount
-from crmkit.analytics.cycle import cycles, velocities
-from crmkit.analytics.definition import Funnel
+from crmkit.analytics.cycle import cycles
 from crmkit.analytics.forecast import forecasts
+from crmkit.analytics.funnel import Funnel
+from crmkit.analytics.funnel_count import FunnelCount
 from crmkit.analytics.period import Period, moment_of
-from crmkit.analytics.scope import Scope
-from crmkit.analytics.stage import pipeline_values, stage_times
-from crmkit.analytics.win import win_rates
+from crmkit.analytics.pipeline_value import pipeline_values
+from crmkit.analytics.population import Population
+from crmkit.analytics.stage_time import stage_times
+from crmkit.analytics.velocity import velocities
+from crmkit.analytics.win_rate import win_rates
 from crmkit.entities import Opportunity
 from crmkit.errors import BadDefinition
 from crmkit.expr.build import everything, f
@@ -20,13 +22,15 @@ from crmkit.lifecycle import Pipeline
 if TYPE_CHECKING:
     import datetime as dt
 
-    from crmkit.analytics.cycle import Cycle, Ending, VelocityGroup
+    from crmkit.analytics.cycle import Cycle, Ending
     from crmkit.analytics.forecast import Forecast
-    from crmkit.analytics.funnel import FunnelReport
+    from crmkit.analytics.funnel_report import FunnelReport
     from crmkit.analytics.period import Bounds
+    from crmkit.analytics.pipeline_value import PipelineValue
     from crmkit.analytics.report import Report
-    from crmkit.analytics.stage import PipelineValue, StageTime
-    from crmkit.analytics.win import WinRate
+    from crmkit.analytics.stage_time import StageTime
+    from crmkit.analytics.velocity import VelocityGroup
+    from crmkit.analytics.win_rate import WinRate
     from crmkit.expr.node import Expr, Ref
     from crmkit.model.schema import Schema
     from crmkit.repository import Doors
@@ -55,11 +59,13 @@ class AsyncAnalytics:
             funnel: what to count.
 
         Raises:
-            BadDefinition: it is no funnel.
+            BadDefinition: it is not a funnel.
             BadExpression: the funnel does not fit the model, or has too many groups.
         """
         if not isinstance(funnel, Funnel):
-            raise BadDefinition(f"a {type(funnel).__name__} is no funnel.", hint="Write Funnel(pipeline, by=f.source).")
+            raise BadDefinition(
+                f"a {type(funnel).__name__} is not a funnel.", hint="Write Funnel(pipeline, by=f.source)."
+            )
         return await FunnelCount(self._doors, funnel).report()
 
     async def win_rate(
@@ -91,8 +97,8 @@ class AsyncAnalytics:
             BadDefinition: the period, the zone or the model is not acceptable.
             BadExpression: `by`, `where` or `amount` does not fit the model.
         """
-        scope = self._scope(model, where, as_of, zone)
-        return await win_rates(scope, by, amount, Period.of(closed, zone))
+        population = self._population(model, where, as_of, zone)
+        return await win_rates(population, by, amount, Period.of(closed, zone))
 
     async def cycle(
         self,
@@ -125,8 +131,8 @@ class AsyncAnalytics:
             BadDefinition: the period, the zone or the model is not acceptable.
             BadExpression: `by`, `where`, `outcome` or `start` does not fit the model.
         """
-        scope = self._scope(model, where, as_of, zone)
-        return await cycles(scope, by, start, outcome, Period.of(closed, zone))
+        population = self._population(model, where, as_of, zone)
+        return await cycles(population, by, start, outcome, Period.of(closed, zone))
 
     async def velocity(
         self,
@@ -155,8 +161,8 @@ class AsyncAnalytics:
             zone: whose days are counted.
             as_of: records that closed later count as open; now by default.
         """
-        scope = self._scope(model, where, as_of, zone)
-        return await velocities(scope, by, amount, start, Period.of(closed, zone))
+        population = self._population(model, where, as_of, zone)
+        return await velocities(population, by, amount, start, Period.of(closed, zone))
 
     async def forecast(
         self,
@@ -189,8 +195,8 @@ class AsyncAnalytics:
             BadDefinition: the period, the zone or the model is not acceptable.
             BadExpression: `by`, `where` or `amount` does not fit the model, or it has no `close_date`.
         """
-        scope = self._scope(model, where, as_of, zone)
-        return await forecasts(scope, by, amount, Period.of(due, zone))
+        population = self._population(model, where, as_of, zone)
+        return await forecasts(population, by, amount, Period.of(due, zone))
 
     async def pipeline_value(
         self,
@@ -214,8 +220,8 @@ class AsyncAnalytics:
             BadDefinition: the model is not one of this CRM's, or has no stages.
             BadExpression: `by`, `where` or `amount` does not fit the model.
         """
-        scope = self._scope(model, where, None, "UTC")
-        return await pipeline_values(scope, by, amount, ended=ended)
+        population = self._population(model, where, None, "UTC")
+        return await pipeline_values(population, by, amount, ended=ended)
 
     async def time_in_stage(
         self,
@@ -228,8 +234,8 @@ class AsyncAnalytics:
     ) -> Report[StageTime]:
         """Return how long visits to each stage took on average; computed inside the store from the history.
 
-        A visit counts when it is over, each one by itself; transfers between pipelines and versions do not count. The
-        funnel tells the time by record instead, with median and percentiles.
+        A visit counts when it is over, each one by itself; transfers between pipelines and versions do not count. A
+        funnel has the time by record instead, with median and percentiles.
 
         Args:
             pipeline: the pipeline.
@@ -239,19 +245,19 @@ class AsyncAnalytics:
             as_of: visits that ended later do not count; now by default.
 
         Raises:
-            BadDefinition: the period or the zone is not acceptable, or it is no pipeline.
+            BadDefinition: the period or the zone is not acceptable, or it is not a pipeline.
             BadExpression: `where` does not fit the model.
         """
         if not isinstance(pipeline, Pipeline):
-            raise BadDefinition(f"a {type(pipeline).__name__} is no pipeline.", hint="Give the Pipeline itself.")
-        scope = Scope(self._doors, self._doors.catalog[pipeline.entity], where, self._at(as_of), zone)
-        return await stage_times(scope, pipeline, Period.of(left, zone))
+            raise BadDefinition(f"a {type(pipeline).__name__} is not a pipeline.", hint="Give the Pipeline itself.")
+        population = Population(self._doors, self._doors.catalog[pipeline.entity], where, self._at(as_of), zone)
+        return await stage_times(population, pipeline, Period.of(left, zone))
 
     def _at(self, as_of: dt.datetime | None) -> dt.datetime:
         return self._doors.clock() if as_of is None else moment_of(as_of, "as_of")
 
-    def _scope(self, model: type[Any], where: Expr | Segment, as_of: dt.datetime | None, zone: str) -> Scope:
+    def _population(self, model: type[Any], where: Expr | Segment, as_of: dt.datetime | None, zone: str) -> Population:
         schema: Schema = self._doors.catalog.of(model)
         if not schema.staged:
             raise BadDefinition(f"{schema.name} has no stages.", hint="Give a model that moves through a pipeline.")
-        return Scope(self._doors, schema, where, self._at(as_of), zone)
+        return Population(self._doors, schema, where, self._at(as_of), zone)

@@ -15,14 +15,14 @@ from crmkit.expr.node import Op
 from crmkit.importers.rule import FileKind, OnUpdate
 from crmkit.importers.section import defaults_of
 from crmkit.importers.staging import Staging
-from crmkit.importers.waiting import WaitingRoom
+from crmkit.importers.waiting_room import WaitingRoom
 from crmkit.repository.added import check_extra
 from crmkit.repository.intake import Intake
 
 if TYPE_CHECKING:
-    from crmkit.importers.importer import Importer
+    from crmkit.importers.run import Run
     from crmkit.importers.section import Parsed, Section
-    from crmkit.importers.waiting import Waiter
+    from crmkit.importers.waiting_room import Waiter
 
 __all__ = ["SectionLoad"]
 
@@ -44,25 +44,25 @@ class SectionLoad:
     """Loads the rows of one file of records.
 
     Args:
-        importer: the run.
+        run: the import.
         section: the file.
         companions: the files whose rows belong to its records.
     """
 
-    def __init__(self, importer: Importer, section: Section, companions: Sequence[Section]) -> None:
-        self._importer = importer
+    def __init__(self, run: Run, section: Section, companions: Sequence[Section]) -> None:
+        self._run = run
         self._section = section
         self._companions = companions
-        self._doors = importer.doors
+        self._doors = run.doors
         self._schema = section.schema
         self._door = self._doors.of(section.schema)
         self._intake = Intake(self._doors, section.schema)
-        self._counts = importer.counts[section.number]
-        self._names = importer.natural.get(section.schema.name, ())
-        self._staging = Staging(importer, section, self._made)
-        self._seen: dict[str, bytes] = importer.seen.setdefault(section.schema.name, {})
+        self._counts = run.counts[section.number]
+        self._names = run.natural.get(section.schema.name, ())
+        self._staging = Staging(run, section, self._made)
+        self._seen: dict[str, bytes] = run.seen.setdefault(section.schema.name, {})
         self._taken: dict[tuple[str, ...], dict[tuple[Any, ...], UUID]] = {}
-        self._waiting = WaitingRoom(importer.keys, section.schema.name)
+        self._waiting = WaitingRoom(run.crosswalk, section.schema.name)
         self._batch = _Batch()
         self._defaults: dict[str, Any] = {}
         self._stored: dict[str, Any] = {}
@@ -74,7 +74,7 @@ class SectionLoad:
     async def take(self, batch: Sequence[Parsed]) -> None:
         """Take the next rows of the file."""
         fresh = [parsed for parsed in batch if await self._is_fresh(parsed)]
-        await self._importer.prepare(fresh)
+        await self._run.prepare(fresh)
         await self._look_up(fresh)
         await self._check_uniques(fresh)
         ready = [parsed for parsed in fresh if not self._waits(parsed)]
@@ -87,23 +87,23 @@ class SectionLoad:
 
     async def _load_deferred(self, ready: Sequence[Waiter]) -> None:
         batch: list[Parsed] = []
-        rows = self._importer.spool.deferred(self._section.number, [each.number for each in ready])
+        rows = self._run.spool.deferred(self._section.number, [each.number for each in ready])
         for each, row in zip(ready, rows, strict=True):
             parsed = self._section.read(row.record, row.cells)
             parsed.id = each.id
             batch.append(parsed)
-        await self._importer.prepare(batch)
+        await self._run.prepare(batch)
         await self._look_up(batch)
         await self._load(batch)
-        await self._importer.end_batch()
+        await self._run.end_batch()
 
     # -- which rows ---------------------------------------------------------------------------------------------------
 
     async def _is_fresh(self, parsed: Parsed) -> bool:
-        """Tell whether a row is to be loaded; if not, it is rejected or skipped here."""
+        """Return whether a row is to be loaded; if not, it is rejected or skipped here."""
         await self._staging.choose(parsed)
         if parsed.problems:
-            self._importer.reject(self._section, parsed)
+            self._run.reject(self._section, parsed)
             return False
         held = self._seen.get(parsed.key)
         if held is None:
@@ -114,24 +114,24 @@ class SectionLoad:
         else:
             message = "stands here for the second time, with other content; the first row counts."
             parsed.refuse(self._section.key_column, Problem("duplicate_id", message), parsed.key)
-            self._importer.spool.reject(self._section.number, parsed.record, parsed.cells, parsed.problems)
+            self._run.spool.reject(self._section.number, parsed.record, parsed.cells, parsed.problems)
             self._counts.reject += 1
         return False
 
     def _reject(self, parsed: Parsed) -> None:
         self._seen.pop(parsed.key, None)
-        self._importer.reject(self._section, parsed)
+        self._run.reject(self._section, parsed)
 
     def _waits(self, parsed: Parsed) -> bool:
-        """Tell whether a row has to wait for the end of its file: it links to one that may still come."""
-        keys = self._importer.keys
-        own = [link for link in parsed.links if link.entity == self._schema.name]
+        """Return whether a row has to wait for the end of its file: it links to one that may still come."""
+        keys = self._run.crosswalk
+        own = [link for link in parsed.links.values() if link.entity == self._schema.name]
         open_links = [link for link in own if link.by or not keys.find(link.entity, "", link.text)]
         if not open_links or parsed.problems:
             return False
         targets = ((link.by, link.text) for link in open_links)
         number = self._waiting.enter(parsed.key, self._id(parsed), targets, self._own_names(parsed))
-        self._importer.spool.defer(self._section.number, number, parsed.record, parsed.cells)
+        self._run.spool.defer(self._section.number, number, parsed.record, parsed.cells)
         return True
 
     # -- what is there already ----------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ class SectionLoad:
     async def _look_up(self, batch: Sequence[Parsed]) -> None:
         """Learn which rows were imported before, which of their records are alive, and what other files add to them."""
         where = (
-            Compare("source", Op.EQ, self._importer.mapping.source),
+            Compare("source", Op.EQ, self._run.mapping.source),
             Compare("entity", Op.EQ, self._schema.name),
             In("external_id", tuple(parsed.key for parsed in batch)),
         )
@@ -160,12 +160,12 @@ class SectionLoad:
     async def _gather_companions(self, keys: Sequence[str]) -> None:
         self._rows = {}
         for section in self._companions:
-            taken = self._importer.spool.take(section.number, keys)
+            taken = self._run.spool.take(section.number, keys)
             rows = {key: [section.read(row.record, row.cells) for row in rows] for key, rows in taken.items()}
             everything = [parsed for each in rows.values() for parsed in each]
-            await self._importer.prepare(everything)
+            await self._run.prepare(everything)
             for parsed in everything:
-                self._importer.resolve(parsed)
+                self._run.resolve(parsed)
             self._rows[section.number] = rows
 
     def _beside(self, key: str) -> Iterable[tuple[Section, list[Parsed]]]:
@@ -201,15 +201,17 @@ class SectionLoad:
                 elif holder != own:
                     column = self._section.column(group[0])
                     message = f"another {self._schema.name} already has this {' and '.join(group)}."
-                    linked = next((each.text for each in parsed.links if each.field == group[0]), None)
-                    parsed.refuse(column, Problem("duplicate", message), str(values[0]) if linked is None else linked)
+                    linked = parsed.links.get(group[0])
+                    parsed.refuse(
+                        column, Problem("duplicate", message), str(values[0]) if linked is None else linked.text
+                    )
 
     def _value(self, parsed: Parsed, name: str) -> Any:
         """Return the value of a field, also of a link that is still to be resolved; `None` if there is none yet."""
-        link = next((each for each in parsed.links if each.field == name), None)
+        link = parsed.links.get(name)
         if link is None:
             return parsed.values.get(name)
-        found = self._importer.keys.find(link.entity, link.by, link.text)
+        found = self._run.crosswalk.find(link.entity, link.by, link.text)
         return found[0] if len(found) == 1 else None
 
     async def _held(self, group: tuple[str, ...], wanted: Sequence[tuple[Any, ...]]) -> dict[tuple[Any, ...], UUID]:
@@ -225,7 +227,7 @@ class SectionLoad:
         accepted: list[str] = []
         for parsed in batch:
             if not parsed.problems:
-                self._importer.resolve(parsed)
+                self._run.resolve(parsed)
                 await self._join(parsed)
             stored = self._stored.get(parsed.key)
             outcome = "reject"
@@ -236,17 +238,17 @@ class SectionLoad:
                 continue
             setattr(self._counts, outcome, getattr(self._counts, outcome) + 1)
             for section, rows in self._beside(parsed.key):
-                counts = self._importer.counts[section.number]
+                counts = self._run.counts[section.number]
                 good = sum(not row.problems for row in rows)
                 setattr(counts, outcome, getattr(counts, outcome) + good)
             accepted.append(parsed.key)
         for section in self._companions:
-            self._importer.spool.claim(section.number, accepted)
+            self._run.spool.claim(section.number, accepted)
         await self._write()
 
     async def _write(self) -> None:
         batch, self._batch = self._batch, _Batch()
-        if not self._importer.write:
+        if not self._run.write:
             self._intake.allow(batch.created)
             return
         await self._intake.add(batch.created, batch.moves, batch.names)
@@ -263,7 +265,7 @@ class SectionLoad:
                     parsed.values |= row.values
                     parsed.extra |= row.extra
                     parsed.entered |= row.entered
-                    parsed.stage = row.stage or parsed.stage
+                    parsed.staged |= row.staged
                     await self._staging.choose(parsed)
 
     async def _create(self, parsed: Parsed) -> str:
@@ -283,7 +285,7 @@ class SectionLoad:
         self._batch.names.append(
             self._made(
                 "external_id",
-                source=self._importer.mapping.source,
+                source=self._run.mapping.source,
                 entity=self._schema.name,
                 external_id=parsed.key,
                 record_id=id,
@@ -354,4 +356,4 @@ class SectionLoad:
         return {name: parsed.values[name] for name in self._names if name in parsed.values}
 
     def _learn(self, key: str, id: UUID, names: Iterable[tuple[str, str]]) -> None:
-        self._importer.keys.learn(self._schema.name, key, id, names)
+        self._run.crosswalk.learn(self._schema.name, key, id, names)

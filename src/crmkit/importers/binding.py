@@ -68,17 +68,13 @@ class _Check:
             schema = self._schema(rule)
             if schema is None:
                 continue
-            for each in rule.rules:
-                self._formats(each)
+            for place, each in rule.rules.items():
+                self._formats(place, each)
             if rule.kind is FileKind.HISTORY:
                 self._history(rule, schema)
                 continue
             for name, each in rule.fields.items():
                 self._field(rule, schema, name, each)
-            for name, each in rule.extra.items():
-                if name not in schema.extra:
-                    hint = near(name, schema.extra) or "Declare it in connect(..., extra={...})."
-                    self._refuse(each.place, f"{schema.name} has no added field {name!r}.", hint)
             if rule.kind is FileKind.RECORDS:
                 self._complete(rule, schema)
             self._stages(rule, schema)
@@ -86,11 +82,9 @@ class _Check:
     def columns(self, tables: Sequence[Table]) -> None:
         """Check that every column that the mapping names is there, once."""
         for rule, table in zip(self._mapping.files, tables, strict=True):
-            named = [
-                (f"{rule.place}.{'id' if rule.kind is FileKind.RECORDS else 'record'}", column) for column in rule.key
-            ]
+            named = [(f"{rule.place}.{'id' if rule.into else 'record'}", column) for column in rule.key]
             named += [(f"{rule.place}.skip", column) for column in rule.skip]
-            named += [(each.place, column) for each in rule.rules for column in each.used]
+            named += [(place, column) for place, each in rule.rules.items() for column in each.used]
             for place, column in dict.fromkeys(named):
                 try:
                     table.place(column)
@@ -122,50 +116,62 @@ class _Check:
         return schema
 
     def _history(self, rule: FileRule, schema: Schema) -> None:
-        for name, each in rule.fields.items():
+        place = f"{rule.place}.fields"
+        for name in rule.fields:
             if name not in _HISTORY:
-                self._refuse(each.place, f"history has no field {name!r}.", near(name, _HISTORY))
+                self._refuse(f"{place}.{name}", f"history has no field {name!r}.", near(name, _HISTORY))
         for name in ("stage", "at"):
             if name not in rule.fields:
-                self._refuse(f"{rule.place}.fields", f"lacks {name}, which every move needs.")
+                self._refuse(place, f"lacks {name}, which every move needs.")
         if "by" in rule.fields:
             by = rule.fields["by"]
             if by.link != "user":
-                self._refuse(by.place, "must link to a user.", 'Write { link = "user", column = "…", by = "name" }.')
-            self._link(by, self._catalog["user"])
-        self._zoned(rule.fields.get("at"))
+                hint = 'Write { link = "user", column = "…", by = "name" }.'
+                self._refuse(f"{place}.by", "must link to a user.", hint)
+            self._link(f"{place}.by", by, self._catalog["user"])
+        if "at" in rule.fields:
+            self._zoned(f"{place}.at", rule.fields["at"])
         self._stages(rule, schema)
 
     def _field(self, rule: FileRule, schema: Schema, name: str, each: FieldRule) -> None:
+        place = f"{rule.place}.fields.{name}"
+        if name.startswith("extra."):
+            self._added(place, schema, name.removeprefix("extra."))
+            return
         field = schema.fields.get(name)
         if field is None:
-            self._refuse(each.place, f"{schema.name} has no field {name!r}.", near(name, schema.fields))
+            self._refuse(place, f"{schema.name} has no field {name!r}.", near(name, schema.fields))
             return
         if field.managed or field.closed:
-            self._refuse(each.place, f"{name} is set by crmkit only.")
+            self._refuse(place, f"{name} is set by crmkit only.")
             return
-        if rule.kind is FileKind.JOIN and name in {"pipeline", "created_at"}:
-            self._refuse(each.place, f"{name} must come from the file that makes the {schema.name}.")
-        to = field.link_target
-        if bool(each.link) != bool(to):
-            message = f"{name} links to a {to}." if to else f"{name} is no link."
-            self._refuse(each.place, message, f'Write link = "{to}".' if to else "Leave link out.")
-        elif each.link != to:
-            self._refuse(f"{each.place}.link", f"{name} links to a {to}, not to a {each.link}.")
-        elif to:
-            self._link(each, self._catalog[to])
-        if (each.currency is not None) != ("currency" in field.parts):
-            if "currency" in field.parts:
-                self._refuse(
-                    each.place, f"{name} is money.", 'Write { money = "Amount", currency = { const = "EUR" } }.'
-                )
-            else:
-                self._refuse(each.place, f"{name} is no money.", "Write column instead of money.")
+        if rule.join and name in {"pipeline", "created_at"}:
+            self._refuse(place, f"{name} must come from the file that makes the {schema.name}.")
+        self._linked(place, name, each, field.link_target)
+        if each.money and "currency" not in field.parts:
+            self._refuse(place, f"{name} is not an amount of money.", "Write column instead of money.")
+        elif "currency" in field.parts and not each.money:
+            self._refuse(place, f"{name} is money.", 'Write { money = "Amount", currency = { const = "EUR" } }.')
         if field.zoned:
-            self._zoned(each)
-        self._words(each, field)
+            self._zoned(place, each)
+        self._words(place, each, field)
 
-    def _words(self, each: FieldRule, field: Field) -> None:
+    def _added(self, place: str, schema: Schema, name: str) -> None:
+        if name not in schema.extra:
+            hint = near(name, schema.extra) or "Declare it in connect(..., extra={...})."
+            self._refuse(place, f"{schema.name} has no added field {name!r}.", hint)
+
+    def _linked(self, place: str, name: str, each: FieldRule, to: str) -> None:
+        if each.link and not to:
+            self._refuse(place, f"{name} is not a link.", "Leave link out.")
+        elif to and not each.link:
+            self._refuse(place, f"{name} links to a {to}.", f'Write link = "{to}".')
+        elif each.link != to:
+            self._refuse(f"{place}.link", f"{name} links to a {to}, not to a {each.link}.")
+        elif to:
+            self._link(place, each, self._catalog[to])
+
+    def _words(self, place: str, each: FieldRule, field: Field) -> None:
         """Check that a map and a constant give words that the field accepts."""
         known = field.words
         if not known:
@@ -174,16 +180,16 @@ class _Check:
         given += [*(each.currency.spellings or {}).values(), each.currency.const] if each.currency else []
         for word in dict.fromkeys(word for word in given if word):
             if key_of(word) not in {key_of(one) for one in known}:
-                self._refuse(each.place, f"{word!r} is not a value of {field.name}.", near(word, known))
+                self._refuse(place, f"{word!r} is not a value of {field.name}.", near(word, known))
 
-    def _link(self, each: FieldRule, target: Schema) -> None:
+    def _link(self, place: str, each: FieldRule, target: Schema) -> None:
         if not each.by:
             return
         field = target.fields.get(each.by)
         if field is None:
-            self._refuse(f"{each.place}.by", f"{target.name} has no field {each.by!r}.", near(each.by, target.fields))
+            self._refuse(f"{place}.by", f"{target.name} has no field {each.by!r}.", near(each.by, target.fields))
         elif field.kind is not Kind.TEXT:
-            self._refuse(f"{each.place}.by", f"{each.by} is no text.", "Link by a text field, or leave by out.")
+            self._refuse(f"{place}.by", f"{each.by} is not a text field.", "Link by a text field, or leave by out.")
 
     def _complete(self, rule: FileRule, schema: Schema) -> None:
         for each in attrs.fields(schema.cls):
@@ -198,18 +204,12 @@ class _Check:
             (each for each in self._mapping.files if each.kind is FileKind.RECORDS and each.entity == rule.entity), rule
         )
         chosen = made.fields.get("pipeline")
-        named = (
-            [chosen.const]
-            if chosen and chosen.const
-            else [*chosen.spellings.values()]
-            if chosen and chosen.spellings
-            else []
-        )
+        named = [chosen.const] if chosen and chosen.const else [*((chosen and chosen.spellings) or {}).values()]
         for name in named:
             if name not in pipelines and rule is made and chosen:
                 hint = near(name, pipelines) if pipelines else "Name it in connect(..., pipelines=[...])."
-                self._refuse(chosen.place, f"{schema.name} has no pipeline {name!r}.", hint)
-        # A row may choose its pipeline itself; then only the row can tell which stages there are.
+                self._refuse(f"{rule.place}.fields.pipeline", f"{schema.name} has no pipeline {name!r}.", hint)
+        # A row may choose its pipeline itself; then only the row shows which stages there are.
         if chosen and chosen.const is None:
             return
         pipeline = pipelines.get(named[0]) if named else next(iter(pipelines.values()), None)
@@ -219,33 +219,24 @@ class _Check:
     def _known(self, rule: FileRule, pipeline: Pipeline) -> None:
         stage = rule.fields.get("stage")
         words = [(f"{rule.place}.entered.{name}", name) for name in rule.entered]
-        words += [(stage.place, name) for name in dict.fromkeys((stage.spellings or {}).values())] if stage else []
-        words += [(stage.place, stage.const)] if stage and stage.const is not None else []
+        if stage:
+            given = dict.fromkeys([*(stage.spellings or {}).values(), *([] if stage.const is None else [stage.const])])
+            words += [(f"{rule.place}.fields.stage", name) for name in given]
         for place, name in words:
             if name not in pipeline.places:
                 self._refuse(place, f"pipeline {pipeline.name!r} has no stage {name!r}.", near(name, pipeline.places))
-        for each in rule.entered.values():
-            self._zoned(each)
+        for name, each in rule.entered.items():
+            self._zoned(f"{rule.place}.entered.{name}", each)
 
-    def _zoned(self, rule: FieldRule | None) -> None:
-        if (
-            rule is not None
-            and self._mapping.zone is None
-            and not (rule.formats and all("%z" in each for each in rule.formats))
-        ):
-            self._refuse(
-                rule.place, "is a time, and the mapping names no zone.", 'Write zone = "Europe/Berlin" at the top.'
-            )
+    def _zoned(self, place: str, rule: FieldRule) -> None:
+        if self._mapping.zone is None and not (rule.formats and all("%z" in each for each in rule.formats)):
+            self._refuse(place, "is a time, and the mapping names no zone.", 'Write zone = "Europe/Berlin" at the top.')
 
-    def _formats(self, rule: FieldRule) -> None:
-        for each in rule.formats:
-            if "%" not in each:
-                self._refuse(f"{rule.place}.format", f"{each!r} is no date format.", 'Write "%d/%m/%Y", for example.')
+    def _formats(self, place: str, rule: FieldRule) -> None:
         for one, other in permutations(rule.formats, 2):
             if _confused(one, other):
-                self._refuse(
-                    f"{rule.place}.format", f"{one!r} and {other!r} read one text as two dates.", "Keep one of them."
-                )
+                message = f"{one!r} and {other!r} read one text as two dates."
+                self._refuse(f"{place}.format", message, "Keep one of them.")
                 return
 
 

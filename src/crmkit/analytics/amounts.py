@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from crmkit.analytics.period import Period
-    from crmkit.analytics.scope import Scope
+    from crmkit.analytics.population import Population
     from crmkit.expr.node import Expr, Ref
     from crmkit.model.schema import Schema
     from crmkit.repository.grouping import By
@@ -62,33 +62,33 @@ class Amounts:
     """Counts and sums by group key, further keys and currency.
 
     Args:
-        scope: which records count.
+        population: which records count.
         by: what to group by; `None` puts all into one group.
         amount: the field that holds the worth; `None` if the model has none.
     """
 
-    def __init__(self, scope: Scope, by: By | None, amount: Name | None) -> None:
-        self._scope = scope
+    def __init__(self, population: Population, by: By | None, amount: Name | None) -> None:
+        self._population = population
         self._by = () if by is None else (by,)
         self._amount = amount
         self._cells: dict[Any, dict[tuple[Any, ...], dict[str | None, Cell]]] = defaultdict(
             lambda: defaultdict(lambda: defaultdict(Cell))
         )
         if amount is not None and len(amount.path) > 1:
-            raise BadExpression(f"{amount.text}: an amount is a field of {scope.schema.name} itself.")
+            raise BadExpression(f"{amount.text}: an amount is a field of {population.schema.name} itself.")
 
     async def read(self, condition: Expr, *further: By, mark: str = "") -> None:
         """Count the records that satisfy a condition, by further keys.
 
         Args:
             condition: which records.
-            further: what else tells them apart.
+            further: what else they are grouped by.
             mark: the first of the further keys, if it is the same for all of them.
         """
         money = self._amount
         by = (*self._by, *further, *(() if money is None else (money.currency,)))
         measures = {"number": count()} | ({} if money is None else {"worth": total(money)})
-        for group in await self._scope.tally(by, condition, **measures):
+        for group in await self._population.tally(by, condition, **measures):
             rest = group.key[len(self._by) :]
             currency = rest[-1] if money is not None else None
             keys = ((mark,) if mark else ()) + (rest[:-1] if money is not None else rest)
@@ -106,7 +106,7 @@ class Amounts:
 
     def whole(self) -> Amounts:
         """Return the same with all groups put together, under the key `None`."""
-        made = Amounts(self._scope, None, self._amount)
+        made = Amounts(self._population, None, self._amount)
         for cells in self._cells.values():
             for keys, by_currency in cells.items():
                 for currency, cell in by_currency.items():

@@ -8,29 +8,29 @@ from typing import Any
 
 import attrs
 
-from crmkit.analytics.definition import Funnel
-from crmkit.analytics.duration import Spread
-from crmkit.analytics.funnel import FunnelGroup, FunnelStage, Pattern
+from crmkit.analytics.durations import Spread
+from crmkit.analytics.funnel import Funnel
+from crmkit.analytics.funnel_report import FunnelGroup, FunnelStage, Pattern
 from crmkit.analytics.journey import LEFT, Journey
-from crmkit.analytics.ladder import Steps
+from crmkit.analytics.ladder import Rungs
 from crmkit.analytics.ratio import Ratio
 
-__all__ = ["FunnelCounter"]
+__all__ = ["GroupCounter"]
 
 
-class FunnelCounter:
+class GroupCounter:
     """Counts the journeys of one group.
 
     Args:
         funnel: what is counted.
-        steps: its stages.
+        rungs: its stages.
     """
 
-    def __init__(self, funnel: Funnel, steps: Steps) -> None:
+    def __init__(self, funnel: Funnel, rungs: Rungs) -> None:
         self._funnel = funnel
-        self._steps = steps
+        self._rungs = rungs
         self._patterns: Counter[tuple[int, str]] = Counter()
-        size = len(steps.stages)
+        size = len(rungs.stages)
         self._skipped = [0] * size
         self._again = [0] * size
         self._back = [0] * size
@@ -48,7 +48,7 @@ class FunnelCounter:
         mask: int = getattr(made, self._funnel.reading)
         self._patterns[mask, made.fate] += 1
         self._reopened += made.reopened
-        for number in _numbers(made.reached & ~made.observed & self._steps.open):
+        for number in _numbers(made.reached & ~made.observed & self._rungs.open):
             self._skipped[number] += 1
         for bit, times in made.visits.items():
             self._again[bit.bit_length() - 1] += times - 1
@@ -61,10 +61,10 @@ class FunnelCounter:
                 self._spent[bit.bit_length() - 1].add(spent)
                 self._last[bit.bit_length() - 1].add(made.last[bit])
 
-    def merge(self, other: FunnelCounter) -> None:
+    def merge(self, other: GroupCounter) -> None:
         """Count what another group counted."""
         self._patterns.update(other._patterns)
-        for number in range(len(self._steps.stages)):
+        for number in range(len(self._rungs.stages)):
             self._skipped[number] += other._skipped[number]
             self._again[number] += other._again[number]
             self._back[number] += other._back[number]
@@ -82,14 +82,14 @@ class FunnelCounter:
         bare = FunnelGroup(
             key=key,
             label=label,
-            pipeline=self._funnel.pipeline,
+            pipeline=self._funnel.pipeline.name,
             reading=self._funnel.reading,
             entered=fates.total(),
             open=fates["open"],
             won=fates["won"],
             lost=fates["lost"],
             done=fates["done"],
-            stages=tuple(self._stage(number) for number in range(len(self._steps.stages))),
+            stages=tuple(self._stage(number) for number in range(len(self._rungs.stages))),
             reopened=self._reopened,
             no_history=self.no_history,
             left=self._left,
@@ -98,8 +98,8 @@ class FunnelCounter:
         return _related(bare)
 
     def _stage(self, number: int) -> FunnelStage:
-        stage = self._steps.stages[number]
-        onward = self._steps.onward[number]
+        stage = self._rungs.stages[number]
+        onward = self._rungs.onward[number]
         entered = advanced = 0
         stuck: Counter[str] = Counter()
         for (mask, fate), count in self._patterns.items():

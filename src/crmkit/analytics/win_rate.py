@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmkit.analytics.amount import Amounts, amount_field, closed, still_open, undated
-from crmkit.analytics.key import order_of, text_of
+from crmkit.analytics.amounts import Amounts, amount_field, closed, still_open, undated
+from crmkit.analytics.grouping import order_of, text_of
 from crmkit.analytics.ratio import Ratio
 from crmkit.analytics.report import ALL, Report, label_of
 from crmkit.expr.build import f
@@ -17,7 +17,7 @@ from crmkit.values import Money
 
 if TYPE_CHECKING:
     from crmkit.analytics.period import Period
-    from crmkit.analytics.scope import Scope
+    from crmkit.analytics.population import Population
     from crmkit.expr.node import Ref
     from crmkit.repository.grouping import By
 
@@ -71,25 +71,25 @@ class WinRate:
         ]
 
 
-async def read_amounts(scope: Scope, by: By | None, amount: Ref | None, period: Period) -> Amounts:
+async def read_amounts(population: Population, by: By | None, amount: Ref | None, period: Period) -> Amounts:
     """Return the amounts by group and outcome."""
-    amounts = Amounts(scope, by, amount_field(scope.schema, amount))
-    await amounts.read(closed(period, scope.as_of), f.outcome)
-    await amounts.read(still_open(scope.as_of), mark="open")
+    amounts = Amounts(population, by, amount_field(population.schema, amount))
+    await amounts.read(closed(period, population.as_of), f.outcome)
+    await amounts.read(still_open(population.as_of), mark="open")
     unknown = undated(period)
     if unknown is not None:
         await amounts.read(unknown, mark=UNDATED)
     return amounts
 
 
-async def win_rates(scope: Scope, by: By | None, amount: Ref | None, period: Period) -> Report[WinRate]:
+async def win_rates(population: Population, by: By | None, amount: Ref | None, period: Period) -> Report[WinRate]:
     """Return the win rates; see `AsyncAnalytics.win_rate`."""
-    amounts = await read_amounts(scope, by, amount, period)
+    amounts = await read_amounts(population, by, amount, period)
     total = _group(amounts.whole(), None, ALL)
     groups = tuple(_group(amounts, key, label_of(key)) for key in sorted(amounts, key=order_of))
     return Report(
         definition="sales.win_rate/1", groups=(total,) if by is None else groups, total=total,
-        by=text_of(by), as_of=scope.as_of, zone=scope.zone, period=period,
+        by=text_of(by), as_of=population.as_of, zone=population.zone, period=period,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The importer: file after file, batch after batch, the same way whether anything is written or not."""
+"""Runs: file after file, batch after batch, the same way whether anything is written or not."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from crmkit.errors import Busy, Duplicate, Problem
-from crmkit.importers.key import Keys
-from crmkit.importers.load import SectionLoad
-from crmkit.importers.report import Counts, Report, Source
+from crmkit.importers.crosswalk import Crosswalk
+from crmkit.importers.import_report import Counts, ImportReport, SourceFile
 from crmkit.importers.rule import FileKind
 from crmkit.importers.section import Section
+from crmkit.importers.section_load import SectionLoad
 from crmkit.importers.spool import Spool
 from crmkit.importers.table import Malformed
 from crmkit.repository import pause_collector
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from crmkit.importers.section import Parsed
     from crmkit.repository import Doors
 
-__all__ = ["Importer", "Progress"]
+__all__ = ["Progress", "Run"]
 
 BATCH: Final = 5_000
 """How many rows make one transaction."""
 
 Progress = Callable[[int, int], None]
-"""Is told, after each batch, how many rows were read and how many there are; 0 as long as nobody knows."""
+"""Gets, after each batch, how many rows were read and how many there are; 0 as long as nobody knows."""
 
 
-class Importer:
+class Run:
     """One run over all files of a mapping.
 
     Args:
@@ -37,7 +37,7 @@ class Importer:
         mapping: the rules.
         sections: the same, bound to models and files.
         write: whether anything is written; if not, everything else happens all the same.
-        progress: is told how far it is.
+        progress: is called after each batch.
         total: how many rows there are, if that is known.
     """
 
@@ -55,8 +55,8 @@ class Importer:
         self.mapping = mapping
         self.write = write
         self.spool = Spool()
-        linked = frozenset(rule.link for each in sections for rule in each.rule.rules if rule.link)
-        self.keys = Keys(doors, mapping.source, linked)
+        linked = frozenset(rule.link for each in sections for rule in each.rule.rules.values() if rule.link)
+        self.crosswalk = Crosswalk(doors, mapping.source, linked)
         self.counts = [Counts(each.rule.path, _what(each)) for each in sections]
         self.natural = _natural(sections)
         self.seen: dict[str, dict[str, bytes]] = {}
@@ -65,7 +65,7 @@ class Importer:
         self._rows = 0
         self._total = total
 
-    async def run(self) -> Report:
+    async def report(self) -> ImportReport:
         """Read every file, write what is to be written, and return what became of it."""
         try:
             for section in self._sections:
@@ -79,7 +79,7 @@ class Importer:
                 hint = "Wait for it to end, then run this one again: it goes on where it stopped."
                 raise Busy(message, hint=hint) from None
             raise
-        return Report(
+        return ImportReport(
             counts=self.counts,
             notices=self._notices(),
             sources=[_source(section) for section in self._sections],
@@ -131,7 +131,7 @@ class Importer:
 
     def _orphans(self, section: Section) -> None:
         for key, row in self.spool.left(section.number):
-            why = self.keys.why_unknown(section.rule.entity, key)
+            why = self.crosswalk.why_unknown(section.rule.entity, key)
             problem = (section.key_column, "unknown_record", f"belongs to no record: {why}", key)
             self.spool.reject(section.number, row.record, row.cells, [problem])
             self.counts[section.number].reject += 1
@@ -164,16 +164,16 @@ class Importer:
         """Ask the database, in few queries, for everything that rows link to."""
         wanted: dict[tuple[str, str], list[str]] = {}
         for parsed in batch:
-            for link in parsed.links:
+            for link in parsed.links.values():
                 wanted.setdefault((link.entity, link.by), []).append(link.text)
         for (entity, by), texts in wanted.items():
-            await self.keys.prepare(self.doors.catalog[entity], by, texts)
+            await self.crosswalk.prepare(self.doors.catalog[entity], by, texts)
 
     def resolve(self, parsed: Parsed) -> None:
         """Replace the links of a row by ids, or say what is wrong with them."""
-        for link in parsed.links:
+        for link in parsed.links.values():
             try:
-                parsed.values[link.field] = self.keys.resolve(link.entity, link.by, link.text)
+                parsed.values[link.field] = self.crosswalk.resolve(link.entity, link.by, link.text)
             except Problem as problem:
                 parsed.refuse(link.column, problem, link.text)
 
@@ -181,10 +181,10 @@ class Importer:
         """Keep a row with its problems, and count it."""
         self.spool.reject(section.number, parsed.record, parsed.cells, parsed.problems)
         self.counts[section.number].reject += 1
-        self.keys.refuse(section.rule.entity, parsed.key, parsed.record)
+        self.crosswalk.refuse(section.rule.entity, parsed.key, parsed.record)
 
     async def end_batch(self) -> None:
-        """Make a batch permanent, or forget it in a dry run, and tell how far it is."""
+        """Commit a batch, or undo it in a dry run, and report progress."""
         if self.write:
             await self.doors.unit.commit()
         else:
@@ -219,14 +219,14 @@ def _natural(sections: Sequence[Section]) -> dict[str, tuple[str, ...]]:
     """Return, by model, the fields by which some file links to it."""
     used: dict[str, dict[str, None]] = {}
     for section in sections:
-        for rule in section.rule.rules:
+        for rule in section.rule.rules.values():
             if rule.link and rule.by:
                 used.setdefault(rule.link, {})[rule.by] = None
     return {entity: tuple(names) for entity, names in used.items()}
 
 
-def _source(section: Section) -> Source:
-    return Source(
+def _source(section: Section) -> SourceFile:
+    return SourceFile(
         section.rule.path,
         section.table.path,
         tuple(section.table.header),

@@ -1,4 +1,4 @@
-"""Keys: which record a text of a file means, in this run and in the database."""
+"""Crosswalk: which record a text of a file means, in this run and in the database."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from crmkit.model.schema import Schema
     from crmkit.repository import Doors
 
-__all__ = ["Keys"]
+__all__ = ["Crosswalk"]
 
 
-class Keys:
+class Crosswalk:
     """What texts name which records: external ids and natural keys, met in this run or found in the database.
 
     Held in memory are keys and ids only. An external id matches exactly or, if that finds nothing, without regard to

@@ -52,10 +52,10 @@ def money_reader(rule: FieldRule, field: Field) -> Callable[[str, str], Money]:
     def read(text: str, currency: str) -> Money:
         digits = _AMOUNT.search(text)
         if digits is None:
-            raise Problem("invalid_amount", "is no amount.")
+            raise Problem("invalid_amount", "is not an amount.")
         sign = (text[: digits.start()] + text[digits.end() :]).strip()
         if sign and key_of(sign) not in spellings:
-            raise Problem("invalid_amount", "is no amount with a known currency sign.")
+            raise Problem("invalid_amount", "is not an amount with a known currency sign.")
         code = _code(currency or sign, spellings)
         if sign and _code(sign, spellings) != code:
             raise Problem("invalid_amount", f"has another currency than {code}.")
@@ -76,5 +76,5 @@ def _code(text: str, spellings: Mapping[str, str]) -> str:
     code = spellings.get(key_of(text))
     if code not in MINOR_DIGITS:
         hint = near(text.upper(), MINOR_DIGITS) if len(text) == _CODE else ""
-        raise Problem("unknown_currency", "is no known currency.", hint=hint)
+        raise Problem("unknown_currency", "is not a known currency.", hint=hint)
     return code

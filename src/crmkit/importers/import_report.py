@@ -18,7 +18,7 @@ from crmkit.importers.table import OWN_COLUMN, text_stream
 if TYPE_CHECKING:
     from crmkit.importers.spool import Spool
 
-__all__ = ["Counts", "Rejects", "Report", "RowProblem", "Source"]
+__all__ = ["Counts", "ImportReport", "Rejects", "RowProblem", "SourceFile"]
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 """What a spreadsheet would compute, and what looks like such a cell with a quote in front already."""
@@ -73,7 +73,7 @@ class RowProblem:
 
 
 @attrs.frozen
-class Source:
+class SourceFile:
     """What is needed of a file to write rows of it again, and not over it."""
 
     path: str
@@ -86,7 +86,7 @@ class Source:
 class Rejects:
     """The rows that were refused; `len(rejects)` of them."""
 
-    def __init__(self, spool: Spool, sources: Sequence[Source]) -> None:
+    def __init__(self, spool: Spool, sources: Sequence[SourceFile]) -> None:
         self._spool = spool
         self._sources = sources
 
@@ -130,8 +130,8 @@ class Rejects:
                             *map(shielded, source.header),
                         ]
                     )
-                told = [" | ".join(filter(None, dict.fromkeys(part))) for part in zip(*problems, strict=True)]
-                writers[source.path].writerow([*map(shielded, told), *map(shielded, cells)])
+                found = [" | ".join(filter(None, dict.fromkeys(part))) for part in zip(*problems, strict=True)]
+                writers[source.path].writerow([*map(shielded, found), *map(shielded, cells)])
         return list(written.values())
 
     def _spare_sources(self, place: Path) -> None:
@@ -156,12 +156,12 @@ def shielded(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) and not _HARMLESS.fullmatch(cell) else cell
 
 
-class Report:
+class ImportReport:
     """What an import would do, or did.
 
     Attributes:
         counts: what became of the rows, by file and model, in the order of the mapping.
-        notices: what is worth knowing and no problem, such as columns that nothing reads.
+        notices: what is worth knowing without being a problem, such as columns that nothing reads.
         rejects: the rows that were refused.
         applied: whether anything was written.
     """
@@ -171,7 +171,7 @@ class Report:
         *,
         counts: Sequence[Counts],
         notices: Sequence[str],
-        sources: Sequence[Source],
+        sources: Sequence[SourceFile],
         spool: Spool,
         applied: bool,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Keys: the group each record of a batch belongs to, found with one query for each step of a path."""
+"""Grouping: the group each record of a batch belongs to, found with one query for each step of a path."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from crmkit.repository.door import Hop
     from crmkit.repository.grouping import By
 
-__all__ = ["MAX_GROUPS", "Keys", "order_of", "text_of", "too_many"]
+__all__ = ["MAX_GROUPS", "Grouping", "order_of", "text_of", "too_many"]
 
 MAX_GROUPS: Final = 10_000
 """How many groups a report may have, so that its memory stays bounded."""
 _REMEMBERED: Final = 50_000
 
 
-class Keys:
+class Grouping:
     """Finds the group of each record.
 
     Args:

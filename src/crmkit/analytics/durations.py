@@ -1,4 +1,4 @@
-"""Durations: how long things took, gathered in bounded memory and told as mean, median and percentiles."""
+"""Durations: how long things took, gathered in bounded memory, as mean, median and percentiles."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Durations:
     statistical packages", 1996), so the median of an even number is the middle of the two in the middle.
 
     Attributes:
-        count: how many durations there are; the others are `None` if there is none.
+        count: how many durations there are; if there are none, the others are `None`.
         mean, median, p25, p75, p90: the average and the percentiles.
         least, greatest: the extremes.
         exact: whether the percentiles are exact. Past 65,536 different durations they are true to one part in a

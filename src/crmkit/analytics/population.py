@@ -1,10 +1,10 @@
-"""Scopes: which rows of a model a report reads, the actor's scope always in."""
+"""Populations: the records of a model that a report reads, only those that the actor may see among them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crmkit.analytics.key import too_many
+from crmkit.analytics.grouping import too_many
 from crmkit.errors import StoreError
 from crmkit.expr.resolve import Facts
 from crmkit.repository.aggregator import tally
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from crmkit.repository.measure import Measured
     from crmkit.segment import Segment
 
-__all__ = ["Scope", "definition_of"]
+__all__ = ["Population", "definition_of"]
 
 
-class Scope:
+class Population:
     """The rows of one model that a report reads, as of an instant.
 
     Args:
@@ -67,9 +67,9 @@ class Scope:
         return groups
 
 
-async def definition_of(scope: Scope, name: str, version: int) -> Pipeline | None:
+async def definition_of(population: Population, name: str, version: int) -> Pipeline | None:
     """Return a version of a pipeline; `None` if it is not stored any more."""
     try:
-        return await scope.doors.definitions.followed(scope.schema, name, version)
+        return await population.doors.definitions.followed(population.schema, name, version)
     except StoreError:
         return None

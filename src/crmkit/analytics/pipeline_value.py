@@ -1,0 +1,124 @@
+"""Pipeline values: what stands in each stage, straight from the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from crmkit.analytics.amounts import Amounts, amount_field
+from crmkit.analytics.grouping import order_of, text_of
+from crmkit.analytics.report import ALL, Report, label_of
+from crmkit.expr.build import everything, f
+from crmkit.repository.aggregator import MoneyBag
+
+if TYPE_CHECKING:
+    from crmkit.analytics.population import Population
+    from crmkit.expr.node import Ref
+    from crmkit.repository.grouping import By
+
+__all__ = ["PipelineValue", "StageValue", "pipeline_values"]
+
+
+@attrs.frozen(kw_only=True)
+class StageValue:
+    """What stands in one stage.
+
+    Attributes:
+        pipeline, name: the pipeline and the stage.
+        outcome: what the stage means for these records.
+        count: how many records are in it.
+        value: what they are worth, by currency.
+        no_amount: how many of them have no amount; 0 where the model has none at all.
+    """
+
+    pipeline: str
+    name: str
+    outcome: str
+    count: int
+    value: MoneyBag
+    no_amount: int
+
+    def row(self) -> dict[str, Any]:
+        """Return the stage as a row."""
+        return {
+            "pipeline": self.pipeline,
+            "stage": self.name,
+            "outcome": self.outcome,
+            "count": self.count,
+            "value": self.value,
+            "no_amount": self.no_amount,
+        }
+
+
+@attrs.frozen(kw_only=True)
+class PipelineValue:
+    """What stands in the stages of one group.
+
+    Attributes:
+        key, label: what the records share, and how that is shown.
+        stages: the stages in the order of their pipelines; only those that hold something.
+    """
+
+    key: Any
+    label: str
+    stages: tuple[StageValue, ...]
+
+    @property
+    def count(self) -> int:
+        """How many records there are in all stages."""
+        return sum(stage.count for stage in self.stages)
+
+    @property
+    def value(self) -> MoneyBag:
+        """What they are worth, by currency."""
+        return MoneyBag([money for stage in self.stages for money in stage.value.values()])
+
+    def __getitem__(self, name: str) -> StageValue:
+        """Return a stage by name; an empty one where nothing is in it."""
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        return StageValue(pipeline="", name=name, outcome="open", count=0, value=MoneyBag(), no_amount=0)
+
+    def cells(self) -> list[dict[str, Any]]:
+        """Return a row for each stage."""
+        return [stage.row() for stage in self.stages]
+
+
+async def pipeline_values(
+    population: Population, by: By | None, amount: Ref | None, *, ended: bool
+) -> Report[PipelineValue]:
+    """Return what stands in each stage; see `AsyncAnalytics.pipeline_value`."""
+    amounts = Amounts(population, by, amount_field(population.schema, amount))
+    await amounts.read(everything if ended else f.outcome == "open", f.pipeline, f.stage, f.outcome)
+    order = {
+        (pipeline.name, stage.name): number
+        for pipeline in (await population.doors.definitions.read()).of(population.schema)
+        for number, stage in enumerate(pipeline.stages)
+    }
+    whole = PipelineValue(key=None, label=ALL, stages=_stages(amounts.whole(), None, order))
+    groups = (
+        PipelineValue(key=key, label=label_of(key), stages=_stages(amounts, key, order))
+        for key in sorted(amounts, key=order_of)
+    )
+    return Report(
+        definition="pipeline.value/1", groups=(whole,) if by is None else tuple(groups), total=whole,
+        by=text_of(by), as_of=population.as_of, zone=population.zone,
+    )  # fmt: skip
+
+
+def _stages(amounts: Amounts, key: Any, order: dict[tuple[str, str], int]) -> tuple[StageValue, ...]:
+    def place(keys: tuple[Any, ...]) -> tuple[str, int, str]:
+        return keys[0], order.get(keys[:2], len(order)), keys[1]
+
+    held = amounts.further(key)
+    return tuple(
+        StageValue(
+            pipeline=keys[0], name=keys[1], outcome=keys[2],
+            count=sum(cell.count for cell in held[keys].values()),
+            value=amounts.worth_of(held[keys]),
+            no_amount=amounts.missing_of(held[keys]),
+        )
+        for keys in sorted(held, key=place)
+    )  # fmt: skip
