@@ -167,4 +167,4 @@ def test_stages_are_found_by_name():
     assert [STANDARD.position(stage.name) for stage in STANDARD.stages] == [1, 2, 3, 4, 5, 6]
     with pytest.raises(BadDefinition) as caught:
         STANDARD.stage("need")
-    assert str(caught.value) == "pipeline 'standard': There is not a stage 'need'. Did you mean 'needs'?"
+    assert str(caught.value) == "pipeline 'standard': There is no stage 'need'. Did you mean 'needs'?"

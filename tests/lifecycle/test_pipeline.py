@@ -87,7 +87,7 @@ def test_every_closing_stage_is_one_step_after_the_last_open_one():
     [
         (deal("contact"), "needs", ()),
         (deal("contact"), "contact", ("It is in 'contact' already.",)),
-        (deal("contact"), "proposel", ("There is not a stage 'proposel'. Did you mean 'proposal'?",)),
+        (deal("contact"), "proposel", ("There is no stage 'proposel'. Did you mean 'proposal'?",)),
         (deal("contact"), "proposal", ("'proposal' requires amount.",)),
         (deal("contact", amount=RICH), "proposal", ()),
         (
@@ -242,7 +242,7 @@ def test_a_new_record_must_satisfy_its_stage():
     with pytest.raises(MoveRefused) as caught:
         STANDARD.enter(Deal(stage="lost"), at=START)
     assert str(caught.value) == "cannot enter 'lost': 'lost' requires lost_reason."
-    with pytest.raises(MoveRefused, match=r"There is not a stage 'los'\. Did you mean 'lost'\?"):
+    with pytest.raises(MoveRefused, match=r"There is no stage 'los'\. Did you mean 'lost'\?"):
         STANDARD.enter(Deal(stage="los"), at=START)
 
 
@@ -251,7 +251,7 @@ def test_a_transfer_leads_into_another_pipeline():
     step = other.transfer(deal("negotiation"), "b", at=START + HOUR)
     assert (step.pipeline, step.kind, step.from_stage, step.to_stage) == ("other", "transfer", "negotiation", "b")
     assert (step.stage_reached, step.spent) == (2, 3_600_000)
-    with pytest.raises(MoveRefused, match="There is not a stage 'negotiation'"):
+    with pytest.raises(MoveRefused, match="There is no stage 'negotiation'"):
         other.transfer(deal("negotiation"), at=START)
     with pytest.raises(MoveRefused, match="which is after"):
         other.transfer(deal("negotiation"), "b", at=START - HOUR)
@@ -270,7 +270,7 @@ def test_what_happened_elsewhere_is_recorded_without_asking():
     step = STANDARD.recorded(record, "contact", at=START + HOUR)
     assert (step.kind, step.spent) == ("back", 3_600_000)
     assert STANDARD.recorded(Deal(), "lost", at=START).kind == "enter"
-    with pytest.raises(MoveRefused, match="There is not a stage 'x'"):
+    with pytest.raises(MoveRefused, match="There is no stage 'x'"):
         STANDARD.recorded(record, "x", at=START)
     with pytest.raises(MoveRefused, match="which is after"):
         STANDARD.recorded(record, "contact", at=START - HOUR)
@@ -322,7 +322,7 @@ def test_a_record_without_a_probability_of_its_own_has_that_of_its_stage():
 
     assert STANDARD.probability(Bare()) == 25
     Bare.stage = "x"
-    with pytest.raises(BadDefinition, match="pipeline 'standard': There is not a stage 'x'"):
+    with pytest.raises(BadDefinition, match="pipeline 'standard': There is no stage 'x'"):
         STANDARD.probability(Bare())
 
 

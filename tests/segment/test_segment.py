@@ -82,7 +82,7 @@ def test_with_the_name_of_the_model_it_is_checked_later():
     later = Segment("typo", "customer", f.countri == "DE")
     with pytest.raises(BadExpression, match="customer has no field 'countri'"):
         later.check(Catalog(BUILT_IN))
-    with pytest.raises(BadDefinition, match=r"there is not a model 'custumer'\. Did you mean 'customer'"):
+    with pytest.raises(BadDefinition, match=r"there is no model 'custumer'\. Did you mean 'customer'"):
         Segment("x", "custumer", f.a == 1).check(Catalog(BUILT_IN))
 
 

@@ -221,7 +221,7 @@ class Pipeline:
     ) -> Step:
         """Return the step by which a new record enters: at a stage, or where the record says, or at the beginning.
 
-        Rules do not apply, as there is not a stage to come from; what the stage itself demands must be satisfied.
+        Rules do not apply, as there is no stage to come from; what the stage itself demands must be satisfied.
 
         Raises:
             MoveRefused: there is no such stage, or it demands what the record lacks.
@@ -324,7 +324,7 @@ class Pipeline:
         return self.places[name]
 
     def _unknown(self, name: str) -> str:
-        return "" if name in self.places else f"There is not a stage {name!r}. {near(name, self.places)}"
+        return "" if name in self.places else f"There is no stage {name!r}. {near(name, self.places)}"
 
     def _misplaced(self, record: StagedRecord) -> str:
         if not record.stage:

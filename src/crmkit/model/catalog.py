@@ -97,7 +97,7 @@ class Catalog:
         try:
             return self._schemas[name]
         except KeyError:
-            raise BadDefinition(f"there is not a model {name!r}.", hint=near(name, self._schemas)) from None
+            raise BadDefinition(f"there is no model {name!r}.", hint=near(name, self._schemas)) from None
 
     def of(self, model: type[Any]) -> Schema:
         """Return the schema that serves a model here: its own, or that of the model which took its place.

@@ -58,7 +58,7 @@ class MongoStore:
         """Learn the models, and make sure that collections and indexes are there.
 
         Raises:
-            StoreError: the database cannot be reached, is not a replica set or too old; or it lacks something and
+            StoreError: the database cannot be reached, is not a replica set, or is too old; or it lacks something and
                 `create` is false; or it holds what does not fit the models. All differences are named.
         """
         self._check()
