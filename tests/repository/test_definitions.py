@@ -257,3 +257,18 @@ class TestFirstWriters:
             one.opportunities.add(Opportunity(name="a"))
             with pytest.raises(Busy):
                 two.opportunities.add(Opportunity(name="b"))
+
+
+def test_a_stage_that_another_program_brought_is_known_when_it_is_asked_about(store_url: str, tmp_path: Path) -> None:
+    if store_url == "memory://":
+        pytest.skip("a memory store belongs to one program")
+    other = Pipeline("other", Opportunity, stages=[Stage("x"), Stage("won", outcome="won")], moves=[forward()])
+    with connect(store_url) as ours, connect(store_url, pipelines=[other]) as theirs:
+        with ours.session(job) as s:
+            s.opportunities.add(Opportunity(name="Ours"))
+        with theirs.session(job) as s:
+            s.opportunities.add(Opportunity(name="Theirs", stage="x"))
+        with ours.session(job) as s:
+            assert s.opportunities.count(f.stage == "x") == 1
+            with pytest.raises(BadExpression, match="'y' is not a stage of any pipeline"):
+                s.opportunities.count(f.stage == "y")

@@ -7,10 +7,11 @@ expressions either.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr import core
+from crmkit.expr.limits import MAX_NESTED, MAX_RELATIONS
 from crmkit.expr.node import (
     Always,
     And,
@@ -20,6 +21,7 @@ from crmkit.expr.node import (
     Expr,
     Has,
     Missing,
+    Node,
     Not,
     OneOf,
     Op,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Relation, Schema
 
-__all__ = ["Binder", "RowFilter", "Stages"]
+__all__ = ["UNKNOWN_STAGE", "Binder", "RowFilter", "Stages"]
 
 RowFilter = Callable[["Schema"], core.Core]
 """Gives, for a model, what each of its rows must satisfy to be there at all."""
@@ -44,6 +46,10 @@ RowFilter = Callable[["Schema"], core.Core]
 
 Stages = Callable[["Schema"], "Collection[str]"]
 """Gives, for a model, the stages its records can be in; none where they are not known."""
+
+
+UNKNOWN_STAGE: Final = "unknown_stage"
+"""The code of the problem that a stage is named which no known pipeline has."""
 
 
 def _open(_schema: Schema) -> core.Core:
@@ -67,6 +73,8 @@ class Binder:
         self._catalog = catalog
         self._guard = guard
         self._stages = stages
+        self._nested = 0
+        self._followed = 0
 
     def bind(self, schema: Schema, expr: Expr) -> core.Core:
         """Return the core of an expression without placeholders.
@@ -75,6 +83,15 @@ class Binder:
             BadExpression: it names what the model does not have, or compares what cannot be compared.
         """
         node = closed(expr)
+        self._nested += 1
+        try:
+            if self._nested > MAX_NESTED:
+                raise BadExpression(f"an expression is nested more than {MAX_NESTED} deep.", hint="Flatten it.")
+            return self._bound(schema, node)
+        finally:
+            self._nested -= 1
+
+    def _bound(self, schema: Schema, node: Node) -> core.Core:
         match node:
             case Always():
                 return core.Constant(node.value)
@@ -132,9 +149,17 @@ class Binder:
                     hint=f"Write .{rest[0]}.any(...), .all(...), .none(...) or .count(...).",
                 )
             steps.append(relation)
+            self._check_way(ref, len(steps))
             schema = self._catalog[relation.target]
             rest = rest[1:]
         return tuple(steps), schema, rest
+
+    def _check_way(self, ref: Ref, further: int) -> None:
+        if self._followed + further > MAX_RELATIONS:
+            raise BadExpression(
+                f"{ref.text[:200]} follows more than {MAX_RELATIONS} relations.",
+                hint="Start from a model further along.",
+            )
 
     def guarded(self, relation: Relation, where: core.Core) -> core.Core:
         """Return `where` together with all that a row reached by `relation` must satisfy."""
@@ -155,7 +180,13 @@ class Binder:
             raise BadExpression("f.any(...) names no relation.", hint="Write f.contacts.any(...), or another relation.")
         steps, end, _ = self.hops(schema, Ref((*ref.path[:-1], "id")))
         relation = self.step(end, ref.path[-1], ref)
-        bound = make(relation, self._catalog[relation.target])
+        followed = len(steps) + 1
+        self._check_way(ref, followed)
+        self._followed += followed
+        try:
+            bound = make(relation, self._catalog[relation.target])
+        finally:
+            self._followed -= followed
         for step in reversed(steps):
             bound = core.Exists(step, self.guarded(step, bound))
         return bound
@@ -229,7 +260,9 @@ class Binder:
                 case Has():
                     return core.Has(*field.tagged(expr.tag))
         except Problem as problem:
-            raise BadExpression(f"{expr.ref.text}: {problem.message}", hint=problem.hint) from None
+            refused = BadExpression(f"{expr.ref.text}: {problem.message}", hint=problem.hint)
+            refused.problems = (problem,)
+            raise refused from None
 
     def _check_stages(self, schema: Schema, expr: Expr) -> None:
         named = expr.values if isinstance(expr, OneOf) else (expr.value,) if isinstance(expr, Compare) else ()
@@ -237,7 +270,7 @@ class Binder:
         for name in named if isinstance(named, tuple) else ():
             if known and isinstance(name, str) and name not in known:
                 raise Problem(
-                    "unknown_stage",
+                    UNKNOWN_STAGE,
                     f"{name!r} is not a stage of any pipeline of {schema.name}.",
                     hint=near(name, known),
                 )

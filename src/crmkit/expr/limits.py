@@ -8,7 +8,12 @@ import attrs
 
 from crmkit.errors import BadExpression, Problem
 
-__all__ = ["LIMITS", "Limits", "Meter", "clean_source"]
+__all__ = ["LIMITS", "MAX_NESTED", "MAX_RELATIONS", "Limits", "Meter", "clean_source"]
+
+MAX_NESTED: Final = 64
+"""How deep the nodes of an expression may be nested when it is bound, however it was made."""
+MAX_RELATIONS: Final = 8
+"""How many relations an expression may follow one after another: each is a query within a query of the store."""
 
 
 @attrs.frozen

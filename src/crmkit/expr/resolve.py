@@ -82,8 +82,16 @@ def resolve(expr: Expr, facts: Facts) -> Node:
     """Return the expression without placeholders; a fact that is missing makes its test false.
 
     Raises:
-        BadExpression: a moment is outside the years 1 to 9999, or `me` is named where nobody asks.
+        BadExpression: a moment is outside the years 1 to 9999, `me` is named where nobody asks, or it is nested too
+            deep.
     """
+    try:
+        return _resolved(expr, facts)
+    except RecursionError:
+        raise BadExpression("an expression is nested too deep to be read.", hint="Flatten it.") from None
+
+
+def _resolved(expr: Expr, facts: Facts) -> Node:
     node = closed(expr)
     changes: dict[str, Any] = {}
     for part in ROW_OF[type(node)].parts:
@@ -98,7 +106,7 @@ def resolve(expr: Expr, facts: Facts) -> Node:
 
 
 def _nodes(items: tuple[Node, ...], facts: Facts) -> tuple[Node, ...]:
-    resolved = tuple(resolve(item, facts) for item in items)
+    resolved = tuple(_resolved(item, facts) for item in items)
     return items if all(map(operator.is_, resolved, items)) else resolved
 
 
@@ -132,7 +140,7 @@ def _value(value: Any, facts: Facts) -> Any:
 
 
 _RESOLVED: Final[Mapping[Sort, Callable[[Any, Facts], Any]]] = {
-    "value": _value, "values": _values, "node": resolve, "nodes": _nodes, "ref": _as_it_is, "op": _as_it_is,
+    "value": _value, "values": _values, "node": _resolved, "nodes": _nodes, "ref": _as_it_is, "op": _as_it_is,
     "quantifier": _as_it_is, "number": _as_it_is, "flag": _as_it_is,
 }  # fmt: skip
 """How what an attribute of each sort holds is resolved."""

@@ -80,9 +80,9 @@ class Definitions:
         self._own: TenantPipelines | None = None
         self._turn = 0
 
-    async def read(self) -> TenantPipelines:
-        """Return the tenant's pipelines."""
-        return self._known() or await self._read(self._inside)
+    async def read(self, *, anew: bool = False) -> TenantPipelines:
+        """Return the tenant's pipelines, as they were last read or `anew`."""
+        return (None if anew else self._known()) or await self._read(self._inside)
 
     def stages(self, schema: Schema) -> frozenset[str]:
         """Return the names of all stages that a model's records can be in.
@@ -103,7 +103,7 @@ class Definitions:
         """
         pipeline = (await self.read()).version(schema, name, number)
         if pipeline is None:
-            pipeline = (await self._read(self._inside)).version(schema, name, number)
+            pipeline = (await self.read(anew=True)).version(schema, name, number)
         if pipeline is None:
             raise StoreError(
                 f"the definition {number} of pipeline {name!r} is not stored.",

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import attrs
 
 from crmkit.errors import BadExpression, NotAllowed, NotFound, Refused, Stale
+from crmkit.expr.bind import UNKNOWN_STAGE
 from crmkit.expr.build import everything
 from crmkit.expr.core import And, Compare, Constant, Core, In, Missing
 from crmkit.expr.evaluate import evaluate, is_local
@@ -54,6 +55,14 @@ _FEW: Final = 50  # below so many rows the collector may run
 _DELETING: Final = frozenset({ChangeKind.DELETED, ChangeKind.RESTORED})
 
 
+class Learn(Protocol):
+    """Reads the tenant's pipelines."""
+
+    async def __call__(self, *, anew: bool) -> None:
+        """Read them if they were not read before, or `anew`."""
+        ...
+
+
 @attrs.define(eq=False)
 class Inside:
     """What lies behind all doors of one session.
@@ -65,7 +74,7 @@ class Inside:
         actor: who acts.
         ids: makes ids.
         facts: gives what placeholders in expressions stand for now.
-        learn: reads the tenant's pipelines, where an expression names a stage before they were read.
+        learn: reads the tenant's pipelines, where an expression names a stage that is not known.
         door_of: gives another door.
         tell: hands a change to the journal.
     """
@@ -76,7 +85,7 @@ class Inside:
     actor: Actor
     ids: IdSource
     facts: Callable[[], Facts]
-    learn: Callable[[], Awaitable[Any]]
+    learn: Learn
     door_of: DoorOf
     tell: Callable[[Change[Any]], Awaitable[None]]
 
@@ -119,8 +128,13 @@ class Door(Generic[T]):
         try:
             return self._guard.bind(self.schema, where, facts)
         except NotRead:
-            await self._inside.learn()
-            return self._guard.bind(self.schema, where, facts)
+            await self._inside.learn(anew=False)
+        except BadExpression as error:
+            # Another process may have brought a stage that was not there when the tenant's pipelines were read.
+            if not any(problem.code == UNKNOWN_STAGE for problem in error.problems):
+                raise
+            await self._inside.learn(anew=True)
+        return self._guard.bind(self.schema, where, facts)
 
     def hops(self, ref: Ref) -> tuple[tuple[Hop, ...], Schema, tuple[str, ...]]:
         """Return the guarded steps that a reference takes, the model they lead to, and the names left there.

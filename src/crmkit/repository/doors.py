@@ -103,8 +103,8 @@ class Doors:
     def _stages(self, schema: Schema) -> frozenset[str]:
         return self.definitions.stages(schema)
 
-    async def _learn(self) -> None:
-        await self.definitions.read()
+    async def _learn(self, *, anew: bool) -> None:
+        await self.definitions.read(anew=anew)
 
     async def _tell(self, change: Change[Any]) -> None:
         try:

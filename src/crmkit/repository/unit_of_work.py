@@ -151,15 +151,23 @@ class UnitOfWork:
         self._entered = True
 
     async def end(self, *, commit: bool) -> None:
-        """Commit, if there is anything left to commit, or roll back, and refuse all further use."""
+        """Commit or roll back, and refuse all further use.
+
+        Raises:
+            CrmError: it was to commit, and a refused write had undone everything: whoever caught that refusal may not
+                know that the rest is gone as well.
+        """
         self._depth = 0
+        undone = self._undone
         try:
-            if commit and not self._undone:
+            if commit and not undone:
                 await self.commit()
             else:
                 await self.rollback()
         finally:
             self._ended = True
+        if commit and undone:
+            raise CrmError(undone, hint=_WAY_OUT)
 
     def _check_whole(self) -> None:
         if self._undone:
