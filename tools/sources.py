@@ -48,7 +48,7 @@ PUBLIC: Final = {
     "crmkit.lifecycle": "* but Rule StagedRecord Step StepKind",
     "crmkit.model.declare": "* but attached fieldset",
     "crmkit.model.field": "Field IntegerField TextField",
-    "crmkit.model.form": "* but core_schema object_schema",
+    "crmkit.model.form": "* but object_schema required_of",
     "crmkit.query": "where_from",
     "crmkit.repository.pager": "Page",
     "crmkit.repository.aggregator": "* but tally",

@@ -51,3 +51,14 @@ def test_the_schema_names_the_record_once():
     assert schema["items"] == {"$ref": "#/$defs/Opportunity"}
     assert schema["$defs"]["Opportunity"]["required"] == ["name"]
     assert Offer.model_json_schema()["$defs"]["Money"]["required"] == ["amount", "currency"]
+
+
+def test_python_gets_the_record_and_json_what_is_not_left_out(recwarn):
+    offer = Offer(customer=Customer(name="Acme", notes="secret"), price=Money("1", "EUR"))
+    assert offer.model_dump() == {"customer": offer.customer, "price": offer.price}
+    written = offer.model_dump(mode="json", exclude={"customer": {"notes", "extra"}}, exclude_none=True)
+    assert written["customer"]["name"] == "Acme"
+    assert not {"notes", "extra", "owner_id"} & written["customer"].keys()
+    only = TypeAdapter(Customer).dump_python(offer.customer, mode="json", include={"name"})
+    assert only == {"name": "Acme"}
+    assert not recwarn

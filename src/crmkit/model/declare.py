@@ -175,16 +175,16 @@ class Record:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """Tell pydantic how to read, check and write a record, so that it can stand in a host's own models."""
-        from crmkit.model.form import core_schema  # only those who use pydantic need it
+        from crmkit.model.core_schema import core_schema  # only those who use pydantic need it
 
         return core_schema(cls)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
         """Tell pydantic, and so OpenAPI, what a record looks like as JSON."""
-        from crmkit.model.form import object_schema
+        from crmkit.model.core_schema import described
 
-        return object_schema(cls)
+        return described(cls)
 
     def __attrs_post_init__(self) -> None:
         schema = schema_of(type(self))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 import attrs
@@ -12,7 +12,7 @@ import attrs
 from crmkit.errors import BadRecord, Problem, near
 from crmkit.model.schema import Schema, schema_of
 
-__all__ = ["from_dict", "from_json", "json_schema", "to_dict", "to_json"]
+__all__ = ["from_dict", "from_json", "json_schema", "object_schema", "required_of", "to_dict", "to_json"]
 
 T = TypeVar("T")
 _LONGEST_NAME: Final = 60
@@ -73,7 +73,7 @@ employees: expects a whole number, not str.; name: is required.
             values[name] = field.from_json(value)
         except Problem as problem:
             problems.append(problem)
-    missing = [name for name in _required(schema) if name not in given]
+    missing = [name for name in required_of(schema) if name not in given]
     problems += [Problem("required", "is required.", field=name) for name in missing]
     if problems:
         raise BadRecord(schema.name, problems)
@@ -111,10 +111,11 @@ def json_schema(model: type[Any]) -> dict[str, Any]:
     >>> json_schema(Customer)["properties"]["country"]["anyOf"][1]
     {'type': 'null'}
     """
-    return {"$schema": _DIALECT, **_object_schema(schema_of(model))}
+    return {"$schema": _DIALECT, **object_schema(schema_of(model))}
 
 
-def _object_schema(schema: Schema) -> dict[str, Any]:
+def object_schema(schema: Schema) -> dict[str, Any]:
+    """Return the JSON schema of a model's records as a part of another document."""
     defaults = {each.name: each.default for each in attrs.fields(schema.cls)}
     properties: dict[str, Any] = {}
     for name, field in schema.fields.items():
@@ -129,12 +130,13 @@ def _object_schema(schema: Schema) -> dict[str, Any]:
         "description": inspect.cleandoc(schema.cls.__doc__ or "").partition("\n\n")[0],
         "type": "object",
         "properties": properties,
-        "required": _required(schema),
+        "required": required_of(schema),
         "additionalProperties": False,
     }
 
 
-def _required(schema: Schema) -> list[str]:
+def required_of(schema: Schema) -> list[str]:
+    """Return the names of the fields that have no default."""
     return [each.name for each in attrs.fields(schema.cls) if each.default is attrs.NOTHING]
 
 
@@ -152,50 +154,3 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refused(word: str) -> NoReturn:
     raise Problem("not_json", f"holds {word}, which is not JSON.")
-
-
-# -- pydantic ----------------------------------------------------------------------------------------------------------
-
-
-def core_schema(cls: type[Any]) -> dict[str, Any]:
-    """Return what pydantic asks of a model's class: how it reads, checks and writes a record.
-
-    It is plain data in the form of `pydantic_core.core_schema`, so that nothing of pydantic is loaded here.
-    """
-    schema = schema_of(cls)
-    required = _required(schema)
-    fields = {
-        name: {"type": "typed-dict-field", "schema": _plain(field.from_json), "required": name in required}
-        for name, field in schema.fields.items()
-    }
-
-    def read(value: Any, handler: Callable[[Any], dict[str, Any]]) -> Any:
-        if isinstance(value, cls):
-            return value
-        try:
-            return cls(**handler(value))
-        except BadRecord as error:
-            raise ValueError(str(error)) from None
-
-    return {
-        "type": "function-wrap",
-        "function": {"type": "no-info", "function": read},
-        "schema": {"type": "typed-dict", "fields": fields, "extra_behavior": "forbid"},
-        "serialization": {"type": "function-plain", "function": to_dict, "when_used": "json"},
-        "ref": f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
-    }
-
-
-def _plain(read: Callable[[Any], Any]) -> dict[str, Any]:
-    def checked(value: Any) -> Any:
-        try:
-            return read(value)
-        except Problem as problem:
-            raise ValueError(f"{problem.message} {problem.hint}".rstrip()) from None
-
-    return {"type": "function-plain", "function": {"type": "no-info", "function": checked}}
-
-
-def object_schema(cls: type[Any]) -> dict[str, Any]:
-    """Return the JSON schema of a model's class as a part of another document."""
-    return _object_schema(schema_of(cls))

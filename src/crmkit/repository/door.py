@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
-
-import attrs
 
 from crmkit.errors import BadExpression, NotAllowed, NotFound, Refused, Stale
 from crmkit.expr.bind import UNKNOWN_STAGE
@@ -33,16 +31,12 @@ if TYPE_CHECKING:
 
     from crmkit.expr.node import Ref
     from crmkit.expr.resolve import Facts
-    from crmkit.model.catalog import Catalog
     from crmkit.model.codec import Codec
     from crmkit.model.schema import Relation, Schema
-    from crmkit.repository.guard import Guard
-    from crmkit.repository.unit_of_work import UnitOfWork
-    from crmkit.security.access import Actor
+    from crmkit.repository.inside import Inside
     from crmkit.storage.spi import GroupKey, Measure
-    from crmkit.values.identifier import IdSource
 
-__all__ = ["BATCH", "Door", "DoorOf", "Hop", "Inside", "Row", "SortKey", "Where", "pause_collector", "same_id"]
+__all__ = ["BATCH", "Door", "DoorOf", "Hop", "Row", "SortKey", "Where", "pause_collector", "same_id"]
 
 T = TypeVar("T")
 BATCH: Final = 5_000
@@ -53,41 +47,6 @@ DoorOf: TypeAlias = Callable[[str], "Door[Any]"]
 """Gives the door of a model by its name."""
 _FEW: Final = 50  # below so many rows the collector may run
 _DELETING: Final = frozenset({ChangeKind.DELETED, ChangeKind.RESTORED})
-
-
-class Learn(Protocol):
-    """Reads the tenant's pipelines."""
-
-    async def __call__(self, *, anew: bool) -> None:
-        """Read them if they were not read before, or `anew`."""
-        ...
-
-
-@attrs.define(eq=False)
-class Inside:
-    """What lies behind all doors of one session.
-
-    Attributes:
-        catalog: the models.
-        unit: the session's transaction.
-        guard: what the actor may touch.
-        actor: who acts.
-        ids: makes ids.
-        facts: gives what placeholders in expressions stand for now.
-        learn: reads the tenant's pipelines, where an expression names a stage that is not known.
-        door_of: gives another door.
-        tell: hands a change to the journal.
-    """
-
-    catalog: Catalog
-    unit: UnitOfWork
-    guard: Guard
-    actor: Actor
-    ids: IdSource
-    facts: Callable[[], Facts]
-    learn: Learn
-    door_of: DoorOf
-    tell: Callable[[Change[Any]], Awaitable[None]]
 
 
 class Door(Generic[T]):

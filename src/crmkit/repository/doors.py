@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from crmkit.expr.resolve import Facts
 from crmkit.model.schema import Schema
 from crmkit.repository.definitions import Definitions, Place
-from crmkit.repository.door import Door, Inside
+from crmkit.repository.door import Door
 from crmkit.repository.guard import Guard
+from crmkit.repository.inside import Inside
 from crmkit.repository.unit_of_work import UnitOfWork
 from crmkit.repository.zone import zone_of
 from crmkit.storage.spi import Feature

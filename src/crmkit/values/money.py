@@ -136,7 +136,7 @@ class Money:
         return {
             "type": "function-plain",
             "function": {"type": "no-info", "function": read},
-            "serialization": {"type": "function-plain", "function": cls.to_dict, "when_used": "json"},
+            "serialization": {"type": "function-plain", "function": _written, "info_arg": True},
             "ref": f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
         }
 
@@ -181,6 +181,11 @@ class _OpenMoney(Money):
 
     __slots__ = ()
     __setattr__ = object.__setattr__  # type: ignore[assignment]  # open to assignment is the point
+
+
+def _written(money: Money, info: Any) -> Any:
+    """Return money as JSON has it, or as it is where pydantic is asked for Python."""
+    return money.to_dict() if info.mode == "json" else money
 
 
 _new = object.__new__
