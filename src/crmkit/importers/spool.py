@@ -124,12 +124,8 @@ class Spool:
         )
         for (section, record), group in groupby(rows, key=itemgetter(0, 1)):
             found = list(group)
-            yield (
-                section,
-                record,
-                [(code, column, message) for _, _, column, code, message, _ in found],
-                json.loads(found[0][5]),
-            )
+            problems = [(code, column, message) for _, _, column, code, message, _ in found]
+            yield section, record, problems, json.loads(found[0][5])
 
     def close(self) -> None:
         """Give the file back."""

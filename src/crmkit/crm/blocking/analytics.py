@@ -50,7 +50,7 @@ class Analytics:
             funnel: what to count.
 
         Raises:
-            BadDefinition: it is no funnel.
+            BadDefinition: it is not a funnel.
             BadExpression: the funnel does not fit the model, or has too many groups.
         """
         return run(self._inner.funnel(funnel))
@@ -228,8 +228,8 @@ class Analytics:
     ) -> Report[StageTime]:
         """Return how long visits to each stage took on average; computed inside the store from the history.
 
-        A visit counts when it is over, each one by itself; transfers between pipelines and versions do not count. The
-        funnel tells the time by record instead, with median and percentiles.
+        A visit counts when it is over, each one by itself; transfers between pipelines and versions do not count. A
+        funnel has the time by record instead, with median and percentiles.
 
         Args:
             pipeline: the pipeline.
@@ -239,7 +239,7 @@ class Analytics:
             as_of: visits that ended later do not count; now by default.
 
         Raises:
-            BadDefinition: the period or the zone is not acceptable, or it is no pipeline.
+            BadDefinition: the period or the zone is not acceptable, or it is not a pipeline.
             BadExpression: `where` does not fit the model.
         """
         return run(self._inner.time_in_stage(pipeline, left=left, where=where, zone=zone, as_of=as_of))
