@@ -11,7 +11,7 @@ import attrs
 from crmkit.analytics.amounts import closed
 from crmkit.analytics.durations import DAY, Durations, Spread
 from crmkit.analytics.grouping import Grouping, order_of, text_of, too_many
-from crmkit.analytics.report import ALL, Report, label_of
+from crmkit.analytics.report import ALL, Report, label_of, row_of
 from crmkit.errors import BadExpression, near
 from crmkit.expr.build import Name, everything, f
 from crmkit.repository.zone import zone_of
@@ -52,11 +52,8 @@ class Cycle:
 
     def cells(self) -> list[dict[str, Any]]:
         """Return the group as a row."""
-        days = self.days
-        return [
-            days.cells() | {"least_days": days.least, "greatest_days": days.greatest}
-            | {"negative": self.negative, "undated": self.undated}
-        ]  # fmt: skip
+        more = row_of(self, ("least_days", "days.least"), ("greatest_days", "days.greatest"), "negative", "undated")
+        return [self.days.cells() | more]
 
 
 @attrs.define(eq=False)

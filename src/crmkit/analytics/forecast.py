@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,13 @@ import attrs
 from crmkit.analytics.amounts import Amounts, amount_field
 from crmkit.analytics.grouping import order_of, text_of
 from crmkit.analytics.population import definition_of
-from crmkit.analytics.report import ALL, Report, label_of
+from crmkit.analytics.report import ALL, Report, label_of, row_of
 from crmkit.errors import BadDefinition, BadExpression
 from crmkit.expr.build import f
 from crmkit.repository.aggregator import MoneyBag
 from crmkit.repository.grouping import by_month
 from crmkit.repository.zone import zone_of
-from crmkit.values import money_of
+from crmkit.values import Money, money_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,16 +65,8 @@ class ForecastBucket:
 
     def row(self) -> dict[str, Any]:
         """Return the bucket as a row."""
-        return {
-            "due": self.name,
-            "open": self.open,
-            "amount": self.amount,
-            "weighted": self.weighted,
-            "won": self.won,
-            "won_count": self.won_count,
-            "no_amount": self.no_amount,
-            "no_chance": self.no_chance,
-        }
+        sums = ("amount", "weighted", "won", "won_count", "no_amount", "no_chance")
+        return row_of(self, ("due", "name"), "open", *sums)
 
 
 @attrs.frozen(kw_only=True)
@@ -102,56 +94,43 @@ class Forecast:
         return [bucket.row() for bucket in self.buckets]
 
 
-@attrs.define(eq=False)
 class _Sum:
     """What one bucket adds up to; sums stay exact until they are reported."""
 
-    open: int = 0
-    won_count: int = 0
-    no_amount: int = 0
-    no_chance: int = 0
-    amount: dict[str, Fraction] = attrs.Factory(lambda: defaultdict(Fraction))
-    weighted: dict[str, Fraction] = attrs.Factory(lambda: defaultdict(Fraction))
-    won: dict[str, Fraction] = attrs.Factory(lambda: defaultdict(Fraction))
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._units: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
 
     def add_open(self, currency: str | None, count: int, units: int, chance: int | None) -> None:
-        self.open += count
+        self._add("open", "amount", currency, count, units)
         if chance is None:
-            self.no_chance += count
-        if currency is None:
-            self.no_amount += count
-            return
-        self.amount[currency] += units
-        if chance is not None:
-            self.weighted[currency] += Fraction(units * chance, 100)
+            self._counts["no_chance"] += count
+        elif currency is not None:
+            self._units["weighted", currency] += Fraction(units * chance, 100)
 
     def add_won(self, currency: str | None, count: int, units: int) -> None:
-        self.won_count += count
+        self._add("won_count", "won", currency, count, units)
+
+    def _add(self, counted: str, kind: str, currency: str | None, count: int, units: int) -> None:
+        self._counts[counted] += count
         if currency is None:
-            self.no_amount += count
+            self._counts["no_amount"] += count
         else:
-            self.won[currency] += units
+            self._units[kind, currency] += units
 
     def merge(self, other: _Sum) -> None:
-        self.open += other.open
-        self.won_count += other.won_count
-        self.no_amount += other.no_amount
-        self.no_chance += other.no_chance
-        for mine, theirs in ((self.amount, other.amount), (self.weighted, other.weighted), (self.won, other.won)):
-            for currency, units in theirs.items():
-                mine[currency] += units
+        self._counts.update(other._counts)
+        for key, units in other._units.items():
+            self._units[key] += units
 
     def bucket(self, name: Any) -> ForecastBucket:
-        return ForecastBucket(
-            name=name if isinstance(name, str) else f"{name:%Y-%m}",
-            month=None if isinstance(name, str) else name,
-            open=self.open, won_count=self.won_count, no_amount=self.no_amount, no_chance=self.no_chance,
-            amount=_bag(self.amount), weighted=_bag(self.weighted), won=_bag(self.won),
-        )  # fmt: skip
-
-
-def _bag(sums: dict[str, Fraction]) -> MoneyBag:
-    return MoneyBag([money_of(round(units), currency) for currency, units in sums.items()])
+        bags: dict[str, list[Money]] = defaultdict(list)
+        for (kind, currency), units in self._units.items():
+            bags[kind].append(money_of(round(units), currency))
+        amount, weighted, won = (MoneyBag(bags[kind]) for kind in ("amount", "weighted", "won"))
+        month = None if isinstance(name, str) else name
+        shown = name if month is None else f"{month:%Y-%m}"
+        return ForecastBucket(name=shown, month=month, amount=amount, weighted=weighted, won=won, **self._counts)
 
 
 class _Reading:

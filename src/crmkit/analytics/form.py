@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, Literal, get_args, get_origin
@@ -23,11 +22,11 @@ from crmkit.analytics.report import Report
 from crmkit.analytics.stage_time import StageTime
 from crmkit.analytics.velocity import Velocity, VelocityGroup
 from crmkit.analytics.win_rate import WinRate
-from crmkit.errors import BadDefinition, Problem
+from crmkit.errors import Problem
 from crmkit.expr.build import Name
 from crmkit.expr.form.document import DOCUMENT
 from crmkit.expr.form.json_value import read_value, write_value
-from crmkit.form.document import dump, in_words, is_list, is_object, load
+from crmkit.form.document import in_words, is_list, is_object
 from crmkit.form.form import Form, Format, Spelled
 from crmkit.form.hook import Hook, an_object, integer, listed, member, table, tagged, text, versioned, word
 from crmkit.lifecycle import Pipeline
@@ -38,16 +37,13 @@ from crmkit.segment import Segment
 from crmkit.segment.form import document as segment_document
 from crmkit.values import UTC, Money
 
-__all__ = ["VERSION", "funnel_from_dict", "funnel_from_json", "funnel_to_dict", "funnel_to_json", "plain",
-           "report_from_dict", "report_from_json", "report_to_dict", "report_to_json"]  # fmt: skip
+__all__ = ["FUNNEL", "REPORT", "VERSION", "plain"]
 
 VERSION: Final = 1
 """The version of the forms that this module writes, and the only one it reads."""
 
 _LONGEST: Final = 20_000
 _MOST: Final = 100_000
-_MAX_FUNNEL: Final = 256 * 1024
-_MAX_REPORT: Final = 256 * 1024 * 1024
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 _TEXT: Final = text(at_most=_LONGEST)
 _COUNT: Final = integer()
@@ -212,32 +208,14 @@ _ANY_REPORT: Final = versioned(
 )
 
 
-def report_to_dict(report: Report[Any]) -> dict[str, Any]:
-    """Return a report as plain data; see `Report.to_dict`."""
+def _write_report(report: Report[Any]) -> dict[str, Any]:
     data: dict[str, Any] = _FORMS[_GROUPS[report.definition]].write(report)
     groups, total = data.pop("groups"), data.pop("total")
     return data | report.facts() | {"rows": report.to_dicts(), "groups": groups, "total": total}
 
 
-def report_to_json(report: Report[Any]) -> str:
-    """Return a report as JSON; see `Report.to_json`."""
-    return json.dumps(report_to_dict(report), ensure_ascii=False, indent=2, default=_refused)
-
-
-def _refused(value: object) -> Any:
-    """Raise what stands in the place of a key that has no spelling."""
-    raise BadDefinition(f"a key of the report {value}") if isinstance(value, Problem) else TypeError(value)
-
-
-def report_from_dict(data: object) -> Report[Any]:
-    """Return the report that plain data spell; see `Report.from_dict`."""
-    report: Report[Any] = Form(_ANY_REPORT, plain).read(data, BadDefinition)
-    return report
-
-
-def report_from_json(source: str) -> Report[Any]:
-    """Return the report that a JSON text spells; see `Report.from_json`."""
-    return report_from_dict(load(source, error=BadDefinition, at_most=_MAX_REPORT))
+REPORT: Final = Form(_ANY_REPORT, _write_report)
+"""A report of any kind; the definition that it names says which."""
 
 
 # -- funnels -----------------------------------------------------------------------------------------------------------
@@ -287,26 +265,5 @@ _STORED: Final = _FORMAT.describe(
     lead={"version": VERSION},
     required=[field.name for field in attrs.fields(Funnel)],
 )
-_FUNNEL: Final = Form(versioned(_STORED.hook, VERSION), _STORED.write)
-
-
-def funnel_to_dict(funnel: Funnel) -> dict[str, Any]:
-    """Return a funnel as plain data; see `Funnel.to_dict`."""
-    data: dict[str, Any] = _FUNNEL.written(funnel, BadDefinition)
-    return data
-
-
-def funnel_to_json(funnel: Funnel) -> str:
-    """Return a funnel as canonical JSON; see `Funnel.to_json`."""
-    return dump(funnel_to_dict(funnel), error=BadDefinition, at_most=_MAX_FUNNEL)
-
-
-def funnel_from_dict(data: object) -> Funnel:
-    """Return the funnel that plain data spell; see `Funnel.from_dict`."""
-    funnel: Funnel = _FUNNEL.read(data, BadDefinition)
-    return funnel
-
-
-def funnel_from_json(source: str) -> Funnel:
-    """Return the funnel that a JSON text spells; see `Funnel.from_json`."""
-    return funnel_from_dict(load(source, error=BadDefinition, at_most=_MAX_FUNNEL))
+FUNNEL: Final = Form(versioned(_STORED.hook, VERSION), _STORED.write)
+"""A funnel, with its pipeline."""

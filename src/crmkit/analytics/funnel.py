@@ -13,12 +13,14 @@ from crmkit.expr.bind import Binder
 from crmkit.expr.build import everything
 from crmkit.expr.node import Expr, Ref
 from crmkit.expr.resolve import SAMPLE, resolve
+from crmkit.form.kept import Kept
 from crmkit.lifecycle import Pipeline
 from crmkit.repository.grouping import By, Span
 from crmkit.repository.zone import zone_of
 from crmkit.segment import Segment
 
 if TYPE_CHECKING:
+    from crmkit.form.form import Form
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Schema
 
@@ -35,7 +37,7 @@ def _period(given: Bounds | Period | None) -> Period:
 
 
 @attrs.frozen
-class Funnel:
+class Funnel(Kept):
     """What to count of the way that records take through a pipeline.
 
     The reading says when a record counts for a stage:
@@ -63,7 +65,11 @@ class Funnel:
     >>> from crmkit.lifecycle.built_in import OPPORTUNITY
     >>> Funnel(OPPORTUNITY, entered=("2026-01-01", "2026-04-01")).reading
     'reached'
+    >>> Funnel.from_json(Funnel(OPPORTUNITY).to_json()) == Funnel(OPPORTUNITY)
+    True
     """
+
+    __max_size__ = 256 * 1024
 
     pipeline: Pipeline
     by: By | None = attrs.field(default=None, eq=repr, kw_only=True)
@@ -95,53 +101,12 @@ class Funnel:
         object.__setattr__(self, "entered", Period.of(self.entered, self.zone))
         object.__setattr__(self, "as_of", None if self.as_of is None else moment_of(self.as_of, "as_of"))
 
-    # -- as data -------------------------------------------------------------------------------------------------------
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the funnel as plain dicts and lists, ready for any JSON writer.
-
-        Raises:
-            BadDefinition: it is too large, or an expression holds a value that is not part of the language.
-        """
-        from crmkit.analytics import form
-
-        return form.funnel_to_dict(self)
-
-    def to_json(self) -> str:
-        """Return the funnel as canonical JSON; equal funnels have equal texts.
-
-        Raises:
-            BadDefinition: it is too large, or an expression holds a value that is not part of the language.
-
-        >>> from crmkit.lifecycle.built_in import OPPORTUNITY
-        >>> funnel = Funnel(OPPORTUNITY, reading="strict")
-        >>> Funnel.from_json(funnel.to_json()) == funnel
-        True
-        """
-        from crmkit.analytics import form
-
-        return form.funnel_to_json(self)
-
     @classmethod
-    def from_dict(cls, data: object) -> Funnel:
-        """Return the funnel that plain dicts and lists define; see `from_json`."""
-        from crmkit.analytics import form
+    def __form__(cls) -> Form:
+        """Return the form of funnels."""
+        from crmkit.analytics.form import FUNNEL
 
-        return form.funnel_from_dict(data)
-
-    @classmethod
-    def from_json(cls, text: str) -> Funnel:
-        """Return the funnel that a JSON text defines.
-
-        Raises:
-            BadDefinition: the text is malformed, of another version, or does not define a sound funnel; `problems`
-                holds every mistake and its path.
-        """
-        from crmkit.analytics import form
-
-        return form.funnel_from_json(text)
-
-    # -- against the models --------------------------------------------------------------------------------------------
+        return FUNNEL
 
     def check(self, catalog: Catalog) -> None:
         """Refuse a catalog whose models the funnel does not fit.

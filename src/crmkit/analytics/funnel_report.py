@@ -9,7 +9,7 @@ import attrs
 from crmkit.analytics.durations import Durations
 from crmkit.analytics.funnel import Reading
 from crmkit.analytics.ratio import Ratio
-from crmkit.analytics.report import Report
+from crmkit.analytics.report import Report, row_of
 from crmkit.errors import BadDefinition, near
 
 __all__ = ["FunnelGroup", "FunnelReport", "FunnelStage", "Pattern"]
@@ -77,22 +77,10 @@ class FunnelStage:
 
     def cells(self) -> dict[str, Any]:
         """Return the stage as a row."""
-        return {
-            "stage": self.name,
-            "outcome": self.outcome,
-            "entered": self.entered,
-            "advanced": self.advanced,
-            "lost": self.lost,
-            "open": self.open,
-            "from_previous": self.from_previous,
-            "from_first": self.from_first,
-            "resolved": self.resolved,
-            "drop": self.drop,
-            "skipped": self.skipped,
-            "again": self.again,
-            "back": self.back,
-            **self.spent.cells(),
-        }
+        counts = ("entered", "advanced", "lost", "open")
+        ratios = ("from_previous", "from_first", "resolved", "drop")
+        moves = ("skipped", "again", "back")
+        return row_of(self, ("stage", "name"), "outcome", *counts, *ratios, *moves) | self.spent.cells()
 
 
 @attrs.frozen(kw_only=True)

@@ -30,12 +30,9 @@ class GroupCounter:
         self._funnel = funnel
         self._rungs = rungs
         self._patterns: Counter[tuple[int, str]] = Counter()
-        size = len(rungs.stages)
-        self._skipped = [0] * size
-        self._again = [0] * size
-        self._back = [0] * size
-        self._spent = [Spread() for _ in range(size)]
-        self._last = [Spread() for _ in range(size)]
+        self._times: Counter[tuple[str, int]] = Counter()
+        self._spent = [Spread() for _ in rungs.stages]
+        self._last = [Spread() for _ in rungs.stages]
         self._reopened = 0
         self._left = 0
         self.no_history = 0
@@ -49,12 +46,11 @@ class GroupCounter:
         self._patterns[mask, made.fate] += 1
         self._reopened += made.reopened
         for number in _numbers(made.reached & ~made.observed & self._rungs.open):
-            self._skipped[number] += 1
+            self._times["skipped", number] += 1
         for bit, times in made.visits.items():
-            self._again[bit.bit_length() - 1] += times - 1
+            self._times["again", bit.bit_length() - 1] += times - 1
         for bit, times in made.back.items():
-            if bit:
-                self._back[bit.bit_length() - 1] += times
+            self._times["back", bit.bit_length() - 1] += times
         for bit, spent in made.spent.items():
             # The present visit is not over, so how long the record will have been there is not known yet.
             if bit != made.staying:
@@ -64,12 +60,9 @@ class GroupCounter:
     def merge(self, other: GroupCounter) -> None:
         """Count what another group counted."""
         self._patterns.update(other._patterns)
-        for number in range(len(self._rungs.stages)):
-            self._skipped[number] += other._skipped[number]
-            self._again[number] += other._again[number]
-            self._back[number] += other._back[number]
-            self._spent[number].merge(other._spent[number])
-            self._last[number].merge(other._last[number])
+        self._times.update(other._times)
+        for mine, theirs in zip((*self._spent, *self._last), (*other._spent, *other._last), strict=True):
+            mine.merge(theirs)
         self._reopened += other._reopened
         self._left += other._left
         self.no_history += other.no_history
@@ -128,9 +121,9 @@ class GroupCounter:
                 advanced, advanced + lost, open=opened, excluded=excluded + aside, definition=f"{name}.resolved/1"
             ),
             drop=Ratio(lost, entered, open=opened, excluded=excluded, definition=f"{name}.drop/1"),
-            skipped=self._skipped[number],
-            again=self._again[number],
-            back=self._back[number],
+            skipped=self._times["skipped", number],
+            again=self._times["again", number],
+            back=self._times["back", number],
             spent=self._spent[number].durations(),
             last=self._last[number].durations(),
         )

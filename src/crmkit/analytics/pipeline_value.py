@@ -8,7 +8,7 @@ import attrs
 
 from crmkit.analytics.amounts import Amounts, amount_field
 from crmkit.analytics.grouping import order_of, text_of
-from crmkit.analytics.report import ALL, Report, label_of
+from crmkit.analytics.report import ALL, Report, label_of, row_of
 from crmkit.expr.build import everything, f
 from crmkit.repository.aggregator import MoneyBag
 
@@ -41,14 +41,7 @@ class StageValue:
 
     def row(self) -> dict[str, Any]:
         """Return the stage as a row."""
-        return {
-            "pipeline": self.pipeline,
-            "stage": self.name,
-            "outcome": self.outcome,
-            "count": self.count,
-            "value": self.value,
-            "no_amount": self.no_amount,
-        }
+        return row_of(self, "pipeline", ("stage", "name"), "outcome", "count", "value", "no_amount")
 
 
 @attrs.frozen(kw_only=True)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import attrs
 
 from crmkit.analytics.period import Period
 from crmkit.analytics.ratio import Ratio
-from crmkit.errors import BadDefinition, NotFound, near
+from crmkit.errors import NotFound, near
+from crmkit.form.kept import Kept
 from crmkit.repository.aggregator import MoneyBag
 from crmkit.values import Money
 
-__all__ = ["ALL", "BLANK", "Report", "ReportGroup", "label_of"]
+if TYPE_CHECKING:
+    from crmkit.form.form import Form
+
+__all__ = ["ALL", "BLANK", "Report", "ReportGroup", "label_of", "row_of"]
 
 BLANK: Final = "(blank)"
 """How a group without a value is shown; its key is `None`."""
@@ -43,13 +49,19 @@ class ReportGroup(Protocol):
 G_co = TypeVar("G_co", bound=ReportGroup, covariant=True)
 
 
+def row_of(figures: Any, *columns: str | tuple[str, str]) -> dict[str, Any]:
+    """Return figures as a row: a column for each attribute, or of a name of its own for each path of attributes."""
+    pairs = [(each, each) if isinstance(each, str) else each for each in columns]
+    return {name: attrgetter(path)(figures) for name, path in pairs}
+
+
 def label_of(key: Any) -> str:
     """Return how a key is shown."""
     return BLANK if key is None else str(key)
 
 
 @attrs.frozen(kw_only=True)
-class Report(Generic[G_co]):
+class Report(Kept, Generic[G_co]):
     """Figures by group, and over all groups.
 
     `report["web"]` gives a group by its key, or by its label such as `"(blank)"`; iteration goes over the groups.
@@ -63,6 +75,8 @@ class Report(Generic[G_co]):
         zone: whose days are meant.
         period: the time that was asked about.
     """
+
+    __max_size__ = 256 * 1024 * 1024
 
     definition: str
     groups: tuple[G_co, ...]
@@ -113,55 +127,22 @@ class Report(Generic[G_co]):
         header = tuple(dict.fromkeys(name for row in rows for name in row))
         return header, [tuple(_cell(row.get(name)) for name in header) for row in rows]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report whole as plain dicts and lists, ready for any JSON writer; `from_dict` gives it back.
-
-        `rows` holds the same as `to_dicts()`, for people; everything else is exact.
-
-        Raises:
-            BadDefinition: a key is of a kind that has no spelling.
-        """
-        from crmkit.analytics import form
-
-        return form.report_to_dict(self)
-
     def to_json(self) -> str:
         """Return the report as JSON, the same text for the same report; `from_json` gives it back.
 
+        `rows` holds the same as `to_dicts()`, for people; `groups` and `total` are exact.
+
         Raises:
             BadDefinition: a key is of a kind that has no spelling.
         """
-        from crmkit.analytics import form
-
-        return form.report_to_json(self)
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2)
 
     @classmethod
-    def from_dict(cls, data: object) -> Self:
-        """Return the report that plain dicts and lists hold; see `from_json`."""
-        from crmkit.analytics import form
+    def __form__(cls) -> Form:
+        """Return the form of reports."""
+        from crmkit.analytics.form import REPORT
 
-        return cls._own(form.report_from_dict(data))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Return the report that a JSON text holds.
-
-        Args:
-            text: what `to_json` returned, or what somebody claims it did.
-
-        Raises:
-            BadDefinition: the text is malformed, of another version or not such a report; `problems` holds every
-                mistake and its path.
-        """
-        from crmkit.analytics import form
-
-        return cls._own(form.report_from_json(text))
-
-    @classmethod
-    def _own(cls, report: Report[Any]) -> Self:
-        if not isinstance(report, cls):
-            raise BadDefinition(f"$.definition is {report.definition!r}, which is not a {cls.__name__}.")
-        return report
+        return REPORT
 
     def facts(self) -> dict[str, Any]:
         """Return what else tells how the report was made, as plain values."""

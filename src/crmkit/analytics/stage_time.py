@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmkit.analytics.report import ALL, Report, label_of
+from crmkit.analytics.report import ALL, Report, label_of, row_of
 from crmkit.expr.build import f
 from crmkit.model.schema import Relation
 from crmkit.repository.aggregator import tally
@@ -45,15 +45,8 @@ class StageTime:
 
     def cells(self) -> list[dict[str, Any]]:
         """Return the stage as a row."""
-        return [
-            {
-                "visits": self.visits,
-                "mean_days": self.mean,
-                "least_days": self.least,
-                "greatest_days": self.greatest,
-                "total_days": self.total,
-            }
-        ]
+        days = [(f"{name}_days", name) for name in ("mean", "least", "greatest", "total")]
+        return [row_of(self, "visits", *days)]
 
 
 async def stage_times(population: Population, pipeline: Pipeline, left: Period) -> Report[StageTime]:

@@ -15,7 +15,7 @@ from crmkit.analytics.cycle import Lengths, lengths
 from crmkit.analytics.durations import Durations
 from crmkit.analytics.grouping import order_of, text_of
 from crmkit.analytics.ratio import Ratio
-from crmkit.analytics.report import ALL, Report, label_of
+from crmkit.analytics.report import ALL, Report, label_of, row_of
 from crmkit.analytics.win_rate import read_amounts
 from crmkit.errors import BadExpression
 from crmkit.values import Money, money_of
@@ -62,15 +62,8 @@ class Velocity:
 
     def row(self) -> dict[str, Any]:
         """Return the currency as a row."""
-        return {
-            "currency": self.currency,
-            "open": self.open,
-            "win_rate": self.win_rate,
-            "mean_won": self.mean_won,
-            "median_days": self.cycle.median,
-            "per_day": self.per_day,
-            "excluded": self.excluded,
-        }
+        days = ("median_days", "cycle.median")
+        return row_of(self, "currency", "open", "win_rate", "mean_won", days, "per_day", "excluded")
 
 
 @attrs.frozen(kw_only=True)

@@ -10,7 +10,7 @@ import attrs
 from crmkit.analytics.amounts import Amounts, amount_field, closed, still_open, undated
 from crmkit.analytics.grouping import order_of, text_of
 from crmkit.analytics.ratio import Ratio
-from crmkit.analytics.report import ALL, Report, label_of
+from crmkit.analytics.report import ALL, Report, label_of, row_of
 from crmkit.expr.build import f
 from crmkit.repository.aggregator import MoneyBag
 from crmkit.values import Money
@@ -57,18 +57,8 @@ class WinRate:
 
     def cells(self) -> list[dict[str, Any]]:
         """Return the group as a row."""
-        return [
-            {
-                "won": self.won,
-                "lost": self.lost,
-                "open": self.open,
-                "win_rate": self.rate,
-                "won_value": self.won_value,
-                "lost_value": self.lost_value,
-                "open_value": self.open_value,
-                "win_rate_by_value": self.value,
-            }
-        ]
+        values = ("won_value", "lost_value", "open_value", ("win_rate_by_value", "value"))
+        return [row_of(self, "won", "lost", "open", ("win_rate", "rate"), *values)]
 
 
 async def read_amounts(population: Population, by: By | None, amount: Ref | None, period: Period) -> Amounts:

@@ -17,8 +17,9 @@ from crmkit.importers.table import OWN_COLUMN, text_stream
 
 if TYPE_CHECKING:
     from crmkit.importers.spool import Spool
+    from crmkit.importers.table import Table
 
-__all__ = ["Counts", "ImportReport", "Rejects", "RowProblem", "SourceFile"]
+__all__ = ["Counts", "ImportReport", "Rejects", "RowProblem"]
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 """What a spreadsheet would compute, and what looks like such a cell with a quote in front already."""
@@ -72,26 +73,15 @@ class RowProblem:
     value: str
 
 
-@attrs.frozen
-class SourceFile:
-    """What is needed of a file to write rows of it again, and not over it."""
-
-    path: str
-    place: Path
-    header: tuple[str, ...]
-    encoding: str
-    delimiter: str
-
-
 class Rejects:
     """The rows that were refused; `len(rejects)` of them."""
 
-    def __init__(self, spool: Spool, sources: Sequence[SourceFile]) -> None:
+    def __init__(self, spool: Spool, tables: Sequence[Table]) -> None:
         self._spool = spool
-        self._sources = sources
+        self._tables = tables
 
     def __len__(self) -> int:
-        return len({(self._sources[section].path, record) for section, record, *_ in self._spool.problems()})
+        return len({(self._tables[section].name, record) for section, record, *_ in self._spool.problems()})
 
     def to_csv(self, path: str | Path) -> list[Path]:
         """Write the rejected rows as they are in their files, each with what is wrong with it, and return the paths.
@@ -108,35 +98,35 @@ class Rejects:
             BadFile: the rejects would be written over a file that was imported.
         """
         target = Path(path)
-        wanted = sorted({self._sources[section].path for section, *_ in self._spool.problems()})
+        wanted = sorted({self._tables[section].name for section, *_ in self._spool.problems()})
         written: dict[str, Path] = {}
         with ExitStack() as stack:
             writers: dict[str, Any] = {}
             done: set[tuple[str, int]] = set()
             for section, record, problems, cells in self._spool.rejected():
-                source = self._sources[section]
-                if (source.path, record) in done:
+                table = self._tables[section]
+                if (table.name, record) in done:
                     continue
-                done.add((source.path, record))
-                if source.path not in writers:
-                    place = written[source.path] = _place(target, source.path, alone=len(wanted) == 1)
+                done.add((table.name, record))
+                if table.name not in writers:
+                    place = written[table.name] = _place(target, table.name, alone=len(wanted) == 1)
                     self._spare_sources(place)
                     place.parent.mkdir(parents=True, exist_ok=True)
-                    stream = stack.enter_context(text_stream(place, source.encoding))
-                    writers[source.path] = writer = csv.writer(stream, delimiter=source.delimiter, lineterminator="\n")
+                    stream = stack.enter_context(text_stream(place, table.encoding))
+                    writers[table.name] = writer = csv.writer(stream, delimiter=table.delimiter, lineterminator="\n")
                     writer.writerow(
                         [
                             *(f"{OWN_COLUMN}{name}" for name in ("code", "column", "message")),
-                            *map(shielded, source.header),
+                            *map(shielded, table.header),
                         ]
                     )
                 found = [" | ".join(filter(None, dict.fromkeys(part))) for part in zip(*problems, strict=True)]
-                writers[source.path].writerow([*map(shielded, found), *map(shielded, cells)])
+                writers[table.name].writerow([*map(shielded, found), *map(shielded, cells)])
         return list(written.values())
 
     def _spare_sources(self, place: Path) -> None:
-        for source in self._sources:
-            if place.exists() and source.place.exists() and place.samefile(source.place):
+        for table in self._tables:
+            if place.exists() and table.path.exists() and place.samefile(table.path):
                 message = "is a file of this import; its rejects would take its place."
                 raise BadFile(str(place), message, hint="Write the rejects into another folder.")
 
@@ -171,22 +161,22 @@ class ImportReport:
         *,
         counts: Sequence[Counts],
         notices: Sequence[str],
-        sources: Sequence[SourceFile],
+        tables: Sequence[Table],
         spool: Spool,
         applied: bool,
     ) -> None:
         self.counts = tuple(counts)
         self.notices = tuple(notices)
-        self.rejects = Rejects(spool, sources)
+        self.rejects = Rejects(spool, tables)
         self.applied = applied
         self._spool = spool
-        self._sources = sources
+        self._tables = tables
 
     @property
     def problems(self) -> Iterator[RowProblem]:
         """Everything that is wrong, by file and record."""
         for section, record, column, code, message, value in self._spool.problems():
-            yield RowProblem(self._sources[section].path, record, column, code, message, value)
+            yield RowProblem(self._tables[section].name, record, column, code, message, value)
 
     @property
     def rows(self) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from crmkit.errors import Busy, Duplicate, Problem
 from crmkit.importers.crosswalk import Crosswalk
-from crmkit.importers.import_report import Counts, ImportReport, SourceFile
+from crmkit.importers.import_report import Counts, ImportReport
 from crmkit.importers.rule import FileKind
 from crmkit.importers.section import Section
 from crmkit.importers.section_load import SectionLoad
@@ -82,7 +82,7 @@ class Run:
         return ImportReport(
             counts=self.counts,
             notices=self._notices(),
-            sources=[_source(section) for section in self._sections],
+            tables=[section.table for section in self._sections],
             spool=self.spool,
             applied=self.write,
         )
@@ -223,13 +223,3 @@ def _natural(sections: Sequence[Section]) -> dict[str, tuple[str, ...]]:
             if rule.link and rule.by:
                 used.setdefault(rule.link, {})[rule.by] = None
     return {entity: tuple(names) for entity, names in used.items()}
-
-
-def _source(section: Section) -> SourceFile:
-    return SourceFile(
-        section.rule.path,
-        section.table.path,
-        tuple(section.table.header),
-        section.table.encoding,
-        section.table.delimiter,
-    )

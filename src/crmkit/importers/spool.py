@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import attrs
 
@@ -115,26 +117,15 @@ class Spool:
             "SELECT section, record, col, code, message, value FROM reject ORDER BY section, record, number"
         )
 
-    def problem_count(self) -> int:
-        """Return how many problems there are."""
-        count: int = self._db.execute("SELECT count(*) FROM reject").fetchone()[0]
-        return count
-
     def rejected(self) -> Iterator[tuple[int, int, list[tuple[str, str, str]], list[str]]]:
         """Yield section, record, the problems (code, column, message) and the cells of every rejected row, in order."""
         rows = self._db.execute(
             "SELECT section, record, col, code, message, cells FROM reject ORDER BY section, record, number"
         )
-        held: tuple[int, int, list[tuple[str, str, str]], list[str]] | None = None
-        for section, record, column, code, message, cells in rows:
-            if held is not None and held[:2] == (section, record):
-                held[2].append((code, column, message))
-                continue
-            if held is not None:
-                yield held
-            held = (section, record, [(code, column, message)], json.loads(cells))
-        if held is not None:
-            yield held
+        for (section, record), group in groupby(rows, key=itemgetter(0, 1)):
+            found = list(group)
+            problems = [(code, column, message) for _, _, column, code, message, _ in found]
+            yield section, record, problems, json.loads(found[0][5])
 
     def close(self) -> None:
         """Give the file back."""
