@@ -5,7 +5,7 @@ It is plain data in the form of `pydantic_core.core_schema`, so that nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from crmkit.errors import BadRecord, Problem
@@ -65,8 +65,6 @@ def _write(record: Any, info: Any) -> Any:
         data = {name: value for name, value in data.items() if name in info.include}
     if info.exclude is not None:
         # As pydantic has it: a set of names, or a mapping that says of each name whether all of it is meant.
-        whole = {
-            name for name in info.exclude if not isinstance(info.exclude, dict) or info.exclude[name] in {True, ...}
-        }
-        data = {name: value for name, value in data.items() if name not in whole}
+        said: Mapping[Any, Any] = info.exclude if hasattr(info.exclude, "get") else dict.fromkeys(info.exclude, True)
+        data = {name: value for name, value in data.items() if said.get(name) not in {True, ...}}
     return {name: value for name, value in data.items() if value is not None} if info.exclude_none else data
