@@ -135,10 +135,26 @@ def _inner(wanted: Any) -> Hook:
     return lambda data, _: _CONVERTER.structure(data, part)
 
 
-_CONVERTER.register_structure_hook_factory(_of(tuple), lambda wanted: listed(_inner(wanted), at_most=_MOST))
-_CONVERTER.register_structure_hook_factory(_of(Mapping), lambda wanted: table(_inner(wanted), at_most=_MOST))
-_CONVERTER.register_structure_hook_factory(_of(Literal), lambda wanted: word(get_args(wanted)))
-_CONVERTER.register_unstructure_hook_factory(_of(tuple), lambda _: lambda parts: [plain(part) for part in parts])
+def _tuple(wanted: Any) -> Hook:
+    return listed(_inner(wanted), at_most=_MOST)
+
+
+def _mapping(wanted: Any) -> Hook:
+    return table(_inner(wanted), at_most=_MOST)
+
+
+def _word(wanted: Any) -> Hook:
+    return word(get_args(wanted))
+
+
+def _list(_: Any) -> Callable[[Any], Any]:
+    return lambda parts: [plain(part) for part in parts]
+
+
+_CONVERTER.register_structure_hook_factory(_of(tuple), _tuple)
+_CONVERTER.register_structure_hook_factory(_of(Mapping), _mapping)
+_CONVERTER.register_structure_hook_factory(_of(Literal), _word)
+_CONVERTER.register_unstructure_hook_factory(_of(tuple), _list)
 
 
 def plain(value: Any) -> Any:

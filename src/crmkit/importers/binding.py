@@ -176,8 +176,7 @@ class _Check:
         known = field.words
         if not known:
             return
-        given = [*(each.spellings or {}).values(), *each.numbers, *([each.const] if field.columns[0].words else [])]
-        given += [*(each.currency.spellings or {}).values(), each.currency.const] if each.currency else []
+        given = [*each.words, *each.numbers, *(each.currency.words if each.currency else ())]
         for word in dict.fromkeys(word for word in given if word):
             if key_of(word) not in {key_of(one) for one in known}:
                 self._refuse(place, f"{word!r} is not a value of {field.name}.", near(word, known))
@@ -204,7 +203,7 @@ class _Check:
             (each for each in self._mapping.files if each.kind is FileKind.RECORDS and each.entity == rule.entity), rule
         )
         chosen = made.fields.get("pipeline")
-        named = [chosen.const] if chosen and chosen.const else [*((chosen and chosen.spellings) or {}).values()]
+        named = chosen.words if chosen else ()
         for name in named:
             if name not in pipelines and rule is made and chosen:
                 hint = near(name, pipelines) if pipelines else "Name it in connect(..., pipelines=[...])."
@@ -220,8 +219,7 @@ class _Check:
         stage = rule.fields.get("stage")
         words = [(f"{rule.place}.entered.{name}", name) for name in rule.entered]
         if stage:
-            given = dict.fromkeys([*(stage.spellings or {}).values(), *([] if stage.const is None else [stage.const])])
-            words += [(f"{rule.place}.fields.stage", name) for name in given]
+            words += [(f"{rule.place}.fields.stage", name) for name in stage.words]
         for place, name in words:
             if name not in pipeline.places:
                 self._refuse(place, f"pipeline {pipeline.name!r} has no stage {name!r}.", near(name, pipeline.places))

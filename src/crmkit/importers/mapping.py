@@ -142,7 +142,7 @@ def _read_field(data: Any, wanted: object) -> FieldRule:
 
 def _read_fields(data: Any, wanted: object) -> Any:
     own = dict(an_object(data))
-    extra = member(own, "extra", lambda each, _: an_object(each)) if "extra" in own else {}
+    extra: Mapping[Any, Any] = member(own, "extra", lambda each, _: an_object(each)) if "extra" in own else {}
     own.pop("extra", None)
     return _read_rules(own | {f"extra.{name}": rule for name, rule in extra.items()}, wanted)
 

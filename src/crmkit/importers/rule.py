@@ -6,14 +6,13 @@ import codecs
 import datetime as dt
 import re
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from enum import Enum, unique
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 import attrs
-from attrs.validators import deep_mapping, instance_of, optional
+from attrs.validators import instance_of, optional
 
 from crmkit.errors import BadDefinition, BadMapping, Problem, near
 from crmkit.form.document import is_list
@@ -86,7 +85,8 @@ def _texts(given: Any) -> tuple[str, ...]:
 
 
 def _keys(given: Any) -> frozenset[str]:
-    return frozenset(map(key_of, _texts(sorted(given) if isinstance(given, AbstractSet) else given)))
+    made = isinstance(given, frozenset)
+    return cast("frozenset[str]", given) if made else frozenset(map(key_of, _texts(given)))
 
 
 def _skip(given: Any) -> dict[str, frozenset[str]]:
@@ -208,6 +208,11 @@ def _a_rule(instance: object, attribute: attrs.Attribute[Any], value: FieldRule 
     optional(instance_of(FieldRule))(instance, attribute, value)
 
 
+def _rules(instance: object, attribute: attrs.Attribute[Any], value: Mapping[str, FieldRule]) -> None:
+    for rule in value.values():
+        instance_of(FieldRule)(instance, attribute, rule)
+
+
 # -- rules -------------------------------------------------------------------------------------------------------------
 
 
@@ -266,12 +271,15 @@ class FieldRule:
         return self.column or self.columns or self.money
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """What the map and the constant give, each once."""
+        spelled = () if self.spellings is None else self.spellings.values()
+        return tuple(dict.fromkeys([*spelled, *(() if self.const is None else (self.const,))]))
+
+    @property
     def used(self) -> tuple[str, ...]:
         """Every column that the rule needs."""
         return (*self.read, *(self.currency.read if self.currency else ()))
-
-
-_RULES: Final = deep_mapping(key_validator=instance_of(str), value_validator=instance_of(FieldRule))
 
 
 @attrs.frozen(kw_only=True)
@@ -305,8 +313,8 @@ class FileRule:
     delimiter: str = attrs.field(default=",", converter=_delimiter)
     ignore: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     skip: Mapping[str, frozenset[str]] = attrs.field(factory=dict[str, frozenset[str]], converter=_skip)
-    fields: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule], validator=_RULES)
-    entered: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule], validator=_RULES)
+    fields: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule], validator=_rules)
+    entered: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule], validator=_rules)
     place: str = "file"
 
     def __attrs_post_init__(self) -> None:
