@@ -372,9 +372,9 @@ class TestDefinition:
             ({"entered": ("2026-01-01", "2026-01-01")}, BadDefinition, "does not come after"),
             ({"entered": ("2026-13-01", None)}, BadDefinition, "not a day"),
             ({"entered": "2026-01-01"}, BadDefinition, "pair"),
-            ({"entered": (dt.datetime(2026, 1, 1), None)}, BadDefinition, "is not a time zone"),
+            ({"entered": (dt.datetime(2026, 1, 1), None)}, BadDefinition, "has no time zone"),
             ({"zone": "Europe/Berlyn"}, BadDefinition, "is not a time zone"),
-            ({"as_of": dt.datetime(2026, 1, 1)}, BadDefinition, "is not a time zone"),
+            ({"as_of": dt.datetime(2026, 1, 1)}, BadDefinition, "has no time zone"),
         ],
     )
     def test_a_mistake_is_found_before_anything_is_read(self, given, error, message):
