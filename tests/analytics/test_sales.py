@@ -136,7 +136,7 @@ class TestCycle:
     @pytest.mark.parametrize(
         ("given", "message"),
         [
-            ({"start": f.name}, "no day"),
+            ({"start": f.name}, "is neither a day nor an instant"),
             ({"start": f.created}, "created_at"),
             ({"outcome": "wun"}, "Did you mean 'won'"),
         ],

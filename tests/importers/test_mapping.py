@@ -55,7 +55,7 @@ def test_unknown_models_and_fields_have_near_names():
     assert problems(mapping) == {
         "file[1].fields.nmae": "customer has no field 'nmae'. Did you mean 'name'?",
         "file[1].fields.owner_id.link": "owner_id links to a user, not to a customer.",
-        "file[1].fields.size": "'lrge' is no value of size. Did you mean 'large'?",
+        "file[1].fields.size": "'lrge' is not a value of size. Did you mean 'large'?",
         "file[2].into": "there is no model 'contct'. Did you mean 'contact'?",
     }
 
@@ -119,7 +119,7 @@ def test_stages_and_pipelines_must_exist():
 def test_history_needs_its_records_its_stage_and_its_time():
     history = {"path": "h.csv", "history_of": "opportunity", "record": "No", "fields": {"when": "W"}}
     found = problems({"source": "x", "file": [history]})
-    assert "no file of this mapping makes a opportunity" in found["file[1].history_of"]
+    assert "no file of this mapping makes records of opportunity" in found["file[1].history_of"]
     assert "file[1].fields.when" in found
 
 

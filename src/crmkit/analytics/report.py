@@ -160,7 +160,7 @@ class Report(Generic[G_co]):
     @classmethod
     def _own(cls, report: Report[Any]) -> Self:
         if not isinstance(report, cls):
-            raise BadDefinition(f"$.definition is {report.definition!r}, which is not a {cls.__name__}.")
+            raise BadDefinition(f"$.definition is {report.definition!r}, which is not that of {cls.__name__}.")
         return report
 
     def facts(self) -> dict[str, Any]:
