@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit import UTC, BadExpression, Contact, Customer, Money, Opportunity, connect, everything, f, system, where_from
+from crmkit import (
+    UTC,
+    BadDefinition,
+    BadExpression,
+    Contact,
+    Customer,
+    Money,
+    Opportunity,
+    connect,
+    everything,
+    f,
+    system,
+    where_from,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +61,6 @@ def test_parameters_spell_an_expression(model, parameters, meant):
         ({"size__gt": "large"}, ["size__gt: "]),
         ({"size": "huge"}, ["size: "]),
         ({"website__contains": "x"}, ["website__contains: "]),
-        ({"contacts.name": "Bo"}, ["contacts.name: "]),
         ({"": "x"}, [": "]),
         ({"name.x": "y"}, ["name.x: "]),
         ({"__class__": "x"}, ["__class__: "]),
@@ -61,6 +73,68 @@ def test_every_mistake_is_named(parameters, words):
         where_from(Customer, parameters)
     for word in words:
         assert word in str(caught.value)
+
+
+NO_INSTANT = "has no time zone, so it names no instant. Add one, as in 2026-01-31T09:00Z."
+MANY = "may lead to several records, which a query string cannot ask about."
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "text", "message"),
+    [
+        (Opportunity, "close_date", "31.1.2026", "is not an ISO 8601 date."),
+        (Opportunity, "close_date__lt", "soon", "is not an ISO 8601 date."),
+        (Opportunity, "created_at__gt", "soon", "is not an ISO 8601 date."),
+        (Opportunity, "created_at__gt", "2026-01-31", NO_INSTANT),
+        (Opportunity, "created_at__gt", "2026-01-31T09:00", NO_INSTANT),
+        (Opportunity, "amount", "1EUR", 'has no blank between amount and currency. Write "1 EUR".'),
+        (Opportunity, "amount", "-1.50usd", 'has no blank between amount and currency. Write "-1.50 USD".'),
+        (Opportunity, "amount", "1ABC", 'is not an amount with a currency. Write it like "100 EUR".'),
+        (Opportunity, "amount", "EUR1", 'is not an amount with a currency. Write it like "100 EUR".'),
+        (Opportunity, "amount", "100", 'is not an amount with a currency. Write it like "100 EUR".'),
+        (Opportunity, "amount", "much", 'is not an amount with a currency. Write it like "100 EUR".'),
+        (Customer, "contacts.name", "Bo", f"'contacts' {MANY}"),
+        (Customer, "contacts.name__contains", "Bo", f"'contacts' {MANY}"),
+        (Customer, "contacts.id__missing", "true", f"'contacts' {MANY}"),
+        (Customer, "contacts", "Bo", f"'contacts' {MANY}"),
+        (Contact, "customer.opportunities.name", "x", f"'opportunities' {MANY}"),
+        (Contact, "customer", "x", "contact has no field 'customer'. Did you mean 'customer_id'?"),
+    ],
+)
+def test_a_mistake_is_told_in_the_words_of_a_query_string(model, key, text, message):
+    with pytest.raises(BadExpression) as caught:
+        where_from(model, {key: text})
+    assert str(caught.value) == f"{key}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "kind"),
+    [
+        ("country=DE", "str"),
+        ("", "str"),
+        (b"country=DE", "bytes"),
+        (None, "NoneType"),
+        (7, "int"),
+        (["country"], "list"),
+        (["ab"], "list"),
+        ([("country", "DE", "AT")], "list"),
+        ({"country"}, "set"),
+    ],
+    ids=repr,
+)
+def test_what_is_neither_a_mapping_nor_pairs_is_refused(parameters, kind):
+    with pytest.raises(BadExpression) as caught:
+        where_from(Customer, parameters)
+    assert str(caught.value) == (
+        f"query parameters are a mapping or pairs, not {kind}. "
+        "Read a query string with urllib.parse.parse_qsl(text) first."
+    )
+
+
+@pytest.mark.parametrize("allow", ["country", "", b"country", 7, [7], [f.country], ["country", None]], ids=repr)
+def test_what_is_not_a_collection_of_names_cannot_be_allowed(allow):
+    with pytest.raises(BadDefinition, match=r'not a collection of names. Write allow=\["country"\].'):
+        where_from(Customer, {"country": "DE"}, allow=allow)
 
 
 def test_only_what_is_allowed_may_be_named():

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any, Final, TypeAlias, cast
 
 from crmkit.entities.around import catalog_around
-from crmkit.errors import BadExpression, Problem, near
+from crmkit.errors import BadDefinition, BadExpression, Problem, near
 from crmkit.expr.bind import Binder
 from crmkit.expr.build import Name, everything
 from crmkit.expr.limits import LIMITS
@@ -67,6 +67,7 @@ def where_from(
         catalog: the models among which links lead; the built-in ones and `model` by default.
 
     Raises:
+        BadDefinition: `allow` is not a collection of names.
         BadExpression: a field or an operator is unknown, or a value cannot be read; it lists every mistake.
 
     >>> from crmkit import Customer
@@ -85,7 +86,7 @@ size: is not a known value. There is: enterprise, large, medium, micro, small.
 class _Reader:
     def __init__(self, model: type[Any], allow: Collection[str] | None, catalog: Catalog) -> None:
         self._schema = schema_of(model)
-        self._allow = None if allow is None else frozenset(allow)
+        self._allow = None if allow is None else _names(allow)
         self._catalog = catalog
         self._binder = Binder(catalog)
 
@@ -141,14 +142,29 @@ class _Reader:
             raise BadExpression(
                 f"{self._schema.name} has no field {path[:_LONGEST_NAME]!r} here.", hint=near(path, self._allow)
             )
+        self._single(path)
         _, end, rest = self._binder.hops(self._schema, Ref(name.path))
         field = self._known(end, rest[0])
         return field.part(rest[1]) if len(rest) > 1 else field
 
+    def _single(self, path: str) -> None:
+        """Refuse a way to several records: a query string cannot say which of them is meant."""
+        schema = self._schema
+        for name in path.split("."):
+            relation = self._catalog.relations(schema).get(name)
+            if relation is None:
+                return
+            if relation.many:
+                raise BadExpression(
+                    f"{name[:_LONGEST_NAME]!r} may lead to several records, which a query string cannot ask about."
+                )
+            schema = self._catalog[relation.target]
+
     def _known(self, schema: Schema, name: str) -> Any:
         field = schema.fields.get(name)
         if field is None:
-            names = [*schema.fields, *self._catalog.relations(schema)]
+            relations = self._catalog.relations(schema).values()
+            names = [*schema.fields, *(each.name for each in relations if not each.many and each.name != name)]
             raise BadExpression(f"{schema.name} has no field {name[:_LONGEST_NAME]!r}.", hint=near(name, names))
         return field
 
@@ -157,6 +173,14 @@ class _Reader:
         if len(texts) != 1 or texts[0] not in words:
             raise Problem("unknown_word", f"expects {' or '.join(words)}.")
         return words[texts[0]]
+
+
+def _names(allow: Any) -> frozenset[str]:
+    """Return the names that may be used."""
+    names: list[Any] = [allow] if isinstance(allow, bytes) or not isinstance(allow, Iterable) else [*allow]
+    if isinstance(allow, str) or not all(isinstance(each, str) for each in names):
+        raise BadDefinition(f"allow is {allow!r}, not a collection of names.", hint='Write allow=["country"].')
+    return frozenset(names)
 
 
 def _lists(parameters: Any) -> dict[str, list[Any]]:
@@ -174,7 +198,13 @@ def _pairs(parameters: Any) -> Iterable[tuple[Any, Any]]:
     for whole in ("multi_items", "lists"):  # Starlette's and httpx's way to say all of it, and Django's
         every = getattr(parameters, whole, None)
         if every is not None:
-            pairs: Iterable[tuple[Any, Any]] = every()
-            return pairs
-    listed: Iterable[tuple[Any, Any]] = getattr(parameters, "items", lambda: parameters)()
-    return listed
+            every_pair: Iterable[tuple[Any, Any]] = every()
+            return every_pair
+    listed: Any = getattr(parameters, "items", lambda: parameters)()
+    pairs = [*listed] if isinstance(listed, Iterable) and not isinstance(listed, str) else [listed]
+    if not all(isinstance(each, list | tuple) and len(each) == 2 for each in pairs):  # noqa: PLR2004 - a pair
+        raise BadExpression(
+            f"query parameters are a mapping or pairs, not {type(parameters).__name__}.",
+            hint="Read a query string with urllib.parse.parse_qsl(text) first.",
+        )
+    return pairs

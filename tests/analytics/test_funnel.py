@@ -414,11 +414,11 @@ class TestDefinition:
         assert [group.key for group in by_beds] == [120]
 
     def test_what_is_no_funnel_is_refused(self, session):
-        with pytest.raises(BadDefinition, match="a str is not a funnel"):
+        with pytest.raises(BadDefinition, match="a Funnel is expected, not str"):
             session.analytics.funnel("sales")
-        with pytest.raises(BadDefinition, match="a str is not a pipeline"):
+        with pytest.raises(BadDefinition, match="a Pipeline is expected, not str"):
             session.analytics.time_in_stage("sales")
 
     def test_a_pipeline_is_needed(self):
-        with pytest.raises(BadDefinition, match="not over a str"):
+        with pytest.raises(BadDefinition, match="not over str"):
             Funnel("sales")

@@ -101,7 +101,129 @@ def test_a_signature_without_a_blocking_form_is_refused(tmp_path, monkeypatch, m
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadDefinition) as caught:
         twins_for("odd")
-    assert f"odd: AsyncA.{method.partition('def ')[2].partition('(')[0]} {fact}" in str(caught.value)
+    line, name = 2 + method.count("\n    "), method.partition("def ")[2].partition("(")[0]
+    assert str(caught.value).startswith(f"{tmp_path / 'odd.py'}:{line}: AsyncA.{name} {fact}")
+
+
+@pytest.mark.parametrize(
+    ("method", "fact"),
+    [
+        (
+            "async def each(self):\n        yield 1",
+            'each does not say what it returns. Annotate it, as in "-> AsyncIterator[int]".',
+        ),
+        (
+            "async def each(self) -> int:\n        yield 1",
+            'each yields, but says that it returns int. Annotate it, as in "-> AsyncIterator[int]".',
+        ),
+        (
+            "async def each(self) -> AsyncIterator:\n        yield 1",
+            'each yields, but says that it returns AsyncIterator. Annotate it, as in "-> AsyncIterator[int]".',
+        ),
+        (
+            "async def count(self):\n        return 1",
+            'count does not say what it returns. Annotate it, as in "-> None".',
+        ),
+        ("def rows(self):\n        return _rows()", 'rows does not say what it returns. Annotate it, as in "-> None".'),
+        ("async def __aenter__(self): ...", '__aenter__ does not say what it returns. Annotate it, as in "-> Self".'),
+        ("async def __aexit__(self, *_): ...", '__aexit__ does not say what it returns. Annotate it, as in "-> None".'),
+        (
+            "def __aiter__(self):\n        return self",
+            '__aiter__ does not say what it returns. Annotate it, as in "-> AsyncIterator[int]".',
+        ),
+        (
+            "async def __anext__(self) -> int: ...",
+            "__anext__ has no blocking form. Drop it, and make __aiter__ a generator: "
+            '"async def __aiter__(self) -> AsyncIterator[int]".',
+        ),
+        (
+            "def __await__(self) -> Iterator[int]: ...",
+            '__await__ has no blocking form. Make it a method, an "async def".',
+        ),
+        (
+            "def later(self) -> Awaitable[int]: ...",
+            'later returns Awaitable[int], which must be awaited. Make it an "async def".',
+        ),
+        (
+            "def later(self) -> Coroutine[Any, Any, int]: ...",
+            'later returns Coroutine[Any, Any, int], which must be awaited. Make it an "async def".',
+        ),
+        (
+            "@cached_property\n    async def size(self) -> int: ...",
+            "size is an asynchronous cached property. Make it a method: it can be awaited once only.",
+        ),
+    ],
+)
+def test_a_method_that_would_get_a_broken_twin_is_refused_with_the_way_out(tmp_path, monkeypatch, method, fact):
+    (tmp_path / "odd.py").write_text(f"class AsyncA:\n    {method}\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadDefinition) as caught:
+        twins_for("odd")
+    line = 3 if method.startswith("@") else 2
+    assert str(caught.value) == f"{tmp_path / 'odd.py'}:{line}: AsyncA.{fact}"
+
+
+def test_what_is_awaited_in_any_form_works_in_its_twin(tmp_path, monkeypatch):
+    (tmp_path / "shop.py").write_text('''\
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Self
+
+
+class AsyncShop(AsyncIterable[int], AbstractAsyncContextManager[Any]):
+    """A shop that is open while it is entered."""
+
+    is_open = False
+
+    @property
+    async def size(self) -> int:
+        return 2
+
+    @property
+    async def prices(self) -> AsyncIterator[int]:
+        yield 5
+        yield 7
+
+    @property
+    def again(self) -> AsyncIterator[int]:
+        return self.prices
+
+    def plain(self) -> Iterator[int]:
+        return iter([1, 2])
+
+    async def __aiter__(self) -> AsyncIterator[int]:
+        async for price in self.prices:
+            yield price
+
+    async def __aenter__(self) -> Self:
+        self.is_open = True
+        return self
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> bool:
+        self.is_open = False
+        return True
+
+    async def __call__(self, number: int) -> int:
+        return number * 2
+''')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    place, text = twins_for("shop")
+    place.write_text(text, encoding="utf-8")
+    import shop  # type: ignore[import-not-found]
+    import shop_blocking  # type: ignore[import-not-found]
+
+    inner = shop.AsyncShop()
+    twin = shop_blocking.Shop(inner)
+    assert (twin.size, list(twin.prices), list(twin.again), list(twin.plain())) == (2, [5, 7], [5, 7], [1, 2])
+    assert (list(twin), twin(3)) == ([5, 7], 6)
+    with twin as entered:
+        assert entered is twin
+        assert inner.is_open
+        raise ValueError("is swallowed, as by the awaited one")
+    assert not inner.is_open
+    for name in ("shop", "shop_blocking"):
+        del sys.modules[name]
 
 
 def test_a_file_that_is_not_python_is_reported(tmp_path, monkeypatch):

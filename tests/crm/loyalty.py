@@ -27,6 +27,7 @@ class LoyaltyAccount(Record):
     "points.py": '''\
 """Points."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -78,6 +79,10 @@ class AsyncLoyalty:
         """Yield the accounts with many points."""
         async for account in self._accounts.stream(f.points >= least):
             yield account
+
+    async def settle(self) -> None:
+        """Wait for something else than the store."""
+        await asyncio.sleep(0.01)
 
     @asynccontextmanager
     async def held(self, customer: Customer) -> AsyncIterator[int]:

@@ -28,6 +28,7 @@ from crmkit import (
     connect,
     f,
     system,
+    total,
 )
 from crmkit.expr.form.document import from_json
 
@@ -223,15 +224,19 @@ QUESTIONS: dict[str, tuple[Callable[[Session], object], str]] = {
     ),
     "a field's name as order": (
         lambda s: s.customers.find(order="name"),  # type: ignore[arg-type]  # wrong on purpose
-        "a str is nothing to order by. Write f.name, or -f.name.",
+        "cannot order by str. Write f.name, or -f.name.",
     ),
     "a number as order": (
         lambda s: s.customers.find(order=[5]),  # type: ignore[list-item]  # wrong on purpose
-        "a int is nothing to order by. Write f.name, or -f.name.",
+        "cannot order by int. Write f.name, or -f.name.",
     ),
     "a field's name as group": (
         lambda s: s.customers.tally(by="n"),  # type: ignore[arg-type]  # wrong on purpose
-        "a str is nothing to group by. Write f.name, or by_month(f.at).",
+        "cannot group by str. Write f.name, or by_month(f.at).",
+    ),
+    "a number as measure": (
+        lambda s: s.customers.tally(sum=total(5)),  # type: ignore[arg-type]  # wrong on purpose
+        "cannot measure int. Write total(f.amount), for example.",
     ),
     "a field as condition": (
         lambda s: s.customers.find(f.name),

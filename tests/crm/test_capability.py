@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from importlib import import_module
+from keyword import kwlist
 from types import ModuleType
 
 import pytest
 
-from crmkit import BadDefinition, Capability, Customer, aconnect, connect, f, system
+from crmkit import BadDefinition, Capability, Customer, Unsupported, aconnect, connect, f, system
 from crmkit.analytics import AsyncAnalytics
 from crmkit.cli.command import run
 from crmkit.crm.blocking.analytics import Analytics
@@ -84,6 +85,13 @@ def test_what_it_wrote_is_undone_with_the_session(store_url, loyalty):
             assert s.loyalty.accounts.count() == 0
 
 
+def test_an_operation_that_waits_for_something_else_than_the_store_is_refused(loyalty):
+    with connect("memory://", capabilities=[loyalty.loyalty]) as crm, crm.session(job) as s:
+        with pytest.raises(Unsupported, match="this call needs a running event loop"):
+            s.loyalty.settle()
+        assert s.loyalty.accounts.count() == 0
+
+
 def test_built_in_capabilities_are_used_by_their_class_as_well():
     with connect("memory://") as crm, crm.session(job) as s:
         assert isinstance(s.use(Analytics), Analytics)
@@ -110,12 +118,12 @@ def test_the_class_of_the_other_face_is_refused():
 
 @pytest.mark.parametrize("name", ["customers", "commit", "analytics", "use"])
 def test_a_name_that_sessions_use_already_is_refused(name):
-    with pytest.raises(BadDefinition, match=f"the capability '{name}' has a name that is already taken"):
+    with pytest.raises(BadDefinition, match=f"sessions already have '{name}', so it cannot name a capability."):
         connect("memory://", capabilities=[Capability(name, "loyalty.points:AsyncLoyalty")])
 
 
 def test_two_capabilities_of_one_name_are_refused(loyalty):
-    with pytest.raises(BadDefinition, match="the capability 'loyalty' has a name that is already taken"):
+    with pytest.raises(BadDefinition, match="two capabilities are named 'loyalty'. Rename one of them."):
         connect("memory://", capabilities=[loyalty.loyalty, Capability("loyalty", "other:AsyncLoyalty")])
 
 
@@ -124,6 +132,11 @@ def test_two_capabilities_of_one_name_are_refused(loyalty):
     [
         (("Loyalty", "loyalty:AsyncLoyalty"), "'Loyalty' cannot name a capability."),
         (("_loyalty", "loyalty:AsyncLoyalty"), "'_loyalty' cannot name a capability."),
+        *(
+            ((name, "loyalty:AsyncLoyalty"), f"'{name}' cannot name a capability: it is a keyword of Python.")
+            for name in kwlist
+            if name.islower()
+        ),
         (("loyalty", "loyalty.AsyncLoyalty"), "the capability 'loyalty' has no class at 'loyalty.AsyncLoyalty'."),
         (("loyalty", 7), "the capability 'loyalty' has no class at 7."),
     ],

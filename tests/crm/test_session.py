@@ -223,7 +223,7 @@ def test_pages_join_to_the_whole_in_any_order(crm: Crm) -> None:
 
 @pytest.mark.parametrize("cursor", ["x", "", "eyJhIjoxfQ", "W10", "é", "bnVsbA", "A" * 10_000])
 def test_a_forged_cursor_is_refused(crm: Crm, cursor: str) -> None:
-    with crm.session(job) as s, pytest.raises(BadExpression, match="after is no cursor"):
+    with crm.session(job) as s, pytest.raises(BadExpression, match="after is not a cursor"):
         s.customers.find(after=cursor)
 
 

@@ -119,7 +119,7 @@ def test_stages_and_pipelines_must_exist():
 def test_history_needs_its_records_its_stage_and_its_time():
     history = {"path": "h.csv", "history_of": "opportunity", "record": "No", "fields": {"when": "W"}}
     found = problems({"source": "x", "file": [history]})
-    assert "no file of this mapping makes a opportunity" in found["file[1].history_of"]
+    assert "no file of this mapping makes records of opportunity" in found["file[1].history_of"]
     assert "file[1].fields.when" in found
 
 

@@ -91,7 +91,15 @@ def test_every_mistake_is_named_at_once():
         ("", "customer refused: is not JSON."),
         ("{", "customer refused: is not JSON."),
         ("[]", "customer refused: expects an object, not list."),
-        ('{"name": "a", "name": "b"}', "customer refused: name: occurs twice."),
+        ('{"name": "a", "name": "b"}', "customer refused: name: is given twice."),
+        (
+            '{"name": "a", "name": "b", "credit_limit": {"amount": "1", "amount": "2"}, "tags": [{"x": 1, "x": 1}]}',
+            "customer refused: name: is given twice.; credit_limit.amount: is given twice.; tags[0].x: is given twice.",
+        ),
+        (
+            '{"n": ' + '{"x": ' * 800 + '{"y": 1, "y": 2}' + "}" * 801,
+            f"customer refused: n{'.x' * 29}.: is given twice.",
+        ),
         ('{"name": NaN}', "customer refused: holds NaN, which is not JSON."),
         ("[" * 100_000, "customer refused: is nested too deep."),
         ('{"name": "\\ud800"}', "customer refused: name: holds half a surrogate pair at position 0. Decode the source"),

@@ -98,7 +98,7 @@ def cursor(order: str, kind: str, value: object) -> str:
 def test_a_forged_cursor_never_reaches_the_store(sqlite_url: str, order: Name, kind: str, value: Any) -> None:
     with connect(sqlite_url) as crm, crm.session(job) as s:
         s.customers.add_many([Customer(name="a"), Customer(name="b")])
-        with pytest.raises(BadExpression, match="after is no cursor"):
+        with pytest.raises(BadExpression, match="after is not a cursor"):
             s.customers.find(order=order, after=cursor(order.text.removeprefix("f."), kind, value))
 
 

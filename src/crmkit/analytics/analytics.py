@@ -64,7 +64,7 @@ class AsyncAnalytics:
         """
         if not isinstance(funnel, Funnel):
             raise BadDefinition(
-                f"a {type(funnel).__name__} is not a funnel.", hint="Write Funnel(pipeline, by=f.source)."
+                f"a Funnel is expected, not {type(funnel).__name__}.", hint="Write Funnel(pipeline, by=f.source)."
             )
         return await FunnelCount(self._doors, funnel).report()
 
@@ -249,7 +249,9 @@ class AsyncAnalytics:
             BadExpression: `where` does not fit the model.
         """
         if not isinstance(pipeline, Pipeline):
-            raise BadDefinition(f"a {type(pipeline).__name__} is not a pipeline.", hint="Give the Pipeline itself.")
+            raise BadDefinition(
+                f"a Pipeline is expected, not {type(pipeline).__name__}.", hint="Give the Pipeline itself."
+            )
         population = Population(self._doors, self._doors.catalog[pipeline.entity], where, self._at(as_of), zone)
         return await stage_times(population, pipeline, Period.of(left, zone))
 

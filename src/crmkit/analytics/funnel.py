@@ -84,7 +84,7 @@ class Funnel(Kept):
         given: Any = self.pipeline
         if not isinstance(given, Pipeline):
             raise BadDefinition(
-                f"a funnel is counted over a Pipeline, not over a {type(given).__name__}.",
+                f"a funnel is counted over a Pipeline, not over {type(given).__name__}.",
                 hint="Give the pipeline itself; the built-in ones are in crmkit.lifecycle.built_in.",
             )
         if self.reading not in _READINGS:

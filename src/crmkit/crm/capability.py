@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
@@ -49,6 +50,10 @@ class Capability:
         if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", self.name):
             raise BadDefinition(
                 f"{self.name!r} cannot name a capability.", hint="Use lower case, in ASCII, at most 41 long."
+            )
+        if iskeyword(self.name):
+            raise BadDefinition(
+                f"{self.name!r} cannot name a capability: it is a keyword of Python.", hint=f"Write {self.name}_."
             )
         module, _, cls = str(self.awaited).partition(":")
         if not self.blocking:
@@ -101,11 +106,10 @@ class Capabilities:
         reserved = {*taken, *self.by_name}
         for capability in own:
             if capability.name in reserved:
-                raise BadDefinition(
-                    f"the capability {capability.name!r} has a name that is already taken.",
-                    hint="Name it differently.",
-                )
-            reserved.add(capability.name)
+                fact = f"sessions already have {capability.name!r}, so it cannot name a capability."
+                raise BadDefinition(fact, hint="Name it differently.")
+            if capability.name in self.by_name:
+                raise BadDefinition(f"two capabilities are named {capability.name!r}.", hint="Rename one of them.")
             self.by_name[capability.name] = capability
 
     @property

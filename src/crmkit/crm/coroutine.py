@@ -6,8 +6,9 @@ there is nothing to wait for, so one step finishes them.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from crmkit.errors import BadDefinition, Unsupported
 
@@ -18,21 +19,37 @@ if TYPE_CHECKING:
 __all__ = ["blocking", "run", "step_into", "step_through"]
 
 T = TypeVar("T")
+_NO_LOOP: Final = re.compile(r"no (running|current) event loop")
+"""What asyncio says, in a plain `RuntimeError`, where something would wait outside of a loop."""
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Return what a coroutine returns.
 
     Raises:
-        Unsupported: it suspended, as those of an asyncio store do.
+        Unsupported: it suspended, as those of an asyncio store do, or asked for the event loop.
     """
     try:
         coroutine.send(None)
     except StopIteration as done:
         result: T = done.value
         return result
+    except (RuntimeError, AttributeError) as error:
+        if not _misses_loop(error):
+            raise
+        raise _needs_loop() from error
     coroutine.close()
-    raise Unsupported("this store needs a running event loop.", hint="Use aconnect() and await the calls.")
+    raise _needs_loop()
+
+
+def _misses_loop(error: RuntimeError | AttributeError) -> bool:
+    if isinstance(error, AttributeError):  # asyncio's locks and queues take the loop, which is None, without a look
+        return error.obj is None and error.name == "create_future"
+    return _NO_LOOP.search(str(error)) is not None
+
+
+def _needs_loop() -> Unsupported:
+    return Unsupported("this call needs a running event loop.", hint="Use aconnect() and await the calls.")
 
 
 def step_through(source: AsyncIterator[T]) -> Iterator[T]:

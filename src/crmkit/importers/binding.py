@@ -108,7 +108,9 @@ class _Check:
             return None
         if rule.kind is not FileKind.RECORDS and schema.name not in self._made:
             self._refuse(
-                place, f"no file of this mapping makes a {schema.name}.", f'Add one with into = "{schema.name}".'
+                place,
+                f"no file of this mapping makes records of {schema.name}.",
+                f'Add one with into = "{schema.name}".',
             )
         if (rule.kind is FileKind.HISTORY or rule.entered) and not schema.staged:
             self._refuse(place, f"{schema.name} has no stages, so it has no history.")

@@ -303,7 +303,7 @@ class SectionLoad:
             return "skip"
         record = self._live.get(stored.record_id)
         if record is None:
-            message = f"changes a {self._schema.name} that was deleted since the last import."
+            message = f"changes a record of {self._schema.name} that was deleted since the last import."
             parsed.refuse(
                 self._section.key_column,
                 Problem("deleted", message, hint="Restore it, or leave the row out."),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 import attrs
@@ -98,6 +99,9 @@ def from_json(model: type[T], text: str | bytes) -> T:
         raise BadRecord(schema_of(model).name, [Problem("not_json", message)]) from None
     except Problem as problem:
         raise BadRecord(schema_of(model).name, [problem]) from None
+    twice = [Problem("duplicate_key", "is given twice.", field=place) for place in _repeated(data)]
+    if twice:
+        raise BadRecord(schema_of(model).name, twice)
     return from_dict(model, data)
 
 
@@ -143,13 +147,32 @@ def required_of(schema: Schema) -> list[str]:
 # -- reading JSON text -------------------------------------------------------------------------------------------------
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
+class _Object(dict[str, Any]):
+    """An object of a JSON text, which remembers the names that came again."""
+
+    repeated: tuple[str, ...] = ()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> _Object:
+    made = _Object(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Problem("duplicate_key", "occurs twice.", field=twice[:_LONGEST_NAME])
+        made.repeated = tuple(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
     return made
+
+
+def _repeated(data: Any) -> Iterator[str]:
+    """Yield the path of every name that an object gives more than once."""
+    waiting: list[tuple[str, Any]] = [("", data)]
+    for place, value in waiting:  # it grows on the way: recursion would end where the text is nested deep
+        if isinstance(value, _Object):
+            yield from (_path(place, f".{name}") for name in value.repeated)
+            waiting += [(_path(place, f".{name}"), inner) for name, inner in value.items()]
+        elif isinstance(value, list):
+            waiting += [(_path(place, f"[{index}]"), inner) for index, inner in enumerate(value)]
+
+
+def _path(place: str, step: str) -> str:
+    return f"{place}{step}".removeprefix(".")[:_LONGEST_NAME]
 
 
 def _refused(word: str) -> NoReturn:

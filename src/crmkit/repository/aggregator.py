@@ -160,9 +160,7 @@ def _measurable(door: Door[Any], measured: Measured, ref: Ref) -> Field:
         BadExpression: it cannot be measured so.
     """
     if not isinstance(ref, Ref):
-        raise BadExpression(
-            f"a {type(ref).__name__} is nothing to measure.", hint="Write total(f.amount), for example."
-        )
+        raise BadExpression(f"cannot measure {type(ref).__name__}.", hint="Write total(f.amount), for example.")
     hops, field = field_at(door, ref)
     if hops:
         raise BadExpression(

@@ -33,19 +33,19 @@ def read_cursor(catalog: Catalog, schema: Schema, keys: tuple[SortKey, ...], cur
     """Return the values that `write_cursor` was given.
 
     Raises:
-        BadExpression: the text is no cursor, or belongs to another order.
+        BadExpression: the text is not a cursor, or belongs to another order.
     """
     try:
         order, spelled = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         values = tuple(_read(kind, value) for kind, value in spelled)
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise BadExpression("after is no cursor.", hint="Give a page's next, unchanged.") from None
+        raise BadExpression("after is not a cursor.", hint="Give a page's next, unchanged.") from None
     if order != _order(keys) or len(values) != len(keys):
         raise BadExpression("after comes from a page in another order.", hint="Give the same order with each page.")
     try:
         return tuple(_held(catalog, schema, key, value) for key, value in zip(keys, values, strict=True))
     except Problem:
-        raise BadExpression("after is no cursor.", hint="Give a page's next, unchanged.") from None
+        raise BadExpression("after is not a cursor.", hint="Give a page's next, unchanged.") from None
 
 
 def column_of(catalog: Catalog, schema: Schema, key: SortKey) -> Column:

@@ -72,7 +72,7 @@ def group_key(door: Door[Any], by: By) -> tuple[GroupKey, Field]:
     """
     ref, span = (by.ref, by) if isinstance(by, Span) else (by, None)
     if not isinstance(ref, Ref):
-        raise BadExpression(f"a {type(ref).__name__} is nothing to group by.", hint="Write f.name, or by_month(f.at).")
+        raise BadExpression(f"cannot group by {type(ref).__name__}.", hint="Write f.name, or by_month(f.at).")
     hops, field = field_at(door, ref)
     try:
         field.check_group()

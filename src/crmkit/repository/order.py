@@ -28,7 +28,7 @@ def keys_of(door: Door[Any], order: Ref | Sort | Sequence[Ref | Sort]) -> tuple[
     for each in wanted:
         sort = each if isinstance(each, Sort) else Sort(each)
         if not isinstance(sort.ref, Ref):
-            raise BadExpression(f"a {type(each).__name__} is nothing to order by.", hint="Write f.name, or -f.name.")
+            raise BadExpression(f"cannot order by {type(each).__name__}.", hint="Write f.name, or -f.name.")
         keys.setdefault(sort.ref.path, _key(door, sort))
         if _ID in keys:
             break

@@ -4,7 +4,7 @@ Text, 64-bit integers, fixed-scale decimals, money, dates, UTC instants in milli
 text. Everything else is refused when a record is made, not when it is written.
 """
 
-from crmkit.values.instant import NOT_YET, UTC, Clock, clean_instant, system_clock
+from crmkit.values.instant import IN_TEXT, NOT_YET, UTC, Clock, clean_instant, system_clock
 from crmkit.values.money import MONEY_SCALE, Money, money_of
 from crmkit.values.number import INT64_MAX, INT64_MIN, clean_integer, decimal_of, scaled
 from crmkit.values.text import clean_text, fold, key_of
@@ -12,6 +12,7 @@ from crmkit.values.text import clean_text, fold, key_of
 __all__ = [
     "INT64_MAX",
     "INT64_MIN",
+    "IN_TEXT",
     "MONEY_SCALE",
     "NOT_YET",
     "UTC",

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from crmkit.errors import Problem
 
-__all__ = ["NOT_YET", "UTC", "Clock", "clean_instant", "system_clock"]
+__all__ = ["IN_TEXT", "NOT_YET", "UTC", "Clock", "clean_instant", "system_clock"]
 
 UTC: Final = dt.UTC
 NOT_YET: Final = dt.datetime(1, 1, 1, tzinfo=UTC)
@@ -18,7 +18,11 @@ Clock: TypeAlias = Callable[[], dt.datetime]
 """Tells the time: an aware datetime."""
 
 
-def clean_instant(value: object) -> dt.datetime:
+IN_TEXT: Final = "Add one, as in 2026-01-31T09:00Z."
+"""What to do about an instant without a time zone where it is written as text."""
+
+
+def clean_instant(value: object, hint: str = "Add one, as in datetime(..., tzinfo=UTC).") -> dt.datetime:
     """Return an aware datetime as a UTC instant, cut to whole milliseconds.
 
     Raises:
@@ -31,11 +35,7 @@ def clean_instant(value: object) -> dt.datetime:
         raise Problem("wrong_type", f"expects a date and time, not {type(value).__name__}.")
     if value.tzinfo is not UTC:
         if value.utcoffset() is None:
-            raise Problem(
-                "naive_datetime",
-                "has no time zone, so it names no instant.",
-                hint="Add one, as in datetime(..., tzinfo=UTC).",
-            )
+            raise Problem("naive_datetime", "has no time zone, so it names no instant.", hint=hint)
         try:
             value = value.astimezone(UTC)
         except OverflowError:

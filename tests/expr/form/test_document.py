@@ -201,7 +201,7 @@ def stored(**where):
         ),
         (
             stored(node="compare", field=["a"], op="==", value={"instant": "2026-01-31T09:00"}),
-            "$.where.value.instant has no time zone, so it names no instant. Add one, as in datetime(..., tzinfo=UTC).",
+            "$.where.value.instant has no time zone, so it names no instant. Add one, as in 2026-01-31T09:00Z.",
         ),
         (
             stored(node="compare", field=["a"], op="==", value={"me": "team"}),

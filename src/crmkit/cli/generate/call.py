@@ -9,16 +9,20 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from crmkit.cli.generate.layout import call, doc
-from crmkit.cli.generate.words import AWAITED, ENTERING, STEPS, blocking_words
+from crmkit.cli.generate.source import Method
+from crmkit.cli.generate.words import AWAITED, ENTERING, STEPS, WAITING, blocking_words
 from crmkit.errors import BadDefinition
 
 if TYPE_CHECKING:
-    from crmkit.cli.generate.source import Class, Method, Module
+    from crmkit.cli.generate.source import Class, Module
     from crmkit.cli.generate.twin import Twins
 
 __all__ = ["Call"]
 
 _PROPERTIES = {"property", "cached_property"}
+_STEPPED = ("AsyncIterator[", "AsyncIterable[", "AsyncGenerator[", "AbstractAsyncContextManager[")
+_RETURNS = {"__aenter__": "Self", "__aiter__": "AsyncIterator[int]"}
+_DEFERRED = re.compile(r"\b(Awaitable|Coroutine)\b")
 
 
 class Call:
@@ -39,6 +43,24 @@ class Call:
         self.marks = {ast.unparse(each).rpartition(".")[2] for each in node.decorator_list}
         if not (node.args.posonlyargs or node.args.args) or self.marks & {"classmethod", "staticmethod", "setter"}:
             raise self._refusal("is not a method of an instance")
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse what a twin could only get wrong."""
+        node = self.node
+        if node.name in WAITING:
+            raise self._refusal("has no blocking form", WAITING[node.name])
+        if node.returns is None:
+            example = "AsyncIterator[int]" if _yields(node) else _RETURNS.get(node.name, "None")
+            raise self._refusal("does not say what it returns", f'Annotate it, as in "-> {example}".')
+        written = self.module.annotation(node.returns)
+        if isinstance(node, ast.AsyncFunctionDef) and _yields(node) and not written.startswith(_STEPPED[:3]):
+            fact = f"yields, but says that it returns {written}"
+            raise self._refusal(fact, 'Annotate it, as in "-> AsyncIterator[int]".')
+        if _DEFERRED.search(written):
+            raise self._refusal(f"returns {written}, which must be awaited", 'Make it an "async def".')
+        if isinstance(node, ast.AsyncFunctionDef) and "cached_property" in self.marks:
+            raise self._refusal("is an asynchronous cached property", "Make it a method: it can be awaited once only.")
 
     def lines(self) -> list[str]:
         """Return the method as it stands in the twin."""
@@ -70,7 +92,7 @@ class Call:
     def _parameter(self, argument: ast.arg, default: ast.expr | None) -> str:
         written = self.module.annotation(argument.annotation)
         typed = self.twins.renamed(self.module, written)
-        if "Awaitable" in written or (typed != written and not self._variables(written)):
+        if _DEFERRED.search(written) or (typed != written and not self._variables(written)):
             raise self._refusal(f"takes {argument.arg}: {written}, which must be awaited")
         if argument.arg in STEPS:
             raise self._refusal(f"takes an argument called {argument.arg!r}, which its twin needs itself")
@@ -91,11 +113,10 @@ class Call:
 
     def _body(self, returns: str) -> list[str]:
         indent = f"{self.indent}    "
-        if self.marks & _PROPERTIES:
-            found = self._wrapped(returns)
-            return [*self._lazy(found), f"{indent}return {found}{self.head}{')' if found else ''}"]
         given, heads = self._arguments(), [f"{self.head}("]
-        if returns.startswith(("AbstractContextManager[", "Iterator[", "Iterable[", "Generator[")):
+        if self.marks & _PROPERTIES:
+            given, heads = [self.head], []
+        if self.module.annotation(self.node.returns).startswith(_STEPPED):
             step = "step_into(" if returns.startswith("Abstract") else "step_through("
             return self._unrolled() or call("return ", [self._plain(returns, step), *heads], given, "", indent)
         if isinstance(self.node, ast.AsyncFunctionDef):
@@ -154,8 +175,8 @@ class Call:
         text = "\n".join(ast.unparse(ast.fix_missing_locations(part)) for part in parts)
         return [f"        {line}" for line in text.splitlines()]
 
-    def _refusal(self, fact: str) -> BadDefinition:
-        return BadDefinition(f"{self.module.name}: {self.where} {fact}.", hint="Such a call has no blocking form yet.")
+    def _refusal(self, fact: str, hint: str = "Such a call has no blocking form yet.") -> BadDefinition:
+        return BadDefinition(f"{self.module.path}:{self.node.lineno}: {self.where} {fact}.", hint=hint)
 
 
 class _Unroll(ast.NodeTransformer):
@@ -177,6 +198,12 @@ class _Unroll(ast.NodeTransformer):
             if isinstance(value, ast.Name) and isinstance(node.target, ast.Name) and value.id == node.target.id:
                 return ast.Expr(ast.YieldFrom(node.iter))
         return node
+
+
+def _yields(node: ast.AST) -> bool:
+    """Return whether a function is a generator itself, whatever the functions inside it are."""
+    inner = [each for each in ast.iter_child_nodes(node) if not isinstance(each, Method | ast.Lambda | ast.ClassDef)]
+    return any(isinstance(each, ast.Yield | ast.YieldFrom) or _yields(each) for each in inner)
 
 
 def _is_own(node: ast.AST, shown: set[str]) -> bool:

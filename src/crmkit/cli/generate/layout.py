@@ -15,7 +15,7 @@ STEP: Final = "    "
 def call(lead: str, heads: Sequence[str], parts: Sequence[str], tail: str, indent: str) -> list[str]:
     """Return the lines of a call, or of calls within calls: heads open them, parts are what the last one gets."""
     flat = f"{indent}{lead}{''.join(heads)}{', '.join(parts)}{')' * len(heads)}{tail}"
-    if len(flat) <= WIDTH:
+    if len(flat) <= WIDTH or not heads:
         return [flat]
     first, last = f"{indent}{lead}{heads[0]}", f"{indent}){tail}"
     if len(heads) > 1:

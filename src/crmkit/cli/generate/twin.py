@@ -15,7 +15,7 @@ from typing import Final
 from crmkit.cli.generate.call import Call
 from crmkit.cli.generate.layout import doc, import_lines, in_order, names
 from crmkit.cli.generate.source import Class, Method, Module, Sources
-from crmkit.cli.generate.words import AWAITED, ENTERING, KINDS, STEPS, blocking_name, blocking_words
+from crmkit.cli.generate.words import AWAITED, ENTERING, KINDS, STEPS, WAITING, blocking_name, blocking_words
 from crmkit.errors import BadDefinition
 
 __all__ = ["Homes", "Twins", "twins_of"]
@@ -112,7 +112,7 @@ class Twins:
         ]
         shown = {member for member in methods if not member.startswith("_")}
         for member, (module, node) in methods.items():
-            if member in shown or member in ENTERING:
+            if member in shown or member in {*ENTERING, *WAITING} or _is_called(node):
                 self.modules.setdefault(module.name, module)
                 blocks.append(Call(self, module, node, cls=cls, shown=shown).lines())
         return "\n\n".join("\n".join(block) for block in blocks).split("\n")
@@ -132,7 +132,7 @@ class Twins:
                 self.modules.setdefault(base.module.name, base.module)
                 found += self._kept(base)
             else:
-                found.append((name, base is not None and base.stateful))
+                found.append((KINDS.get(name, name), base is not None and base.stateful))
         return found
 
     def _type_variables(self, cls: Class) -> list[str]:
@@ -225,6 +225,11 @@ class Twins:
             if found is not None:
                 return found.module, found.name + (f" as {name}" if name != found.name else "")
         raise BadDefinition(f"{self.module.name}: {name} is not defined at its top.", hint="Import it there.")
+
+
+def _is_called(node: Method) -> bool:
+    """Return whether it is a special method that is awaited, such as `async def __call__`."""
+    return isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("__") and node.name.endswith("__")
 
 
 class _Names(ast.NodeVisitor):

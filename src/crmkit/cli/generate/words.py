@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["AWAITED", "ENTERING", "KINDS", "STEPS", "blocking_name", "blocking_words"]
+__all__ = ["AWAITED", "ENTERING", "KINDS", "STEPS", "WAITING", "blocking_name", "blocking_words"]
 
-ENTERING: Final = {"__aenter__": "__enter__", "__aexit__": "__exit__"}
+ENTERING: Final = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
+WAITING: Final = {
+    "__anext__": 'Drop it, and make __aiter__ a generator: "async def __aiter__(self) -> AsyncIterator[int]".',
+    "__await__": 'Make it a method, an "async def".',
+}
+"""What only the awaited face can have, with what to write instead."""
 KINDS: Final = {
     "AbstractAsyncContextManager": "AbstractContextManager",
     "AsyncGenerator": "Generator",

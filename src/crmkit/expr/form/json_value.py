@@ -18,7 +18,7 @@ from crmkit.form.document import in_words, is_object
 from crmkit.form.form import wrong_keys
 from crmkit.form.hook import an_object, integer, member, text, word
 from crmkit.form.problem import Problems
-from crmkit.values import Money, clean_instant, clean_integer, clean_text
+from crmkit.values import IN_TEXT, Money, clean_instant, clean_integer, clean_text
 
 __all__ = ["MAX_TEXT", "read_value", "write_value"]
 
@@ -143,7 +143,7 @@ def _decimal_text(number: Decimal) -> str:
 
 
 def _instant(data: Any) -> dt.datetime:
-    return clean_instant(dt.datetime.fromisoformat(_short(data)))
+    return clean_instant(dt.datetime.fromisoformat(_short(data)), IN_TEXT)
 
 
 def _instant_text(value: dt.datetime) -> str:

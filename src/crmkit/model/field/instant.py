@@ -13,7 +13,7 @@ from crmkit.model.field.declaration import REQUIRED, Missing, declare
 from crmkit.model.field.field import Field, typed
 from crmkit.model.field.spelling import Spelling
 from crmkit.model.kind import Kind
-from crmkit.values import NOT_YET, UTC, clean_instant
+from crmkit.values import IN_TEXT, NOT_YET, UTC, clean_instant
 
 __all__ = ["InstantField", "instant"]
 
@@ -51,7 +51,7 @@ class InstantField(Field):
                 # A bare day begins when its zone says, also where the clocks skip midnight or strike it twice.
                 if timed and moment.utcoffset() != moment.replace(fold=1).utcoffset():
                     raise _unclear(moment, zone)
-            return clean_instant(moment)
+            return clean_instant(moment, IN_TEXT)
 
         return read
 
@@ -62,7 +62,7 @@ class InstantField(Field):
     def decode(self, data: Any) -> dt.datetime:
         """Return the instant that ISO 8601 names."""
         try:
-            return dt.datetime.fromisoformat(typed(data, str, "an instant as text"))
+            return clean_instant(dt.datetime.fromisoformat(typed(data, str, "an instant as text")), IN_TEXT)
         except ValueError:
             raise Problem("invalid_date", "is not an ISO 8601 date and time.") from None
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import attrs
 
@@ -21,6 +22,8 @@ from crmkit.values import INT64_MAX, INT64_MIN, MONEY_SCALE, Money, money_of
 from crmkit.values.currency import MINOR_DIGITS
 
 __all__ = ["MoneyField", "money"]
+
+_GLUED: Final = re.compile(r"([+-]?\d[\d.,']{0,30})([A-Za-z]{3})")
 
 
 class _CurrencyField(TextField):
@@ -129,7 +132,7 @@ class MoneyField(Field):
         def read(text: str) -> Any:
             amount, _, currency = text.strip().rpartition(" ")
             if not amount:
-                raise Problem("unknown_currency", "is an amount without a currency.", hint=f'Write "{currency} EUR".')
+                raise _unlike_money(currency)
             return self.clean(Money(number(amount, spelling.numbers), currency.upper()))
 
         return read
@@ -150,6 +153,15 @@ class MoneyField(Field):
     def bounds(self) -> str:
         """Its least amount."""
         return span(self.min, None)
+
+
+def _unlike_money(text: str) -> Problem:
+    """Return the problem of a text in which there is no blank between an amount and a currency."""
+    glued = _GLUED.fullmatch(text)
+    if glued and glued[2].upper() in MINOR_DIGITS:
+        hint = f'Write "{glued[1]} {glued[2].upper()}".'
+        return Problem("unknown_currency", "has no blank between amount and currency.", hint=hint)
+    return Problem("unknown_currency", "is not an amount with a currency.", hint='Write it like "100 EUR".')
 
 
 def money(

@@ -50,7 +50,7 @@ class Spelling:
             try:
                 return dt.datetime.fromisoformat(text), ":" in text or "T" in text or " " in text
             except ValueError:
-                raise Problem("invalid_date", "is not an ISO 8601 date, and the mapping gives no format.") from None
+                raise Problem("invalid_date", "is not an ISO 8601 date.") from None
         for each in self.dates:
             try:
                 moment = dt.datetime.strptime(text, each)  # noqa: DTZ007 - the zone is the caller's affair
