@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
 from crmkit.errors import BadRecord, Problem, near
+from crmkit.model.field.document import parsed
+from crmkit.model.field.refusal import listed
 from crmkit.model.schema import Schema, schema_of
 
 __all__ = ["from_dict", "from_json", "json_schema", "to_dict", "to_json"]
@@ -72,7 +74,7 @@ employees: expects a whole number, not str.; name: is required.
         try:
             values[name] = field.from_json(value)
         except Problem as problem:
-            problems.append(problem)
+            problems += listed(problem)
     missing = [name for name in _required(schema) if name not in given]
     problems += [Problem("required", "is required.", field=name) for name in missing]
     if problems:
@@ -92,10 +94,7 @@ def from_json(model: type[T], text: str | bytes) -> T:
         BadRecord: the text is not JSON, or `from_dict` refuses what it holds.
     """
     try:
-        data = json.loads(text, object_pairs_hook=_object, parse_constant=_refused)
-    except (ValueError, RecursionError, TypeError) as error:
-        message = "is nested too deep." if isinstance(error, RecursionError) else "is not JSON."
-        raise BadRecord(schema_of(model).name, [Problem("not_json", message)]) from None
+        data = parsed(text)
     except Problem as problem:
         raise BadRecord(schema_of(model).name, [problem]) from None
     return from_dict(model, data)
@@ -138,22 +137,6 @@ def _required(schema: Schema) -> list[str]:
     return [each.name for each in attrs.fields(schema.cls) if each.default is attrs.NOTHING]
 
 
-# -- reading JSON text -------------------------------------------------------------------------------------------------
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Problem("duplicate_key", "occurs twice.", field=twice[:_LONGEST_NAME])
-    return made
-
-
-def _refused(word: str) -> NoReturn:
-    raise Problem("not_json", f"holds {word}, which is not JSON.")
-
-
 # -- pydantic ----------------------------------------------------------------------------------------------------------
 
 
@@ -191,7 +174,8 @@ def _plain(read: Callable[[Any], Any]) -> dict[str, Any]:
         try:
             return read(value)
         except Problem as problem:
-            raise ValueError(f"{problem.message} {problem.hint}".rstrip()) from None
+            lines = [f"{each.message} {each.hint}".rstrip() for each in listed(problem)]
+            raise ValueError("; ".join(lines)) from None
 
     return {"type": "function-plain", "function": {"type": "no-info", "function": checked}}
 

@@ -39,6 +39,7 @@ from crmkit.model.declare import (
     text,
 )
 from crmkit.model.field import IntegerField
+from crmkit.model.field.declaration import named_field
 from crmkit.model.schema import schema_of
 from crmkit.testing import values
 from crmkit.values import UTC
@@ -47,7 +48,7 @@ SOME_ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 MORE: Mapping[str, Any] = {"shoe_size": integer(default=None), "club": choice("red", "blue", default=None)}
 
 FIELDS: dict[str, Field] = {
-    name: Field.named(declared, name)
+    name: named_field(declared, name)
     for name, declared in {
         "note": text(max=30),
         "name": text(min=1, max=30, search=True),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from random import Random
-from typing import Any
+from typing import Any, Final, NoReturn
 
 import attrs
 
@@ -15,7 +16,9 @@ from crmkit.model.field.text import characters
 from crmkit.model.kind import Kind
 from crmkit.values import clean_text
 
-__all__ = ["DocumentField", "document"]
+__all__ = ["DocumentField", "document", "parsed"]
+
+_LONGEST_NAME: Final = 60
 
 
 @attrs.frozen(kw_only=True)
@@ -37,9 +40,10 @@ class DocumentField(Field):
         """Return text that is JSON."""
         text = clean_text(value, at_most=self.max)
         try:
-            json.loads(text)
-        except ValueError:
-            raise Problem("not_json", "is not a JSON document.") from None
+            parsed(text)
+        except Problem as problem:
+            message = f"has {problem.field!r} twice in one object." if problem.field else problem.message
+            raise Problem(problem.code, message) from None
         return text
 
     def example(self, rng: Random) -> str:
@@ -59,3 +63,32 @@ class DocumentField(Field):
 def document(*, default: str | Missing = REQUIRED, max: int = 1_000_000, doc: str = "") -> str | Missing:
     """Declare a JSON document kept as text, into which no expression looks."""
     return declare(DocumentField(max=max, doc=doc), default=default)
+
+
+# -- strict JSON -------------------------------------------------------------------------------------------------------
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return the data of a JSON text, as RFC 8259 has it: without NaN, and with each key once.
+
+    Raises:
+        Problem: it is something else; placed at a key that occurs twice.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_refused)
+    except RecursionError:
+        raise Problem("not_json", "is nested too deep.") from None
+    except (ValueError, TypeError):
+        raise Problem("not_json", "is not JSON.") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise Problem("duplicate_key", "occurs twice.", field=twice[:_LONGEST_NAME])
+    return made
+
+
+def _refused(word: str) -> NoReturn:
+    raise Problem("not_json", f"holds {word}, which is not JSON.")
