@@ -20,6 +20,7 @@ import attrs
 from crmkit.model.catalog import Catalog
 from crmkit.model.declare import Record
 from crmkit.model.field import Field
+from crmkit.model.field.declaration import named_field
 from crmkit.model.schema import Relation, Schema
 from tools.sources import BLOCKING, areas, models, sources
 
@@ -154,7 +155,7 @@ def called(links: Iterable[Field]) -> str:
 
 def declared(cls: type[Any]) -> dict[str, Field]:
     """Return the fields of a class that need not be a model itself."""
-    return {attribute.name: Field.named(attribute, attribute.name) for attribute in attrs.fields(cls)}
+    return {attribute.name: named_field(attribute, attribute.name) for attribute in attrs.fields(cls)}
 
 
 def inherited(schema: Schema) -> dict[str, Field]:

@@ -46,7 +46,7 @@ PUBLIC: Final = {
     "crmkit.expr.node": "Expr",
     "crmkit.importers": "pipelines_in",
     "crmkit.lifecycle": "* but Rule StagedRecord Step StepKind",
-    "crmkit.model.declare": "* but attached fieldset",
+    "crmkit.model.declare": "* but attached",
     "crmkit.model.field": "Field IntegerField TextField",
     "crmkit.model.form": "* but object_schema required_of",
     "crmkit.query": "where_from",

@@ -201,7 +201,7 @@ def _pairs(parameters: Any) -> Iterable[tuple[Any, Any]]:
             every_pair: Iterable[tuple[Any, Any]] = every()
             return every_pair
     listed: Any = getattr(parameters, "items", lambda: parameters)()
-    pairs = [*listed] if isinstance(listed, Iterable) and not isinstance(listed, str) else [listed]
+    pairs: list[Any] = [*listed] if hasattr(listed, "__iter__") and not isinstance(listed, str) else [listed]
     if not all(isinstance(each, list | tuple) and len(each) == 2 for each in pairs):  # noqa: PLR2004 - a pair
         raise BadExpression(
             f"query parameters are a mapping or pairs, not {type(parameters).__name__}.",

@@ -112,7 +112,7 @@ class TestReports:
 
     def test_another_kind_of_report_is_refused(self, session):
         text = session.analytics.win_rate().to_json()
-        with pytest.raises(BadDefinition, match=r"\$ is a Report, not a FunnelReport"):
+        with pytest.raises(BadDefinition, match=r"\$ holds Report, not FunnelReport"):
             FunnelReport.from_json(text)
         with pytest.raises(BadDefinition, match=r"\$\.definition is the text 'sales\.win_rat/1'.* Did you mean"):
             Report.from_json(text.replace("sales.win_rate/1", "sales.win_rat/1"))

@@ -122,6 +122,16 @@ def test_what_is_not_a_record_has_no_json():
         json_schema(dict)
 
 
+def test_a_record_in_place_of_its_class_is_not_shown():
+    for wrong in (Customer(name="secret"), "secret"):
+        for refused in (lambda wrong=wrong: schema_of(wrong), lambda wrong=wrong: from_dict(wrong, {})):
+            with pytest.raises(BadDefinition) as caught:
+                refused()
+            assert "secret" not in str(caught.value)
+    with pytest.raises(BadDefinition, match=r"an object of type Customer is not a model. Give the class Customer its"):
+        from_dict(Customer(name="secret"), {})
+
+
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 KEYS = st.sampled_from(["name", "amount", "x", "currency"])
 

@@ -46,7 +46,7 @@ class Kept:
         """Return the value that plain dicts and lists spell; see `from_json`."""
         made = cls.__form__().read(data, BadDefinition)
         if not isinstance(made, cls):
-            raise BadDefinition(f"$ is a {type(made).__name__}, not a {cls.__name__}.")
+            raise BadDefinition(f"$ holds {type(made).__name__}, not {cls.__name__}.")
         return made
 
     @classmethod

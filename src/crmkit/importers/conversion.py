@@ -30,7 +30,7 @@ _AMOUNT: Final = re.compile(r"[-+(]*\s*[\d][\d.,'\u2019\s\u00a0\u202f\u2009]*\)?
 
 def converter(rule: FieldRule, field: Field, zone: ZoneInfo | None) -> Convert:
     """Return what reads the text of one field, spellings translated."""
-    read = field.reader(Spelling(rule.numbers.get("", ""), rule.formats, zone, rule.split))
+    read = field.reading(Spelling(rule.numbers.get("", ""), rule.formats, zone, rule.split))
     if rule.spellings is None:
         return read
     translate = translator(rule.spellings, "unknown_choice")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadDefinition, near
-from crmkit.model.field import Field, ReferenceField
+from crmkit.model.field import ReferenceField
+from crmkit.model.field.declaration import named_field
 from crmkit.model.schema import Relation, Schema, schema_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Catalog:
                     f"the added fields of {own.name} must be a mapping, not {type(fields).__name__}.",
                     hint='Write {"shoe_size": integer(default=None)}, for example.',
                 )
-            named = [Field.named(field, name) for name, field in fields.items()]
+            named = [named_field(field, name) for name, field in fields.items()]
             self._schemas[own.name] = self[own.name].with_extra(named)
         self._relations: dict[str, dict[str, Relation]] = {name: {} for name in self._schemas}
         for schema in self:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from crmkit.errors import BadRecord, Problem
+from crmkit.model.field.refusal import listed
 from crmkit.model.form import object_schema, required_of, to_dict
 from crmkit.model.schema import schema_of
 
@@ -51,7 +52,8 @@ def _checked(read: Callable[[Any], Any]) -> dict[str, Any]:
         try:
             return read(value)
         except Problem as problem:
-            raise ValueError(f"{problem.message} {problem.hint}".rstrip()) from None
+            lines = [f"{each.message} {each.hint}".rstrip() for each in listed(problem)]
+            raise ValueError("; ".join(lines)) from None
 
     return {"type": "function-plain", "function": {"type": "no-info", "function": checked}}
 

@@ -13,23 +13,24 @@ import attrs
 
 from crmkit.errors import BadDefinition, BadRecord, Problem
 from crmkit.model.annotation import resolve
-from crmkit.model.field import NO_EXTRA, Field, declare
+from crmkit.model.field import NO_EXTRA, declare
 from crmkit.model.field.attached import attached
 from crmkit.model.field.choice import choice
 from crmkit.model.field.day import day
 from crmkit.model.field.decimal import decimal
+from crmkit.model.field.declaration import declared_field, named_field
 from crmkit.model.field.document import document
 from crmkit.model.field.extra import extra
-from crmkit.model.field.field import declared_field
 from crmkit.model.field.flag import flag
 from crmkit.model.field.instant import instant
 from crmkit.model.field.integer import integer
 from crmkit.model.field.key import key
 from crmkit.model.field.link import link
 from crmkit.model.field.money import money
+from crmkit.model.field.refusal import FAILURES, listed, unreadable
 from crmkit.model.field.tags import tags
 from crmkit.model.field.text import text
-from crmkit.model.mistake import mistakes_of
+from crmkit.model.mistake import mistakes_of, refuse, unmakeable
 from crmkit.model.schema import Schema, schema_of
 from crmkit.values import NOT_YET
 from crmkit.values.identifier import NEW
@@ -98,6 +99,10 @@ def entity(
     """
 
     def decorate(cls: type[_T]) -> type[_T]:
+        if not (isinstance(cls, type) and issubclass(cls, Record)):
+            shown = getattr(cls, "__name__", type(cls).__name__)
+            raise BadDefinition(f"{shown} is not a record.", hint=f"Write class {shown}(Record).")
+        refuse(cls, unmakeable(cls))
         made: type[_T] = attrs.define(cls, frozen=True, kw_only=True, slots=True, eq=True, weakref_slot=True)
         unknown = resolve(made, inspect.currentframe())
         if extends is not None and not issubclass(made, extends):
@@ -105,7 +110,7 @@ def entity(
         parent = schema_of(extends) if extends is not None else None
         own_name = parent.name if parent else name or _snake(cls.__name__)
         attributes = attrs.fields(cast("type[Any]", made))
-        fields = {each.name: Field.named(each, each.name) for each in attributes if declared_field(each)}
+        fields = {each.name: named_field(each, each.name) for each in attributes if declared_field(each)}
         schema = Schema(
             name=own_name,
             plural=parent.plural if parent else plural or f"{own_name}s",
@@ -116,11 +121,7 @@ def entity(
             staged="stage" in fields and "pipeline_version" in fields,
             append_only=parent.append_only if parent else append_only,
         )
-        mistakes = list(mistakes_of(schema, unknown))
-        if len(mistakes) == 1:
-            raise BadDefinition(mistakes[0].message, hint=mistakes[0].hint)
-        if mistakes:
-            raise BadDefinition(f"{cls.__name__} is declared wrongly: {'; '.join(map(str, mistakes))}")
+        refuse(cls, mistakes_of(schema, unknown))
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only
         return made
 
@@ -141,7 +142,23 @@ def _snake(name: str) -> str:
     ),
 )  # fmt: skip
 def fieldset(cls: type[_T]) -> type[_T]:
-    """Declare a class of fields that several models inherit, and which is not a model itself."""
+    """Declare a class of fields that several models inherit, and which is not a model itself.
+
+    It derives from `Record`, or from another such class.
+
+    Raises:
+        BadDefinition: a name cannot be that of a field; it lists everything that is wrong.
+
+    >>> @fieldset
+    ... class Coded(Record):
+    ...     code: str = text(max=12)
+    >>> @entity()
+    ... class Depot(Coded):
+    ...     seats: int = integer(default=0)
+    >>> Depot(code="HH").code
+    'HH'
+    """
+    refuse(cls, unmakeable(cls))
     made: type[_T] = attrs.define(cls, frozen=True, kw_only=True, slots=True)
     resolve(made, inspect.currentframe())
     return made
@@ -196,7 +213,9 @@ class Record:
             try:
                 made = schema.fields[name].clean(None) if given is None else clean(given)
             except Problem as problem:
-                problems.append(problem.at(name))
+                problems += listed(problem, name)
+            except FAILURES as error:
+                problems.append(unreadable(schema.fields[name], error))
             else:
                 if made is not given:
                     object.__setattr__(self, name, made)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, NoReturn, TypeVar, cast
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
 from crmkit.errors import BadRecord, Problem, near
+from crmkit.model.field.document import parsed
+from crmkit.model.field.refusal import listed
 from crmkit.model.schema import Schema, schema_of
 
 __all__ = ["from_dict", "from_json", "json_schema", "object_schema", "required_of", "to_dict", "to_json"]
@@ -73,7 +74,7 @@ employees: expects a whole number, not str.; name: is required.
         try:
             values[name] = field.from_json(value)
         except Problem as problem:
-            problems.append(problem)
+            problems += listed(problem)
     missing = [name for name in required_of(schema) if name not in given]
     problems += [Problem("required", "is required.", field=name) for name in missing]
     if problems:
@@ -93,15 +94,9 @@ def from_json(model: type[T], text: str | bytes) -> T:
         BadRecord: the text is not JSON, or `from_dict` refuses what it holds.
     """
     try:
-        data = json.loads(text, object_pairs_hook=_object, parse_constant=_refused)
-    except (ValueError, RecursionError, TypeError) as error:
-        message = "is nested too deep." if isinstance(error, RecursionError) else "is not JSON."
-        raise BadRecord(schema_of(model).name, [Problem("not_json", message)]) from None
+        data = parsed(text)
     except Problem as problem:
-        raise BadRecord(schema_of(model).name, [problem]) from None
-    twice = [Problem("duplicate_key", "is given twice.", field=place) for place in _repeated(data)]
-    if twice:
-        raise BadRecord(schema_of(model).name, twice)
+        raise BadRecord(schema_of(model).name, listed(problem)) from None
     return from_dict(model, data)
 
 
@@ -142,38 +137,3 @@ def object_schema(schema: Schema) -> dict[str, Any]:
 def required_of(schema: Schema) -> list[str]:
     """Return the names of the fields that have no default."""
     return [each.name for each in attrs.fields(schema.cls) if each.default is attrs.NOTHING]
-
-
-# -- reading JSON text -------------------------------------------------------------------------------------------------
-
-
-class _Object(dict[str, Any]):
-    """An object of a JSON text, which remembers the names that came again."""
-
-    repeated: tuple[str, ...] = ()
-
-
-def _object(pairs: list[tuple[str, Any]]) -> _Object:
-    made = _Object(pairs)
-    if len(made) < len(pairs):
-        made.repeated = tuple(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
-    return made
-
-
-def _repeated(data: Any) -> Iterator[str]:
-    """Yield the path of every name that an object gives more than once."""
-    waiting: list[tuple[str, Any]] = [("", data)]
-    for place, value in waiting:  # it grows on the way: recursion would end where the text is nested deep
-        if isinstance(value, _Object):
-            yield from (_path(place, f".{name}") for name in value.repeated)
-            waiting += [(_path(place, f".{name}"), inner) for name, inner in value.items()]
-        elif isinstance(value, list):
-            waiting += [(_path(place, f"[{index}]"), inner) for index, inner in enumerate(value)]
-
-
-def _path(place: str, step: str) -> str:
-    return f"{place}{step}".removeprefix(".")[:_LONGEST_NAME]
-
-
-def _refused(word: str) -> NoReturn:
-    raise Problem("not_json", f"holds {word}, which is not JSON.")

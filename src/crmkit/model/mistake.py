@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import inspect
+import keyword
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from crmkit.errors import BadDefinition, Problem
 from crmkit.model.annotation import expected, fits, shown
-from crmkit.model.field.field import Field, declared_field
+from crmkit.model.field.declaration import declared_field
+from crmkit.model.field.field import NOT_UNIQUE, Field
 
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema
 
-__all__ = ["mistakes_of"]
+__all__ = ["mistakes_of", "refuse", "unmakeable"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
+
+def refuse(cls: type[Any], mistakes: Iterable[BadDefinition]) -> None:
+    """Raise all of a class's mistakes as one error, if there are any."""
+    found = list(mistakes)
+    if len(found) == 1:
+        raise BadDefinition(found[0].message, hint=found[0].hint)
+    if found:
+        raise BadDefinition(f"{cls.__name__} is declared wrongly: {'; '.join(map(str, found))}")
+
+
+def unmakeable(cls: type[Any]) -> Iterator[BadDefinition]:
+    """Yield the names of a class's own fields that cannot even be those of an argument."""
+    for name in dict.fromkeys([*vars(cls), *inspect.get_annotations(cls)]):
+        if name in vars(cls) and declared_field(vars(cls)[name]) is None:
+            continue
+        argument = name.lstrip("_")
+        if argument == "self" or keyword.iskeyword(argument) or not argument.isidentifier():
+            message = f"{cls.__name__}.{name}: Python keeps this name for itself."
+            yield BadDefinition(message, hint="Rename the field.")
 
 
 def mistakes_of(schema: Schema, unknown: Mapping[str, str]) -> Iterator[BadDefinition]:
@@ -44,7 +67,22 @@ def mistakes_of(schema: Schema, unknown: Mapping[str, str]) -> Iterator[BadDefin
     counted = Counter(column.name for column in schema.columns)
     for name in sorted(name for name, times in counted.items() if times > 1 and name not in reserved):
         yield BadDefinition(f"{schema.name}: two columns would be called {name!r}.", hint="Rename a field.")
+    yield from _lost(schema)
     yield from _groups(schema)
+
+
+def _lost(schema: Schema) -> Iterator[BadDefinition]:
+    """Yield the bases whose fields nobody made, so that the model would do without them."""
+    for base in schema.cls.__mro__[1:]:
+        names = [name for name, value in vars(base).items() if declared_field(value) and name not in schema.fields]
+        if names:
+            derive = (
+                "" if any("__attrs_attrs__" in vars(each) for each in base.__mro__) else "Derive it from Record, and "
+            )
+            yield BadDefinition(
+                f"{schema.name}: its base {base.__name__} declares {', '.join(names)}, but is not decorated.",
+                hint=f"{derive}{'d' if derive else 'D'}ecorate it with @fieldset.",
+            )
 
 
 def _reserved(cls: type[Any]) -> Iterator[str]:
@@ -59,7 +97,7 @@ def _reserved(cls: type[Any]) -> Iterator[str]:
 def _field(place: str, field: Field, attribute: attrs.Attribute[Any], unknown: str) -> Iterator[BadDefinition]:
     if not _NAME.fullmatch(field.name):
         yield BadDefinition(f"{place}: a field's name is lower case, in ASCII, at most 41 long.")
-    for mistake in field.mistakes():
+    for mistake in (*field.mistakes(), *field.misfits()):
         yield BadDefinition(f"{place}: {mistake}")
     if unknown or isinstance(attribute.type, str):
         unknown = unknown or str(attribute.type)
@@ -86,6 +124,8 @@ def _groups(schema: Schema) -> Iterator[BadDefinition]:
             continue
         for name in group:
             try:
-                schema.field(name)
+                field = schema.field(name)
+                if group in schema.uniques and field.spread:
+                    yield BadDefinition(f"{schema.name}.{name}: {NOT_UNIQUE}")
             except BadDefinition as mistake:
                 yield mistake

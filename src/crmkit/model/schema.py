@@ -9,6 +9,7 @@ import attrs
 
 from crmkit.errors import BadDefinition, BadRecord, Problem, near
 from crmkit.model.field import Column, ExtraField, Field, ReferenceField
+from crmkit.model.field.refusal import listed
 from crmkit.model.kind import Kind
 from crmkit.values import clean_text
 
@@ -155,7 +156,7 @@ class Schema:
             try:
                 clean[name] = field.clean(value)
             except Problem as problem:
-                problems.append(problem)
+                problems += listed(problem)
         if problems:
             raise BadRecord(self.name, problems)
         return clean
@@ -181,6 +182,8 @@ class Schema:
                     f"{self.name}.extra.{field.name}: an added field is a plain text, choice, integer or flag.",
                     hint="Extend the model for anything else: @entity(extends=...).",
                 )
+            for mistake in field.mistakes():
+                raise BadDefinition(f"{self.name}.extra.{field.name}: {mistake}")
         changed = {
             name: attrs.evolve(field, entries=entries) if isinstance(field, ExtraField) else field
             for name, field in self.fields.items()
@@ -206,8 +209,11 @@ def schema_of(model: type[Any]) -> Schema:
     """
     schema = model.__dict__.get("__schema__") if isinstance(model, type) else None
     if not isinstance(schema, Schema):
-        shown = model.__name__ if isinstance(model, type) else repr(model)
-        raise BadDefinition(f"{shown} is not a model.", hint="Declare it with @entity.")
+        cls: type[Any] = model if isinstance(model, type) else type(model)
+        if cls is model:
+            raise BadDefinition(f"{cls.__name__} is not a model.", hint="Declare it with @entity.")
+        hint = f"Give the class {cls.__name__} itself." if hasattr(cls, "__schema__") else "Give its class."
+        raise BadDefinition(f"an object of type {cls.__name__} is not a model.", hint=hint)
     return schema
 
 

@@ -78,7 +78,7 @@ class AsyncRepository(AsyncReader[T]):
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy does not let the actor do this.
         """
-        self._check_model(record)
+        self._check_added(record)
         return await self._door.change(record, self._cleaned(changes), ChangeKind.UPDATED, at=self._doors.clock())
 
     async def delete(self, record: T) -> T:
@@ -86,7 +86,7 @@ class AsyncRepository(AsyncReader[T]):
 
         It keeps its unique values. Raises what `update` raises.
         """
-        self._check_model(record)
+        self._check_added(record)
         self._not_append_only()
         now = self._doors.clock()
         return await self._door.change(record, {"deleted_at": now}, ChangeKind.DELETED, at=now)
@@ -96,7 +96,7 @@ class AsyncRepository(AsyncReader[T]):
 
         Raises what `update` raises, and `Refused` if the record is not deleted.
         """
-        self._check_model(record)
+        self._check_added(record)
         self._not_append_only()
         now = self._doors.clock()
         return await self._door.change(record, {"deleted_at": None}, ChangeKind.RESTORED, at=now)
@@ -119,7 +119,7 @@ class AsyncRepository(AsyncReader[T]):
             MoveRefused: the pipeline does not allow it; it lists every reason.
             Stale: somebody else changed the record first.
         """
-        self._check_model(record)
+        self._check_added(record)
         clean = self._cleaned(changes)
         return await self._moved(record, clean, *(await self._mover.plan(record, clean, stage, at)), note)
 
@@ -132,17 +132,17 @@ class AsyncRepository(AsyncReader[T]):
             stage: the stage it continues in.
             note: why, for the history.
         """
-        self._check_model(record)
+        self._check_added(record)
         return await self._moved(record, {}, *(await self._mover.transfer(record, pipeline, stage)), note)
 
     async def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
         """Return why a record may not move to a stage now, as a sentence or several; blank if it may."""
-        self._check_model(record)
+        self._check_added(record)
         return await self._mover.why_not(record, self._schema.clean(changes), stage)
 
     async def allowed_moves(self, record: T) -> tuple[str, ...]:
         """Return the stages to which a record may move now."""
-        self._check_model(record)
+        self._check_added(record)
         return await self._mover.allowed(record)
 
     # -- within --------------------------------------------------------------------------------------------------------
@@ -165,6 +165,12 @@ class AsyncRepository(AsyncReader[T]):
         if type(record) is not self._schema.cls:
             message = f"expects {self._schema.cls.__name__}, not {type(record).__name__}."
             raise BadRecord(self._schema.name, [Problem("wrong_model", message)])
+
+    def _check_added(self, record: Any) -> None:
+        self._check_model(record)
+        if record.version == 0:
+            hint = "Add it, and go on with the record that add() returns."
+            raise BadRecord(self._schema.name, [Problem("not_added", "the record was never added.", hint=hint)])
 
     def _cleaned(self, changes: dict[str, Any]) -> dict[str, Any]:
         self._not_append_only()

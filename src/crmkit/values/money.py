@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from crmkit.errors import Problem, near
 from crmkit.values.currency import MINOR_DIGITS
-from crmkit.values.number import INT64_MAX, INT64_MIN, decimal_of, scaled
+from crmkit.values.number import INT64_MAX, INT64_MIN, decimal_of, plain_number, scaled
 
 __all__ = ["MONEY_SCALE", "Money", "money_of"]
 
@@ -107,7 +107,7 @@ class Money:
         if given.keys() != {"amount", "currency"}:
             hint = 'Write {"amount": "12.50", "currency": "EUR"}.'
             raise Problem("wrong_type", "expects an amount and a currency.", hint=hint)
-        return cls(given["amount"], given["currency"])
+        return cls(cast("Any", plain_number(given["amount"])), given["currency"])
 
     @staticmethod
     def json_schema() -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from crmkit.errors import Problem
 
-__all__ = ["INT64_MAX", "INT64_MIN", "clean_integer", "decimal_of", "scaled"]
+__all__ = ["INT64_MAX", "INT64_MIN", "clean_integer", "decimal_of", "plain_number", "scaled"]
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
+_PLAIN: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def clean_integer(value: object, *, at_least: int = INT64_MIN, at_most: int = INT64_MAX) -> int:
@@ -76,6 +78,20 @@ def scaled(value: object, scale: int) -> int:
     if not INT64_MIN <= units <= INT64_MAX:
         raise Problem("beyond_64_bit", f"does not fit 64 bits at {scale} decimal places.")
     return units
+
+
+def plain_number(data: object) -> object:
+    """Return what JSON holds for a decimal number, if text of it is written in ASCII digits with a point.
+
+    Raises:
+        Problem: it is other text, such as `"1_000"` or `"1e3"`.
+
+    >>> plain_number("-12.50")
+    '-12.50'
+    """
+    if isinstance(data, str) and not _PLAIN.fullmatch(data):
+        raise Problem("not_a_number", "does not spell a decimal number.", hint='Write "1234.56".')
+    return data
 
 
 def decimal_of(units: int, scale: int) -> Decimal:

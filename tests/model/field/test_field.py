@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit import Field, Money, Problem
+from crmkit import Field, Money, Problem, connect, system, where_from
 from crmkit.entities import BUILT_IN
 from crmkit.model.catalog import Catalog
 from crmkit.model.codec import CANONICAL, Codec
@@ -38,7 +38,8 @@ from crmkit.model.declare import (
     tags,
     text,
 )
-from crmkit.model.field import IntegerField
+from crmkit.model.field import IntegerField, Spelling
+from crmkit.model.field.declaration import named_field
 from crmkit.model.schema import schema_of
 from crmkit.testing import values
 from crmkit.values import UTC
@@ -47,7 +48,7 @@ SOME_ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 MORE: Mapping[str, Any] = {"shoe_size": integer(default=None), "club": choice("red", "blue", default=None)}
 
 FIELDS: dict[str, Field] = {
-    name: Field.named(declared, name)
+    name: named_field(declared, name)
     for name, declared in {
         "note": text(max=30),
         "name": text(min=1, max=30, search=True),
@@ -228,7 +229,7 @@ class DurationField(IntegerField):
     def accept(self, value: Any) -> dt.timedelta:
         if not isinstance(value, dt.timedelta):
             raise Problem("wrong_type", f"expects a timedelta, not {type(value).__name__}.")
-        return value
+        return self.decode(round(value.total_seconds()))
 
     def split(self, value: dt.timedelta) -> tuple[int]:
         return (int(value.total_seconds()),)
@@ -238,6 +239,15 @@ class DurationField(IntegerField):
 
     def literal(self, value: Any) -> tuple[int]:
         return self.split(self.accept(value))
+
+    def encode(self, value: dt.timedelta) -> int:
+        return int(value.total_seconds())
+
+    def decode(self, data: Any) -> dt.timedelta:
+        return dt.timedelta(seconds=super().accept(data))
+
+    def example(self, rng: Random) -> dt.timedelta:
+        return dt.timedelta(seconds=rng.choice((0, 1, 90, 86_400)))
 
 
 @entity(name="kind_call")
@@ -254,3 +264,18 @@ def test_a_kind_of_other_values_needs_no_generated_code():
     row = codec.dump(call, "t")
     assert row[codec.columns.index("took")] == 180
     assert codec.load([[row[codec.columns.index(name)] for name in codec.read]]) == [call]
+
+
+def test_a_kind_of_whole_numbers_is_read_from_text_as_from_json():
+    field = schema_of(Call).fields["took"]
+    assert field.reading(Spelling(numbers="1.234,56"))("1.200") == field.read("1200") == field.from_json(1200)
+    assert field.example(Random(1)) == field.from_json(field.to_json(field.example(Random(1))))
+    with connect("memory://", models=[Call]) as crm, crm.session(system("test")) as s:
+        s.repository(Call).add(Call(took=dt.timedelta(minutes=3)))
+        assert s.repository(Call).count(where_from(Call, {"took__gt": "120"})) == 1
+    for given_text in ("1.5", "many", "9" * 18):
+        with pytest.raises(Problem):
+            field.read(given_text)
+    for data in (1.5, "90", None, [], 10**18, 10**30):
+        with pytest.raises(Problem, match="took: "):
+            field.from_json(data)

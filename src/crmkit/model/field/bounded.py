@@ -1,8 +1,8 @@
-"""Bounds in words, for the reference."""
+"""Bounds: in words for the reference, and whether they leave any value."""
 
 from __future__ import annotations
 
-__all__ = ["span"]
+__all__ = ["crossed", "span"]
 
 
 def span(least: int | None, most: int | None, unit: str = "") -> str:
@@ -16,3 +16,14 @@ def span(least: int | None, most: int | None, unit: str = "") -> str:
     if least is None:
         return f"up to {most:,}{unit}"
     return f"{least}{unit}" if least == most else f"{least} to {most}{unit}"
+
+
+def crossed(least: int | None, most: int | None) -> list[str]:
+    """Return the mistake of bounds between which there is no value, if it is made.
+
+    >>> crossed(5, 2)
+    ['its min is 5, its max is 2: no value is within.']
+    """
+    if least is None or most is None or least <= most:
+        return []
+    return [f"its min is {least}, its max is {most}: no value is within."]

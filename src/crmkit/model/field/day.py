@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from crmkit.errors import Problem
 from crmkit.model.field.declaration import REQUIRED, Missing, declare
-from crmkit.model.field.field import Field, typed
+from crmkit.model.field.field import Field
+from crmkit.model.field.refusal import typed
 from crmkit.model.field.spelling import Spelling
 from crmkit.model.kind import Kind
 
 __all__ = ["DayField", "day"]
+
+_ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class DayField(Field):
@@ -54,10 +58,13 @@ class DayField(Field):
 
     def decode(self, data: Any) -> dt.date:
         """Return the date that ISO 8601 names."""
+        refused = Problem("invalid_date", "is not a date written like 2026-02-28.")
+        if not _ISO.fullmatch(typed(data, str, "a date as text")):
+            raise refused
         try:
-            return dt.date.fromisoformat(typed(data, str, "a date as text"))
+            return dt.date.fromisoformat(data)
         except ValueError:
-            raise Problem("invalid_date", "is not an ISO 8601 date.") from None
+            raise refused from None
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of a date."""

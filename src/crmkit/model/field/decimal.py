@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import attrs
 
 from crmkit.errors import Problem
-from crmkit.model.field.bounded import span
+from crmkit.model.field.bounded import crossed, span
 from crmkit.model.field.column import Column
 from crmkit.model.field.declaration import REQUIRED, Missing, declare
 from crmkit.model.field.field import Field
 from crmkit.model.field.spelling import Spelling, number
 from crmkit.model.kind import Kind
-from crmkit.values import INT64_MAX, INT64_MIN, decimal_of, scaled
+from crmkit.values import INT64_MAX, INT64_MIN, decimal_of, plain_number, scaled
 
 __all__ = ["DecimalField", "decimal"]
 
@@ -104,7 +104,7 @@ class DecimalField(Field):
 
     def decode(self, data: Any) -> Any:
         """Return the number that text spells, or an integer is."""
-        return decimal_of(scaled(data, self.scale), self.scale)
+        return decimal_of(scaled(plain_number(data), self.scale), self.scale)
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of text that spells a number."""
@@ -114,6 +114,10 @@ class DecimalField(Field):
     def bounds(self) -> str:
         """Its least and greatest number, and its digits."""
         return "; ".join(filter(None, [span(self.min, self.max), f"{self.scale} decimal places"]))
+
+    def mistakes(self) -> list[str]:
+        """Return what is wrong with its bounds, if anything."""
+        return crossed(self.min, self.max)
 
 
 def decimal(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from crmkit.model.field.field import KEY, Field
+from crmkit.errors import BadDefinition
+from crmkit.model.field.field import Field
 
 if TYPE_CHECKING:
     # Type checkers bring it along; at run time nothing asks for the default.
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 else:
     Missing = TypeVar("Missing")
 
-__all__ = ["REQUIRED", "Missing", "declare"]
+__all__ = ["REQUIRED", "Missing", "declare", "declared_field", "named_field"]
 
 REQUIRED: Final[Any] = attrs.NOTHING
 """The default of a field that must be given."""
+_KEY: Final = "crmkit"
+"""Where a declaration, which is an attribute of attrs, carries its field."""
 _Default = TypeVar("_Default")
 
 
@@ -31,11 +34,40 @@ def declare(field: Field, *, default: _Default = REQUIRED) -> _Default:
     Args:
         field: the kind of field and its settings.
         default: the value when none is given; `None` makes the field optional.
+
+    Raises:
+        BadDefinition: it is not a field.
     """
+    if not isinstance(field, Field):
+        given = field.__name__ if isinstance(field, type) else f"an object of type {type(field).__name__}"
+        hint = f"Write declare({given if isinstance(field, type) and issubclass(field, Field) else 'TextField'}(...))."
+        raise BadDefinition(f"declare takes a field, not {given}.", hint=hint)
     # A mapping has no hash; equality still compares it.
     hashed = None if field.hashable else False
     made: Any = attrs.field(
-        default=default, hash=hashed, metadata={KEY: attrs.evolve(field, required=default is not None)}
+        default=default, hash=hashed, metadata={_KEY: attrs.evolve(field, required=default is not None)}
     )
     declared: _Default = made
     return declared
+
+
+def declared_field(declared: Any) -> Field | None:
+    """Return the field that a declaration stands for, still without a name; `None` if it is not a declaration."""
+    metadata: Any = getattr(declared, "metadata", None)
+    field: Any = metadata.get(_KEY) if hasattr(metadata, "get") else None
+    return field if isinstance(field, Field) else None
+
+
+def named_field(declared: Any, name: str) -> Field:
+    """Return the field that a declaration such as `integer(min=1)` stands for, under a name.
+
+    Raises:
+        BadDefinition: it is not a declaration.
+    """
+    field = declared_field(declared)
+    if field is None:
+        raise BadDefinition(
+            f"the added field {name!r} must be a declaration, not {type(declared).__name__}.",
+            hint="Write integer(default=None).",
+        )
+    return attrs.evolve(field, name=name)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from random import Random
-from typing import Any
+from typing import Any, Final, NoReturn, cast
 
 import attrs
 
 from crmkit.errors import Problem
 from crmkit.model.field.declaration import REQUIRED, Missing, declare
 from crmkit.model.field.field import Field
+from crmkit.model.field.refusal import several
 from crmkit.model.field.text import characters
 from crmkit.model.kind import Kind
 from crmkit.values import clean_text
 
-__all__ = ["DocumentField", "document"]
+__all__ = ["DocumentField", "document", "parsed"]
+
+_LONGEST_NAME: Final = 60
 
 
 @attrs.frozen(kw_only=True)
@@ -37,9 +42,10 @@ class DocumentField(Field):
         """Return text that is JSON."""
         text = clean_text(value, at_most=self.max)
         try:
-            json.loads(text)
-        except ValueError:
-            raise Problem("not_json", "is not a JSON document.") from None
+            parsed(text)
+        except Problem as problem:
+            message = f"gives {problem.field!r} twice." if problem.field else problem.message
+            raise Problem(problem.code, message) from None
         return text
 
     def example(self, rng: Random) -> str:
@@ -59,3 +65,56 @@ class DocumentField(Field):
 def document(*, default: str | Missing = REQUIRED, max: int = 1_000_000, doc: str = "") -> str | Missing:
     """Declare a JSON document kept as text, into which no expression looks."""
     return declare(DocumentField(max=max, doc=doc), default=default)
+
+
+# -- strict JSON -------------------------------------------------------------------------------------------------------
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return the data of a JSON text, as RFC 8259 has it: without NaN, and with each key once.
+
+    Raises:
+        Problem: it is something else; it lists each key that is given twice, with its path.
+    """
+    try:
+        data = json.loads(text, object_pairs_hook=_object, parse_constant=_refused)
+    except RecursionError:
+        raise Problem("not_json", "is nested too deep.") from None
+    except (ValueError, TypeError):
+        raise Problem("not_json", "is not JSON.") from None
+    twice = [Problem("duplicate_key", "is given twice.", field=place) for place in _repeated(data)]
+    if twice:
+        raise several(twice)
+    return data
+
+
+class _Object(dict[str, Any]):
+    """An object of a JSON text, which remembers the names that came again."""
+
+    repeated: tuple[str, ...] = ()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> _Object:
+    made = _Object(pairs)
+    if len(made) < len(pairs):
+        made.repeated = tuple(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+    return made
+
+
+def _repeated(data: Any) -> Iterator[str]:
+    """Yield the path of every name that an object gives more than once."""
+    waiting: list[tuple[str, Any]] = [("", data)]
+    for place, value in waiting:  # it grows on the way: recursion would end where the text is nested deep
+        if isinstance(value, _Object):
+            yield from (_path(place, f".{name}") for name in value.repeated)
+            waiting += [(_path(place, f".{name}"), inner) for name, inner in value.items()]
+        elif type(value) is list:
+            waiting += [(_path(place, f"[{index}]"), inner) for index, inner in enumerate(cast("list[Any]", value))]
+
+
+def _path(place: str, step: str) -> str:
+    return f"{place}{step}".removeprefix(".")[:_LONGEST_NAME]
+
+
+def _refused(word: str) -> NoReturn:
+    raise Problem("not_json", f"holds {word}, which is not JSON.")

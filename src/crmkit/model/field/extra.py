@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from random import Random
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 
 import attrs
 
 from crmkit.errors import Problem, near
 from crmkit.model.field.declaration import declare
 from crmkit.model.field.field import Field
+from crmkit.model.field.refusal import several
 from crmkit.model.kind import Kind
 
 __all__ = ["NO_EXTRA", "Extra", "ExtraField", "extra"]
@@ -35,6 +36,8 @@ class Extra(dict[str, Any]):
 
 NO_EXTRA: Final = Extra()
 """The value of an extra field that holds nothing."""
+_HELD: Final = (str, int, type(None))
+_SHOWN: Final = 60
 
 
 @attrs.frozen(kw_only=True)
@@ -58,13 +61,25 @@ class ExtraField(Field):
     entries: Mapping[str, Field] = attrs.field(factory=dict[str, Field])
 
     def accept(self, value: Any) -> Extra:
-        """Return a mapping that cannot be changed; its entries are checked when it is written."""
+        """Return a mapping that cannot be changed; what is declared is checked when it is written."""
         if type(value) is Extra:
             return value
         if not isinstance(value, Mapping):
             raise Problem("wrong_type", f"expects a mapping, not {type(value).__name__}.")
         given = cast("Mapping[str, Any]", value)
+        if found := [*self._wrong(given)]:
+            raise several(found)
         return Extra(given) if given else NO_EXTRA
+
+    def _wrong(self, given: Mapping[Any, Any]) -> Iterator[Problem]:
+        """Yield what JSON and the stores could not give back as it was."""
+        for name, value in given.items():
+            if not isinstance(name, str):
+                message = f"has a key of type {type(name).__name__}; its keys are text."
+                yield Problem("wrong_type", message, field=self.name)
+            elif not isinstance(value, _HELD):
+                message = f"expects text, true or false, a whole number or None, not {type(value).__name__}."
+                yield Problem("wrong_type", message, field=f"{self.name}.{name[:_SHOWN]}")
 
     def example(self, rng: Random) -> Extra:
         """Return a mapping in which some of the added fields have a value."""
@@ -95,12 +110,16 @@ class ExtraField(Field):
         """Return the entries that JSON stands for."""
         if not isinstance(data, Mapping):
             return data
-        made = dict(cast("Mapping[str, Any]", data))
-        for name in made.keys() & self.entries.keys():
+        made: dict[Any, Any] = {}
+        found: list[Problem] = []
+        given = cast("Mapping[str, Any]", data)
+        for name, value in given.items():
             try:
-                made[name] = self.entries[name].from_json(made[name])
+                made[name] = self.entries[name].from_json(value) if name in self.entries else value
             except Problem as problem:
-                raise problem.at(f"{self.name}.{name}") from None
+                found.append(problem.at(f"{self.name}.{name}"))
+        if found := [*found, *self._wrong(made)]:
+            raise several(found)
         return made
 
     def schema(self) -> dict[str, Any]:

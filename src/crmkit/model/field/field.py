@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
 from typing import Any, ClassVar, Final
 
 import attrs
 
-from crmkit.errors import BadDefinition, Problem
+from crmkit.errors import Problem
 from crmkit.model.field.column import Column
+from crmkit.model.field.refusal import tried
 from crmkit.model.field.spelling import PLAIN, Spelling
 from crmkit.model.kind import Kind
 
-__all__ = ["KEY", "MAX_LITERAL", "Field", "declared_field", "typed"]
+__all__ = ["MAX_LITERAL", "NOT_UNIQUE", "Field"]
 
 MAX_LITERAL: Final = 100_000
 """The longest text that an expression may hold, in code points."""
-KEY: Final = "crmkit"
-"""Where a declaration, which is an attribute of attrs, carries its field."""
+
+_PART: Final = "Take another field of the record."
+NOT_UNIQUE: Final = "a field held in several columns cannot be unique, unless its kind says that the first is leading."
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +69,8 @@ class Field:
     """Whether files that are imported cannot set it."""
     repeats: ClassVar[bool] = False
     """Whether many records are expected to share few values."""
+    leading: ClassVar[bool] = False
+    """Of a kind of several columns: whether the first alone tells values apart, and `join` can do with it alone."""
     hashable: ClassVar[bool] = True
     """Whether its values can be hashed."""
     names: ClassVar[Mapping[str, Any]] = {}
@@ -78,21 +83,6 @@ class Field:
     managed: bool = False
     within: str = ""
     doc: str = ""
-
-    @classmethod
-    def named(cls, declared: Any, name: str) -> Field:
-        """Return the field that a declaration such as `integer(min=1)` stands for, under a name.
-
-        Raises:
-            BadDefinition: it is not a declaration.
-        """
-        field = declared_field(declared)
-        if field is None:
-            raise BadDefinition(
-                f"the added field {name!r} must be a declaration, not {type(declared).__name__}.",
-                hint="Write integer(default=None).",
-            )
-        return attrs.evolve(field, name=name)
 
     def __init_subclass__(cls) -> None:
         # A kind that redefines how values become columns must not inherit the fast way to do it the old way.
@@ -131,10 +121,7 @@ class Field:
             if self.required:
                 raise Problem("required", "is required.", field=self.name)
             return None
-        try:
-            return self.accept(value)
-        except Problem as problem:
-            raise problem.at(problem.field or self.name) from None
+        return tried(self, self.accept, value)
 
     def example(self, rng: Random) -> Any:
         """Return some value that it accepts, for property tests; let `rng` choose."""
@@ -149,7 +136,7 @@ class Field:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns that hold it, in order."""
+        """The columns that hold it, in order; the first bears the field's name."""
         return (Column(self.name, self.kind, self.nullable),)
 
     @property
@@ -241,7 +228,8 @@ class Field:
             raise Problem("not_ordered", "an extra field is only compared with == and !=.")
         if ordered and not self.ordered:
             raise Problem("not_ordered", "has no order.", hint="Name the values meant with .one_of(...).")
-        return self.literal(value)
+        canonical: tuple[Any, ...] = tried(self, self.literal, value)
+        return canonical
 
     def missing(self) -> tuple[str, str]:
         """Return the place that is empty when it is missing.
@@ -284,7 +272,15 @@ class Field:
         Raises:
             Problem: they cannot.
         """
-        self.check_measure("")
+        if self.opaque:
+            raise Problem("not_grouped", f"holds {self.word}, which cannot be grouped or measured.")
+        if self.spread:
+            raise Problem("not_grouped", "is held in several columns, so it makes no groups.", hint=_PART)
+
+    @property
+    def spread(self) -> bool:
+        """Whether it takes more than its first column to tell its values apart."""
+        return len(self.read_columns) > 1 and not self.leading
 
     def check_measure(self, measure: str, *, numeric: bool = False, unmixed: bool = False) -> None:
         """Make sure that it can be measured.
@@ -301,6 +297,8 @@ class Field:
             raise Problem("not_measured", f"holds {self.word}, which cannot be grouped or measured.")
         if numeric and not self.numeric:
             raise Problem("not_measured", f"is not a number, so it has no {measure}.")
+        if len(self.read_columns) > 1:
+            raise Problem("not_measured", f"is held in several columns, so it has no {measure}.", hint=_PART)
 
     # -- relations -----------------------------------------------------------------------------------------------------
 
@@ -326,7 +324,13 @@ class Field:
         Raises:
             Problem: it stands for none.
         """
-        return self.reader(PLAIN)(text)
+        return self.reading(PLAIN)(text)
+
+    def reading(self, spelling: Spelling) -> Callable[[str], Any]:
+        """Return `reader`, in which nothing but `Problem` is raised."""
+        read = self.reader(spelling)
+        # What crmkit brings along is safe by itself, and reads millions of cells.
+        return read if type(self).__module__.startswith("crmkit.") else partial(tried, self, read)
 
     def encode(self, value: Any) -> Any:
         """Return a value that is present as JSON has it."""
@@ -354,10 +358,7 @@ class Field:
         Raises:
             Problem: it stands for none, or for one that the field does not accept.
         """
-        try:
-            return self.clean(data if data is None else self.decode(data))
-        except Problem as problem:
-            raise problem.at(problem.field or self.name) from None
+        return self.clean(data if data is None else tried(self, self.decode, data))
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON schema of its values."""
@@ -380,19 +381,9 @@ class Field:
         """Return what is wrong with its declaration, each as a sentence on it."""
         return []
 
-
-def declared_field(declared: Any) -> Field | None:
-    """Return the field that a declaration stands for, still without a name; `None` if it is not a declaration."""
-    field = getattr(declared, "metadata", {}).get(KEY)
-    return field if isinstance(field, Field) else None
-
-
-def typed(value: Any, wanted: type[Any], words: str, hint: str = "") -> Any:
-    """Return a value that is of a type.
-
-    Raises:
-        Problem: it is not.
-    """
-    if not isinstance(value, wanted):
-        raise Problem("wrong_type", f"expects {words}, not {type(value).__name__}.", hint=hint)
-    return value
+    def misfits(self) -> list[str]:
+        """Return where its columns do not suit what stores do with them, each as a sentence on it."""
+        columns = [column.name for column in self.columns]
+        if columns[:1] != [self.name]:
+            return [f"{type(self).__name__} must call its first column {self.name!r}, as the field is."]
+        return [NOT_UNIQUE] if self.unique and self.spread else []

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from crmkit.errors import Problem
 from crmkit.model.field.declaration import REQUIRED, Missing, declare
-from crmkit.model.field.field import Field, typed
+from crmkit.model.field.field import Field
+from crmkit.model.field.refusal import typed
 from crmkit.model.field.spelling import Spelling
 from crmkit.model.kind import Kind
 from crmkit.values import IN_TEXT, NOT_YET, UTC, clean_instant
 
 __all__ = ["InstantField", "instant"]
+
+# A date without a time is let through, to be refused for its missing zone.
+_ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:.]+)?)?")
 
 
 class InstantField(Field):
@@ -61,10 +66,13 @@ class InstantField(Field):
 
     def decode(self, data: Any) -> dt.datetime:
         """Return the instant that ISO 8601 names."""
+        refused = Problem("invalid_date", "is not a date and time written like 2026-02-28T09:30:00Z.")
+        if not _ISO.fullmatch(typed(data, str, "an instant as text")):
+            raise refused
         try:
-            return clean_instant(dt.datetime.fromisoformat(typed(data, str, "an instant as text")), IN_TEXT)
+            return clean_instant(dt.datetime.fromisoformat(data), IN_TEXT)
         except ValueError:
-            raise Problem("invalid_date", "is not an ISO 8601 date and time.") from None
+            raise refused from None
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of a date and time."""

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from crmkit.errors import Problem
-from crmkit.model.field.bounded import span
+from crmkit.model.field.bounded import crossed, span
 from crmkit.model.field.declaration import REQUIRED, Missing, declare
 from crmkit.model.field.field import Field
 from crmkit.model.field.spelling import Spelling, number
@@ -58,13 +58,13 @@ class IntegerField(Field):
         return (clean_integer(value),)
 
     def reader(self, spelling: Spelling) -> Callable[[str], Any]:
-        """Return what reads a number without decimals."""
+        """Return what reads a number without decimals, which then means what it means as JSON."""
 
         def read(text: str) -> Any:
             found = number(text, spelling.numbers)
             if found != found.to_integral_value():
                 raise Problem("invalid_number", "is not a whole number.")
-            return self.clean(int(found))
+            return self.clean(self.decode(int(found)))
 
         return read
 
@@ -76,6 +76,10 @@ class IntegerField(Field):
     def bounds(self) -> str:
         """Its least and its greatest number."""
         return span(self.min, self.max)
+
+    def mistakes(self) -> list[str]:
+        """Return what is wrong with its bounds, if anything."""
+        return crossed(self.min, self.max)
 
 
 def integer(

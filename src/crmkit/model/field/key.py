@@ -8,7 +8,8 @@ from uuid import UUID
 
 from crmkit.errors import Problem
 from crmkit.model.field.declaration import REQUIRED, Missing, declare
-from crmkit.model.field.field import Field, typed
+from crmkit.model.field.field import Field
+from crmkit.model.field.refusal import typed
 from crmkit.model.kind import Kind
 
 __all__ = ["KeyField", "key"]

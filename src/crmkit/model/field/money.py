@@ -116,7 +116,6 @@ class MoneyField(Field):
 
     def check_measure(self, measure: str, *, numeric: bool = False, unmixed: bool = False) -> None:
         """Refuse what needs all amounts in one currency."""
-        super().check_measure(measure, numeric=numeric)
         if unmixed:
             message = f"may be in several currencies, so it has no {measure}."
             raise Problem("not_measured", message, hint="Take total() and count().")

@@ -8,7 +8,8 @@ from typing import Any, Final, cast
 
 from crmkit.errors import Problem
 from crmkit.model.field.declaration import declare
-from crmkit.model.field.field import MAX_LITERAL, Field, typed
+from crmkit.model.field.field import MAX_LITERAL, Field
+from crmkit.model.field.refusal import several, typed
 from crmkit.model.field.spelling import Spelling
 from crmkit.model.kind import Kind
 from crmkit.values import clean_text
@@ -34,16 +35,18 @@ class TagsField(Field):
         if isinstance(value, str) or not isinstance(value, Iterable):
             raise Problem("wrong_type", f"expects several texts, not {type(value).__name__}.", hint='Write ("vip",).')
         given = cast("Iterable[object]", value)
-        tags = tuple(dict.fromkeys(self._tag(tag, place) for place, tag in enumerate(given)))
+        tags: dict[str, None] = {}
+        found: list[Problem] = []
+        for place, tag in enumerate(given):
+            try:
+                tags[clean_text(tag, at_most=MAX_TAG, at_least=1)] = None
+            except Problem as problem:
+                found.append(problem.at(f"{self.name}[{place}]"))
+        if found:
+            raise several(found)
         if len(tags) > MAX_TAGS:
             raise Problem("too_many", f"has {len(tags)} tags, {MAX_TAGS} at most.")
-        return tags
-
-    def _tag(self, tag: object, place: int) -> str:
-        try:
-            return clean_text(tag, at_most=MAX_TAG, at_least=1)
-        except Problem as problem:
-            raise problem.at(f"{self.name}[{place}]") from None
+        return tuple(tags)
 
     def example(self, rng: Random) -> tuple[str, ...]:
         """Return a few tags."""

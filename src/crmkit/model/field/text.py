@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from crmkit.model.field.bounded import span
+from crmkit.model.field.bounded import crossed, span
 from crmkit.model.field.column import Column
 from crmkit.model.field.declaration import REQUIRED, Missing, declare
 from crmkit.model.field.field import MAX_LITERAL, Field
@@ -128,6 +128,10 @@ class TextField(Field):
     def bounds(self) -> str:
         """Its lengths, and whether it can be searched."""
         return "; ".join([characters(self.min, self.max), *(["can be searched"] if self.search else [])])
+
+    def mistakes(self) -> list[str]:
+        """Return what is wrong with its bounds, if anything."""
+        return crossed(self.min, self.max)
 
 
 def characters(least: int, most: int) -> str:
