@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
 
@@ -55,7 +55,7 @@ def declare(field: Field, *, default: _Default = REQUIRED) -> _Default:
 def declared_field(declared: Any) -> Field | None:
     """Return the field that a declaration stands for, still without a name; `None` if it is not a declaration."""
     metadata = getattr(declared, "metadata", None)
-    field = metadata.get(_KEY) if isinstance(metadata, Mapping) else None
+    field = cast("Mapping[str, Any]", metadata).get(_KEY) if isinstance(metadata, Mapping) else None
     return field if isinstance(field, Field) else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from random import Random
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import attrs
 
@@ -66,7 +66,7 @@ class ExtraField(Field):
             return value
         if not isinstance(value, Mapping):
             raise Problem("wrong_type", f"expects a mapping, not {type(value).__name__}.")
-        given: Mapping[Any, Any] = value
+        given = cast("Mapping[str, Any]", value)
         if found := [*self._wrong(given)]:
             raise several(found)
         return Extra(given) if given else NO_EXTRA
@@ -112,8 +112,7 @@ class ExtraField(Field):
             return data
         made: dict[Any, Any] = {}
         found: list[Problem] = []
-        given: Mapping[Any, Any] = data
-        for name, value in given.items():
+        for name, value in cast("Mapping[str, Any]", data).items():
             try:
                 made[name] = self.entries[name].from_json(value) if name in self.entries else value
             except Problem as problem:
