@@ -171,7 +171,7 @@ class Trip(Record):
 
 
 def test_the_first_column_bears_the_name_of_the_field() -> None:
-    with pytest.raises(BadDefinition, match=r"the first column of a MisnamedField must be called 'leg'"):
+    with pytest.raises(BadDefinition, match=r"MisnamedField must call its first column 'leg'"):
 
         @entity()
         class Other(Record):

@@ -385,5 +385,5 @@ class Field:
         """Return where its columns do not suit what stores do with them, each as a sentence on it."""
         columns = [column.name for column in self.columns]
         if columns[:1] != [self.name]:
-            return [f"the first column of a {type(self).__name__} must be called {self.name!r}, as the field is."]
+            return [f"{type(self).__name__} must call its first column {self.name!r}, as the field is."]
         return [NOT_UNIQUE] if self.unique and self.spread else []
