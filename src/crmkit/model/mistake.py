@@ -76,12 +76,10 @@ def _lost(schema: Schema) -> Iterator[BadDefinition]:
     for base in schema.cls.__mro__[1:]:
         names = [name for name, value in vars(base).items() if declared_field(value) and name not in schema.fields]
         if names:
-            derive = (
-                "" if any("__attrs_attrs__" in vars(each) for each in base.__mro__) else "Derive it from Record, and "
-            )
+            record = any("__attrs_attrs__" in vars(each) for each in base.__mro__)
             yield BadDefinition(
                 f"{schema.name}: its base {base.__name__} declares {', '.join(names)}, but is not decorated.",
-                hint=f"{derive}{'d' if derive else 'D'}ecorate it with @fieldset.",
+                hint=f"{'Decorate it' if record else 'Derive it from Record, and decorate it'} with @fieldset.",
             )
 
 

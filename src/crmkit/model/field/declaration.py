@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
 
@@ -53,8 +54,8 @@ def declare(field: Field, *, default: _Default = REQUIRED) -> _Default:
 
 def declared_field(declared: Any) -> Field | None:
     """Return the field that a declaration stands for, still without a name; `None` if it is not a declaration."""
-    metadata: Any = getattr(declared, "metadata", None)
-    field: Any = metadata.get(_KEY) if hasattr(metadata, "get") else None
+    metadata = getattr(declared, "metadata", None)
+    field = cast("Mapping[str, Any]", metadata).get(_KEY) if isinstance(metadata, Mapping) else None
     return field if isinstance(field, Field) else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from random import Random
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import attrs
 
@@ -112,8 +112,7 @@ class ExtraField(Field):
             return data
         made: dict[Any, Any] = {}
         found: list[Problem] = []
-        given = cast("Mapping[str, Any]", data)
-        for name, value in given.items():
+        for name, value in cast("Mapping[str, Any]", data).items():
             try:
                 made[name] = self.entries[name].from_json(value) if name in self.entries else value
             except Problem as problem:

@@ -273,7 +273,7 @@ class Field:
             Problem: they cannot.
         """
         if self.opaque:
-            raise Problem("not_grouped", f"holds {self.word}, which cannot be grouped or measured.")
+            raise Problem("not_measured", f"holds {self.word}, which cannot be grouped or measured.")
         if self.spread:
             raise Problem("not_grouped", "is held in several columns, so it makes no groups.", hint=_PART)
 
