@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 import attrs
 
 from crmkit.errors import BadRecord, Problem, near
+from crmkit.form.document import is_list
 from crmkit.model.schema import Schema, schema_of
 
 __all__ = ["from_dict", "from_json", "json_schema", "to_dict", "to_json"]
@@ -165,7 +166,7 @@ def _repeated(data: Any) -> Iterator[str]:
         if isinstance(value, _Object):
             yield from (_path(place, f".{name}") for name in value.repeated)
             waiting += [(_path(place, f".{name}"), inner) for name, inner in value.items()]
-        elif isinstance(value, list):
+        elif is_list(value):
             waiting += [(_path(place, f"[{index}]"), inner) for index, inner in enumerate(value)]
 
 
