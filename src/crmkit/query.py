@@ -177,7 +177,7 @@ class _Reader:
 
 def _names(allow: Any) -> frozenset[str]:
     """Return the names that may be used."""
-    names: list[Any] = [allow] if isinstance(allow, bytes) or not isinstance(allow, Iterable) else [*allow]
+    names = _items(allow)
     if isinstance(allow, str) or not all(isinstance(each, str) for each in names):
         raise BadDefinition(f"allow is {allow!r}, not a collection of names.", hint='Write allow=["country"].')
     return frozenset(names)
@@ -198,13 +198,17 @@ def _pairs(parameters: Any) -> Iterable[tuple[Any, Any]]:
     for whole in ("multi_items", "lists"):  # Starlette's and httpx's way to say all of it, and Django's
         every = getattr(parameters, whole, None)
         if every is not None:
-            every_pair: Iterable[tuple[Any, Any]] = every()
-            return every_pair
-    listed: Any = getattr(parameters, "items", lambda: parameters)()
-    pairs: list[Any] = [*listed] if hasattr(listed, "__iter__") and not isinstance(listed, str) else [listed]
-    if not all(isinstance(each, list | tuple) and len(each) == 2 for each in pairs):  # noqa: PLR2004 - a pair
+            pairs: Iterable[tuple[Any, Any]] = every()
+            return pairs
+    listed = _items(getattr(parameters, "items", lambda: parameters)())
+    if not all(isinstance(each, list | tuple) and len(cast("list[Any]", each)) == 2 for each in listed):  # noqa: PLR2004 - a pair
         raise BadExpression(
             f"query parameters are a mapping or pairs, not {type(parameters).__name__}.",
             hint="Read a query string with urllib.parse.parse_qsl(text) first.",
         )
-    return pairs
+    return listed
+
+
+def _items(given: Any) -> list[Any]:
+    """Return what is in a collection; anything else, such as text, is the only item."""
+    return [*given] if isinstance(given, Iterable) and not isinstance(given, str | bytes) else [given]

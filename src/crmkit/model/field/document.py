@@ -6,11 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from random import Random
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 import attrs
 
 from crmkit.errors import Problem
+from crmkit.form.document import is_list
 from crmkit.model.field.declaration import REQUIRED, Missing, declare
 from crmkit.model.field.field import Field
 from crmkit.model.field.refusal import several
@@ -108,8 +109,8 @@ def _repeated(data: Any) -> Iterator[str]:
         if isinstance(value, _Object):
             yield from (_path(place, f".{name}") for name in value.repeated)
             waiting += [(_path(place, f".{name}"), inner) for name, inner in value.items()]
-        elif type(value) is list:
-            waiting += [(_path(place, f"[{index}]"), inner) for index, inner in enumerate(cast("list[Any]", value))]
+        elif is_list(value):
+            waiting += [(_path(place, f"[{index}]"), inner) for index, inner in enumerate(value)]
 
 
 def _path(place: str, step: str) -> str:
