@@ -262,6 +262,9 @@ class SqlUnit:
                 return await self._orphan() or StoreError(f"a row of {name} links to a row that is not there.")
             case Cause.BUSY:
                 refused: CrmError = Busy("the database is locked by another transaction.", hint="Try again.")
+            case Cause.READ_ONLY:
+                hint = self._database.dialect.writable
+                refused = StoreError(f"the database failed on {name}: {failure.detail}.", hint=hint)
             case Cause.OTHER:
                 refused = StoreError(f"the database failed on {name}: {failure.detail}.")
         if self._writing:
