@@ -6,29 +6,41 @@ import asyncio
 import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from crmkit import (
+    Action,
+    Actor,
     AsyncCrm,
     BadExpression,
+    BadRecord,
     Busy,
     Crm,
     CrmError,
     Customer,
+    Duplicate,
+    Expr,
     Lead,
+    MoveRefused,
+    NotAllowed,
     Opportunity,
     Pipeline,
     PipelineDefinition,
+    Session,
     Stage,
+    Stale,
     aconnect,
     connect,
+    everything,
     f,
     forward,
     system,
 )
+from crmkit.model.schema import Schema
 
 job = system("test")
 WRITERS = 16
@@ -45,6 +57,11 @@ def kept(crm: Crm, tenant: str = "") -> Counter[tuple[str, str, int]]:
 def sales(*names: str) -> Pipeline:
     stages = [*(Stage(name) for name in names), Stage("won", outcome="won")]
     return Pipeline("sales", Opportunity, stages=stages, moves=[forward()])
+
+
+class NoGifts:
+    def rows(self, actor: Actor, action: Action, schema: Schema) -> Expr:
+        return f.name != "Gift" if schema.name == "opportunity" and action is Action.CREATE else everything
 
 
 class TestReading:
@@ -172,6 +189,45 @@ class TestKeeping:
                 lead = s.leads.add(Lead(name="Lea"))
                 assert s.leads.allowed_moves(lead)
             assert kept(crm) == {("opportunity", "opportunity", 1): 1, ("lead", "lead", 1): 1}
+
+    @pytest.mark.parametrize("store_url", ["memory", "sqlite"], indirect=True)
+    @pytest.mark.parametrize("beside", [0, 1])
+    def test_what_is_refused_leaves_nothing(self, store_url: str, beside: int) -> None:
+        with connect(store_url, policy=NoGifts()) as crm:
+            with crm.session(job) as s:
+                taken = s.leads.add(Lead(name="Taken"))
+            lead = kept(crm)
+            refusals: list[tuple[type[CrmError], Callable[[Session], object]]] = [
+                (MoveRefused, lambda s: s.opportunities.add(Opportunity(name="a", stage="nowhere"))),
+                (BadRecord, lambda s: s.opportunities.add(Opportunity(name="a", customer_id=taken.id))),
+                (BadRecord, lambda s: s.opportunities.add_many([Opportunity(name="a", customer_id=taken.id)])),
+                (Duplicate, lambda s: s.opportunities.add_many([Opportunity(id=taken.id, name="a")] * 2)),
+                (NotAllowed, lambda s: s.opportunities.add(Opportunity(name="Gift"))),
+            ]
+            for error, refused in refusals:
+                with crm.session(job) as s:
+                    s.customers.add_many([Customer(name="Beside")] * beside)
+                    with pytest.raises(error):
+                        refused(s)
+                assert kept(crm) == lead
+            with crm.session(job) as s:
+                assert (s.customers.count(), s.opportunities.count()) == (len(refusals) * beside, 0)
+                s.opportunities.add(Opportunity(name="Deal"))
+            assert kept(crm) == lead + Counter([("opportunity", "opportunity", 1)])
+
+    @pytest.mark.parametrize("store_url", ["memory", "sqlite"], indirect=True)
+    def test_a_refused_transfer_leaves_nothing(self, store_url: str) -> None:
+        other = Pipeline("other", Opportunity, stages=[Stage("open"), Stage("won", outcome="won")], moves=[forward()])
+        with connect(store_url, pipelines=[sales("open"), other]) as crm:
+            with crm.session(job) as s:
+                deal = s.opportunities.add(Opportunity(name="Deal"))
+                s.opportunities.update(deal, name="Changed")
+            with crm.session(job) as s:
+                with pytest.raises(Stale):
+                    s.opportunities.transfer(deal, "other", stage="open")
+                with pytest.raises(MoveRefused):
+                    s.opportunities.transfer(deal, "other", stage="nowhere")
+            assert kept(crm) == {("opportunity", "sales", 1): 1}
 
     @pytest.mark.parametrize("lasting", ["sqlite_url", "mongo_url"])
     def test_two_programs_with_two_definitions_keep_both(self, request: pytest.FixtureRequest, lasting: str) -> None:

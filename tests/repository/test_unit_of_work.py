@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
+import sqlite3
+from contextlib import closing, nullcontext
+from pathlib import Path
 
 import pytest
 
 from crmkit import (
     Action,
     Actor,
+    Busy,
     Contact,
     Crm,
     CrmError,
@@ -91,6 +94,31 @@ def test_the_awaited_face_nests_as_well(store_url: str) -> None:
             return await s.customers.count()
 
     assert asyncio.run(ask()) == 0
+
+
+def test_a_nested_part_takes_the_write_lock_with_its_first_write(tmp_path: Path) -> None:
+    path = tmp_path / "crm.db"
+    with connect(f"sqlite:///{path}?timeout=0") as crm, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        with crm.session(job) as s:
+            other.execute("BEGIN IMMEDIATE")
+            with s.nested():
+                assert s.customers.count() == 0
+                with pytest.raises(Busy), s.nested():
+                    s.customers.add(Customer(name="Too early"))
+                other.execute("COMMIT")
+                with pytest.raises(ZeroDivisionError), s.nested():
+                    s.customers.add(Customer(name="Undone"))
+                    with s.nested():
+                        s.customers.add(Customer(name="Undone"))
+                    raise ZeroDivisionError
+                # Nothing is written any more, so others may.
+                other.execute("BEGIN IMMEDIATE")
+                other.execute("COMMIT")
+                with s.nested(), s.nested():
+                    s.customers.add(Customer(name="Kept"))
+                with pytest.raises(sqlite3.OperationalError, match="locked"):
+                    other.execute("BEGIN IMMEDIATE")
+        assert other.execute("SELECT name FROM customers").fetchall() == [("Kept",)]
 
 
 def test_a_refused_write_is_undone_alone_or_with_all_of_the_session(store_url: str) -> None:

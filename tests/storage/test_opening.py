@@ -1,13 +1,18 @@
 """Stores are found by entry points: those of crmkit, and those of any other distribution."""
 
+import asyncio
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
+from pymongo import AsyncMongoClient, MongoClient
 from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from crmkit import connect, system
+from crmkit import Customer, aconnect, connect, system
 from crmkit.errors import StoreError, Unsupported
 from crmkit.storage.opening import open_store
 
@@ -185,3 +190,170 @@ def test_an_engine_of_the_wrong_colour_says_what_to_use(tmp_path):
 def test_a_store_opened_before_will_do(tmp_path):
     with connect(open_store("memory://", awaited=False)) as crm, crm.session(system("test")) as s:
         assert s.customers.count() == 0
+
+
+# -- what drivers hand out ---------------------------------------------------------------------------------------------
+
+
+def add_and_count(database):
+    with connect(database) as crm, crm.session(system("test")) as s:
+        s.customers.add(Customer(name="Ann"))
+        return s.customers.count()
+
+
+async def await_add_and_count(database):
+    async with aconnect(database) as crm, crm.session(system("test")) as s:
+        await s.customers.add(Customer(name="Ann"))
+        return await s.customers.count()
+
+
+@asynccontextmanager
+async def client_of(url):
+    client = AsyncMongoClient(url)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def test_a_mongo_client_or_its_database_is_used_and_stays_open(mongo_url):
+    with MongoClient(mongo_url) as client:
+        assert add_and_count(client) == 1
+        assert add_and_count(client.get_default_database()) == 2
+        assert client.get_default_database().customers.count_documents({}) == 2
+
+
+def test_an_awaited_mongo_client_or_its_database_is_used_and_stays_open(mongo_url):
+    async def story():
+        async with client_of(mongo_url) as client:
+            assert await await_add_and_count(client) == 1
+            assert await await_add_and_count(client.get_default_database()) == 2
+            assert await client.get_default_database().customers.count_documents({}) == 2
+
+    asyncio.run(story())
+
+
+def test_a_mongo_client_of_the_wrong_colour_says_what_to_use(mongo_url):
+    async def story():
+        async with client_of(mongo_url) as client:
+            with pytest.raises(Unsupported, match=r"Use aconnect\(\)"):
+                connect(client)
+        with MongoClient(mongo_url) as client, pytest.raises(Unsupported, match=r"Use connect\(\)"):
+            await aconnect(client)
+
+    asyncio.run(story())
+
+
+def test_a_mongo_client_that_names_no_database_is_told_how(mongo_url):
+    server = mongo_url.rpartition("/")[0] + "/?directConnection=true"
+    with MongoClient(server) as client, pytest.raises(StoreError, match=r'no database is named.*client\["crm"\]'):
+        connect(client)
+
+
+def test_engines_are_used_and_stay_open(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path / 'crm.db'}")
+    assert [add_and_count(engine), add_and_count(engine)] == [1, 2]
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM customers").scalar() == 2
+    engine.dispose()
+
+    async def story():
+        engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'crm.db'}")
+        assert [await await_add_and_count(engine), await await_add_and_count(engine)] == [3, 4]
+        with pytest.raises(Unsupported, match=r"Use aconnect\(\)"):
+            connect(engine)
+        await engine.dispose()
+
+    asyncio.run(story())
+
+
+def test_a_store_may_be_an_instance_s_attributes_or_stand_in_front_of_another():
+    store = open_store("memory://", awaited=False)
+
+    class Proxy:
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+    names = ("io", "features", "wires", "prepare", "begin", "join", "close")
+    for other in (Proxy(), SimpleNamespace(**{name: getattr(store, name) for name in names})):
+        assert open_store(other, awaited=False) is other
+
+
+def test_an_object_that_has_every_attribute_is_not_a_store():
+    class Anything:
+        def __getattr__(self, name):
+            return lambda *_: None
+
+    with pytest.raises(StoreError, match="no store takes an object of type Anything"):
+        connect(Anything())
+
+
+# -- openers that do not work ------------------------------------------------------------------------------------------
+
+BROKEN = """
+def fails(database, *, awaited):
+    raise ValueError("hunter2")
+
+def nothing(database, *, awaited):
+    return None
+
+def thing(database, *, awaited):
+    return object()
+
+text = "not an opener"
+
+class Sulks:
+    def takes(self, database):
+        raise ZeroDivisionError("hunter2")
+
+    def __call__(self, database, *, awaited):
+        raise KeyError
+
+sulks = Sulks()
+"""
+
+
+def test_an_opener_that_does_not_work_is_named(others):
+    names = ("fails", "nothing", "thing", "text")
+    others("broken-db", "broken", BROKEN, *(f"{name} = broken:{name}" for name in names))
+    lines = others.run("""
+        from crmkit import connect
+        from crmkit.errors import StoreError
+
+        for name in ("fails", "nothing", "thing", "text"):
+            try:
+                connect(f"{name}://user:hunter2@host/crm")
+            except StoreError as error:
+                print(error.message, error.hint)
+    """).splitlines()  # fmt: skip
+    end = " Reinstall broken-db, or tell its authors."
+    assert lines == [
+        f"the store for {name}:// of the distribution broken-db {what}.{end}"
+        for name, what in [
+            ("fails", "failed with ValueError"),
+            ("nothing", "opened something that is not a store, but of type NoneType"),
+            ("thing", "opened something that is not a store, but of type object"),
+            ("text", "cannot be called: its entry point is of type str"),
+        ]
+    ]
+
+
+def test_an_opener_that_cannot_say_what_it_takes_leaves_the_others_alone(others):
+    others("broken-db", "broken", BROKEN, "aaa = broken:sulks", "bbb = broken:text")
+    assert others.run("""
+        from sqlalchemy import create_engine
+        from crmkit import connect
+        from crmkit.errors import StoreError
+
+        try:
+            connect(7)
+        except StoreError as error:
+            print(error.message, *error.__notes__, sep="|")
+        from crmkit.storage.opening import open_store
+        print(open_store(create_engine("sqlite:///crm.db"), awaited=False).io)
+    """).splitlines() == [
+        "no store takes an object of type int."
+        "|the store for aaa:// of the distribution broken-db failed with ZeroDivisionError when asked what it takes."
+        "|the store for bbb:// of the distribution broken-db cannot be called: its entry point is of type str.",
+        "blocking",
+    ]  # fmt: skip

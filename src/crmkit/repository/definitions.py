@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -118,17 +119,34 @@ class Definitions:
             BadDefinition: the model has no such pipeline, or none at all.
         """
         found = (await self.read()).named(schema, name)
-        started, attempt = monotonic(), 0
+        until, attempt = monotonic() + _PATIENCE, 0
         while not found.kept:
+            late = monotonic() > until
             try:
                 found = await self._attempt(schema, name)
             except (Duplicate, Busy):
-                # Somebody else is storing it. What they stored is read on the next attempt.
-                if monotonic() - started > _PATIENCE:
+                # Somebody else is storing it. What they stored is read on the next attempt, however long this one took.
+                if late:
                     raise
                 attempt += 1
                 await self._pause(min(0.001 * 2**attempt, 0.1))
         return found
+
+    @asynccontextmanager
+    async def entering(self, schema: Schema, names: AbstractSet[str]) -> AsyncGenerator[None]:
+        """Undo also the definitions that are stored within if it raises, where they are part of the session.
+
+        Args:
+            schema: the model of the records that are to enter pipelines within.
+            names: the names of these pipelines.
+
+        Raises:
+            BadDefinition: the model has no such pipeline.
+        """
+        known = await self.read()
+        kept = not known.of(schema) or all(known.named(schema, name).kept for name in names)
+        async with nullcontext() if kept or self._apart is not None else self._inside.unit.nested():
+            yield
 
     # -- within --------------------------------------------------------------------------------------------------------
 
@@ -161,7 +179,7 @@ class Definitions:
     async def _writable(self) -> AsyncGenerator[Place]:
         if self._apart is None:
             place = self._inside
-            # A savepoint takes the write lock where there is one, so what is read within stands until it is written.
+            # What is read may have changed before it is written. That is a Duplicate then, and undone for another try.
             async with place.unit.nested():
                 yield place
             return

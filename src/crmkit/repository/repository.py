@@ -133,7 +133,9 @@ class AsyncRepository(AsyncReader[T]):
             note: why, for the history.
         """
         self._check_added(record)
-        return await self._moved(record, {}, *(await self._mover.transfer(record, pipeline, stage)), note)
+        names = {pipeline or getattr(record, "pipeline", "")}
+        async with self._doors.definitions.entering(self._schema, names):
+            return await self._moved(record, {}, *(await self._mover.transfer(record, pipeline, stage)), note)
 
     async def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
         """Return why a record may not move to a stage now, as a sentence or several; blank if it may."""
@@ -156,10 +158,11 @@ class AsyncRepository(AsyncReader[T]):
         ids = [record.id if record.id.int else make_id() for record in records]
         if schema.extra or any(record.extra for record in records):
             records = [self._door.replace(record, extra=check_extra(schema, record.extra)) for record in records]
-        moves: list[Any] = []
-        if schema.staged:
+        if not schema.staged:
+            return await self._door.add(records, ids, at=now)
+        async with self._doors.definitions.entering(schema, {record.pipeline for record in records}):
             records, moves = await self._mover.enter(records, ids, now)
-        return await self._door.add(records, ids, at=now, moves=moves)
+            return await self._door.add(records, ids, at=now, moves=moves)
 
     def _check_model(self, record: Any) -> None:
         if type(record) is not self._schema.cls:

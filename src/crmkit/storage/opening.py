@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from crmkit.errors import StoreError, Unsupported
+from crmkit.errors import CrmError, StoreError, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,7 @@ __all__ = ["GROUP", "open_store"]
 
 GROUP: Final = "crmkit.stores"
 """The group of entry points in which distributions offer stores: the name is a URL's scheme, the object an `Opener`."""
+_IO: Final = ("blocking", "asyncio", "none")
 
 
 def open_store(database: Any, *, awaited: bool) -> Store:
@@ -24,17 +25,17 @@ def open_store(database: Any, *, awaited: bool) -> Store:
 
     Args:
         database: a URL; an object that one of the stores takes, such as an SQLAlchemy `Engine` or `AsyncEngine`, a
-            `MongoClient` or `AsyncMongoClient` (whose default database is used); or a store.
+            `MongoClient` or `AsyncMongoClient` (whose default database is used) or one of their databases; or a store.
         awaited: whether it will be used with `await`.
 
     Raises:
-        StoreError: the URL is malformed, or the store's distribution or driver cannot be imported.
+        StoreError: the URL is malformed, or the store's distribution or driver cannot be imported or does not work.
         Unsupported: there is no store for this database, or it does not fit the face.
 
     >>> open_store("memory://", awaited=False).io
     'none'
     """
-    store: Store = database if _is_store(database) else _opener(database)(database, awaited=awaited)
+    store: Store = database if _is_store(database) else _opened(database, awaited=awaited)
     if awaited and store.io == "blocking":
         raise Unsupported(
             "this store blocks, which would stop the event loop.", hint="Use connect(), or an async driver."
@@ -45,10 +46,26 @@ def open_store(database: Any, *, awaited: bool) -> Store:
 
 
 def _is_store(database: object) -> bool:
-    return all(hasattr(database, name) for name in ("begin", "wires", "features"))
+    # Some objects, pymongo's among them, have an attribute of every name; so a value is looked at as well.
+    io = getattr(database, "io", None)
+    known = isinstance(io, str) and io in _IO
+    return known and all(hasattr(database, name) for name in ("begin", "prepare", "wires", "features"))
 
 
-def _opener(database: object) -> Opener:
+def _opened(database: object, *, awaited: bool) -> Store:
+    entry, opener = _offer(database)
+    try:
+        store = opener(database, awaited=awaited)
+    except CrmError:
+        raise
+    except Exception as error:  # noqa: BLE001 - only its type is told: its text may quote a password of the URL's
+        raise _broken(entry, f"failed with {type(error).__name__}") from None
+    if not _is_store(store):
+        raise _broken(entry, f"opened something that is not a store, but of type {type(store).__name__}")
+    return store
+
+
+def _offer(database: object) -> tuple[EntryPoint, Opener]:
     found = _entries()
     if not isinstance(database, str):
         return _taking(found, database)
@@ -57,7 +74,7 @@ def _opener(database: object) -> Opener:
         raise StoreError("a database is named by a URL.", hint='Write "sqlite:///crm.db", for example.')
     for name in (scheme, scheme.partition("+")[0]):  # an opener reads the driver behind a plus by itself
         if name in found:
-            return _loaded(found[name])
+            return found[name][0], _loaded(found[name])
     from difflib import get_close_matches
 
     near = get_close_matches(scheme, found, n=1)
@@ -65,16 +82,14 @@ def _opener(database: object) -> Opener:
     raise Unsupported(f"there is no store for {scheme}://.", hint=f"There is: {', '.join(sorted(found))}.{meant}")
 
 
-def _taking(found: Mapping[str, list[EntryPoint]], database: object) -> Opener:
+def _taking(found: Mapping[str, list[EntryPoint]], database: object) -> tuple[EntryPoint, Opener]:
     broken: list[str] = []
     for name in sorted(found):
         try:
-            opener = _loaded(found[name])
+            if _takes(found[name], database):
+                return found[name][0], _loaded(found[name])
         except StoreError as failure:  # one broken distribution must not keep the others from being asked
             broken.append(failure.message)
-            continue
-        if getattr(opener, "takes", _takes_nothing)(database):
-            return opener
     error = StoreError(
         f"no store takes an object of type {type(database).__name__}.", hint="Give a URL, an Engine or a MongoClient."
     )
@@ -83,8 +98,12 @@ def _taking(found: Mapping[str, list[EntryPoint]], database: object) -> Opener:
     raise error
 
 
-def _takes_nothing(_: object) -> bool:
-    return False
+def _takes(entries: list[EntryPoint], database: object) -> bool:
+    opener = _loaded(entries)
+    try:
+        return hasattr(opener, "takes") and bool(opener.takes(database))
+    except Exception as error:
+        raise _broken(entries[0], f"failed with {type(error).__name__} when asked what it takes") from error
 
 
 @lru_cache(maxsize=1)
@@ -112,12 +131,18 @@ def _loaded(entries: list[EntryPoint]) -> Opener:
     try:
         opener: Opener = entry.load()
     except Exception as error:
-        raise StoreError(
-            f"the store for {entry.name}:// of the distribution {_distribution(entry)} cannot be imported: "
-            f"{type(error).__name__}: {error}.",
-            hint=f"Reinstall {_distribution(entry)}, or tell its authors.",
-        ) from error
+        raise _broken(entry, f"cannot be imported: {type(error).__name__}: {error}") from error
+    if not callable(opener):
+        raise _broken(entry, f"cannot be called: its entry point is of type {type(opener).__name__}")
     return opener
+
+
+def _broken(entry: EntryPoint, what: str) -> StoreError:
+    name = _distribution(entry)
+    return StoreError(
+        f"the store for {entry.name}:// of the distribution {name} {what}.",
+        hint=f"Reinstall {name}, or tell its authors.",
+    )
 
 
 def _distribution(entry: EntryPoint) -> str:

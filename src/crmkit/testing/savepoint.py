@@ -86,6 +86,21 @@ class Savepoints:
         assert await _names(ground) == ["kept"]
 
     @driven(Feature.SAVEPOINT)
+    async def test_a_savepoint_keeps_nobody_from_writing(self, ground: Ground) -> None:
+        """A unit that has written nothing may set savepoints while others write, and return to them."""
+        for end in ("release", "rollback"):
+            unit = await ground.store.begin()
+            assert "since" not in await _names(ground, unit)
+            outer, inner = await unit.savepoint(), await unit.savepoint()
+            await ground.plant([_account("other")])
+            await getattr(inner, end)()
+            await ground.insert(unit, [_account("since")])
+            await outer.rollback()
+            await ground.plant([_account("other")])
+            await unit.commit()
+        assert await _names(ground) == ["other"] * 4
+
+    @driven(Feature.SAVEPOINT)
     async def test_savepoints_nest(self, ground: Ground) -> None:
         """An inner one is undone alone; undoing an outer one also undoes what an inner one kept, and ends it."""
         unit = await ground.store.begin()

@@ -2,13 +2,18 @@
 
 import asyncio
 import gc
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import parse_qsl
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool, StaticPool
 
@@ -77,6 +82,92 @@ def test_an_engine_with_one_connection_for_all_is_refused():
 def test_other_addresses_are_refused(url, error, message):
     with pytest.raises(error, match=message):
         open_sqlite(url)
+
+
+@pytest.mark.parametrize("place", ["/a\0b.db", "/crm.db?timeout=soon", "/crm.db?uri=maybe"])
+def test_a_malformed_address_is_refused(place):
+    for opener in (open_sqlite, open_async_sqlite):
+        with pytest.raises(StoreError, match="address of the database is malformed"):
+            opener(f"sqlite://{place}")
+
+
+def test_a_driver_that_blocks_is_not_awaited():
+    with pytest.raises(Unsupported, match=r"the driver of sqlite\+pysqlite blocks.*Use connect\(\)"):
+        open_async_sqlite("sqlite+pysqlite:///crm.db")
+
+
+# -- SQLite's own parameters -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["crm.db", "a b?c#d%20.db"])
+@pytest.mark.parametrize("parameters", ["mode=ro", "mode=ro&uri=true", "mode=ro&immutable=1&timeout=1"])
+def test_a_parameter_of_sqlite_s_counts(tmp_path, name, parameters):
+    url = URL.create("sqlite", database=str(tmp_path / name))
+    store = open_sqlite(url)
+    step(store.prepare(CATALOG, create=True))
+    step(add(store, Firm(name="n")))
+    step(store.close())
+    store = open_sqlite(url.set(query=dict(parse_qsl(parameters))))
+    step(store.prepare(CATALOG, create=True))
+    assert step(numbers(store, ids())) == [1]
+    with pytest.raises(
+        StoreError, match=r"SQLITE_READONLY: it can only be read\. Make the file and its folder writable"
+    ):
+        step(add(store, Firm(name="n")))
+    step(store.close())
+    assert {path.name for path in tmp_path.iterdir()} <= {name, f"{name}-wal", f"{name}-shm"}
+
+
+def test_a_parameter_that_sqlite_does_not_have_is_refused():
+    with pytest.raises(StoreError, match=r"no parameter 'moed'\. There is: cache, immutable, mode"):
+        open_sqlite("sqlite:///crm.db?moed=ro")
+
+
+def test_a_file_with_parameters_is_not_made_unasked(tmp_path):
+    store = open_sqlite(f"sqlite:///{tmp_path / 'crm.db'}?cache=private")
+    with pytest.raises(StoreError, match="there is no file"):
+        step(store.prepare(CATALOG, create=False))
+    step(store.close())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def locked_folder():
+    """A folder that cannot be written, with a file in WAL mode and one in the journal mode of old."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, mode in ((folder / "wal.db", "wal"), (folder / "delete.db", "delete")):
+            store = open_sqlite(f"sqlite:///{path}")
+            step(store.prepare(CATALOG, create=True))
+            step(add(store, Firm(name="n")))
+            step(store.close())
+            with closing(sqlite3.connect(path)) as connection:
+                assert connection.execute(f"PRAGMA journal_mode={mode}").fetchone() == (mode,)
+            path.chmod(0o444)
+        folder.chmod(0o555)
+        user = os.geteuid()
+        if user == 0:  # to whom nothing is locked
+            os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            os.seteuid(user)
+            folder.chmod(0o755)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
+def test_a_folder_that_cannot_be_written(locked_folder):
+    store = open_sqlite(f"sqlite:///{locked_folder / 'wal.db'}")
+    with pytest.raises(StoreError, match=r"SQLITE_READONLY_DIRECTORY: SQLite writes files beside it") as caught:
+        step(store.prepare(CATALOG, create=True))
+    assert "Make the file and its folder writable" in caught.value.hint
+    assert "?mode=ro&immutable=1" in caught.value.hint
+    step(store.close())
+    for place in ("wal.db?mode=ro&immutable=1", "delete.db", "delete.db?mode=ro"):
+        store = open_sqlite(f"sqlite:///{locked_folder / place}")
+        step(store.prepare(CATALOG, create=True))
+        assert step(numbers(store, ids())) == [1]
+        step(store.close())
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from crmkit.model.codec import CANONICAL
 from crmkit.storage.memory.reader import Reader, rises, sort_rows
 from crmkit.storage.memory.table import ID, Rows, State, Table, reader_of
 from crmkit.storage.memory.tally import tally_rows
+from crmkit.storage.spi.depth import followed
 from crmkit.storage.spi.store import Feature
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class MemoryUnit:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
+    @followed
     async def fetch(self, query: Query) -> list[Row]:
         """Return the rows that a query asks for."""
         with self._lock:
@@ -113,6 +115,7 @@ class MemoryUnit:
                 return [(row[places[0]],) for row in taken]
             return list(map(itemgetter(*places), taken)) if places else [() for _ in taken]
 
+    @followed
     async def tally(self, tally: Tally) -> list[Row]:
         """Return the groups that a tally asks for."""
         with self._lock:
@@ -130,6 +133,7 @@ class MemoryUnit:
         with self._lock:
             self._write(self._table(schema.name), [(None, row) for row in rows])
 
+    @followed
     async def patch(self, patch: Patch) -> int:
         """Change rows in place and return how many.
 
@@ -149,6 +153,7 @@ class MemoryUnit:
             self._write(table, pairs)
             return len(pairs)
 
+    @followed
     async def remove(self, removal: Removal) -> int:
         """Remove rows and return how many.
 

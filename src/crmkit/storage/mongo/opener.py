@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from crmkit.errors import StoreError
 
@@ -11,16 +11,15 @@ if TYPE_CHECKING:
 
 __all__ = ["opener"]
 
+_TAKEN: Final = {"MongoClient", "AsyncMongoClient", "Database", "AsyncDatabase"}
+
 
 class MongoOpener:
-    """Takes URLs, a `MongoClient` and an `AsyncMongoClient`."""
+    """Takes URLs, a `MongoClient` or an `AsyncMongoClient`, and one of their databases."""
 
     def takes(self, database: object) -> bool:
-        """Return whether the object is one of the driver's clients."""
-        return any(
-            cls.__name__ in {"MongoClient", "AsyncMongoClient"} and cls.__module__.startswith("pymongo.")
-            for cls in type(database).__mro__
-        )
+        """Return whether the object is one of the driver's clients or databases."""
+        return any(cls.__name__ in _TAKEN and cls.__module__.startswith("pymongo.") for cls in type(database).__mro__)
 
     def __call__(self, database: Any, *, awaited: bool) -> MongoStore:
         """Return a store.

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from bson.errors import BSONError
 from pymongo import AsyncMongoClient, MongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
 from crmkit.errors import StoreError, Unsupported
@@ -111,12 +113,14 @@ class MongoStore:
             raise StoreError("the store is closed.", hint="Open a new one.")
 
 
-def open_mongo(url_or_client: str | MongoClient[Any], database: str | None = None, **options: Any) -> MongoStore:
+def open_mongo(
+    url_or_client: str | MongoClient[Any] | Database[Any], database: str | None = None, **options: Any
+) -> MongoStore:
     """Open a MongoDB database with the blocking driver.
 
     Args:
         url_or_client: an address such as `"mongodb://localhost/crm?replicaSet=rs0"`, or a client of the host's, which
-            stays the host's to close.
+            stays the host's to close, or one of its databases.
         database: the database's name; needed where the address names none.
         options: for the driver's client; only with an address.
 
@@ -127,7 +131,7 @@ def open_mongo(url_or_client: str | MongoClient[Any], database: str | None = Non
 
 
 def open_async_mongo(
-    url_or_client: str | AsyncMongoClient[Any], database: str | None = None, **options: Any
+    url_or_client: str | AsyncMongoClient[Any] | AsyncDatabase[Any], database: str | None = None, **options: Any
 ) -> MongoStore:
     """Open a MongoDB database with the asyncio driver, for use in one event loop.
 
@@ -144,11 +148,13 @@ def open_async_mongo(
 
 def _open(
     kind: type[MongoClient[Any] | AsyncMongoClient[Any]],
-    url_or_client: str | AnyClient,
+    url_or_client: str | AnyClient | Database[Any] | AsyncDatabase[Any],
     database: str | None,
     options: dict[str, Any],
 ) -> MongoStore:
     client: Any = url_or_client
+    if isinstance(url_or_client, Database | AsyncDatabase):
+        client, database = url_or_client.client, database or url_or_client.name
     options = {"connect": False, **options}  # prepare() connects, and reports what fails
     if isinstance(url_or_client, str):
         try:
@@ -158,5 +164,6 @@ def _open(
     try:
         name: str = database or client.get_default_database().name
     except ConfigurationError:
-        raise StoreError("no database is named.", hint=_ADDRESS) from None
+        hint = _ADDRESS if isinstance(url_or_client, str) else 'Hand over a database of the client: client["crm"].'
+        raise StoreError("no database is named.", hint=hint) from None
     return MongoStore(make_driver(client, name, own=isinstance(url_or_client, str)))

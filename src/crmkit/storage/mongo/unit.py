@@ -19,6 +19,7 @@ from crmkit.storage.mongo.error import error_of
 from crmkit.storage.mongo.order import is_native, native_sort, ordered_stages
 from crmkit.storage.mongo.select import Selector
 from crmkit.storage.mongo.tally import tally_rows
+from crmkit.storage.spi.depth import followed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -58,6 +59,7 @@ class MongoUnit:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
+    @followed
     async def fetch(self, query: Query) -> list[Row]:
         """Return the rows that a query asks for."""
         schema, columns, order = query.schema, query.columns, query.order
@@ -84,6 +86,7 @@ class MongoUnit:
                 documents = await self._call(schema, cursor.to_list)
             return rows_of(schema, columns, documents)
 
+    @followed
     async def tally(self, tally: Tally) -> list[Row]:
         """Return the groups that a tally asks for, in canonical values."""
         self._check()
@@ -113,6 +116,7 @@ class MongoUnit:
             insert = self._driver.collection(schema).insert_many
             await self._call(schema, partial(insert, documents_of(schema, rows), session=self._session))
 
+    @followed
     async def patch(self, patch: Patch) -> int:
         """Change rows in place and return how many.
 
@@ -124,6 +128,7 @@ class MongoUnit:
         update = partial(self._driver.collection(patch.schema).update_many, update=changes)
         return sum([done.matched_count async for done in self._each(patch, update)])
 
+    @followed
     async def remove(self, removal: Removal) -> int:
         """Remove rows and return how many.
 

@@ -92,7 +92,7 @@ class Unit(Protocol):
         ...
 
     async def savepoint(self) -> Savepoint:
-        """Set a savepoint. A unit that has only read so far begins its transaction, as its first write would.
+        """Set a savepoint. That keeps nobody from writing: locks are taken by writes.
 
         Raises:
             Unsupported: the store does not declare `Feature.SAVEPOINT`.

@@ -26,6 +26,7 @@ class Cause(Enum):
     DUPLICATE = "duplicate"
     ORPHAN = "orphan"
     BUSY = "busy"
+    READ_ONLY = "read only"
     REFUSED = "refused"
     OTHER = "other"
 
@@ -53,6 +54,7 @@ class Dialect(Protocol):
 
     Attributes:
         name: SQLAlchemy's name of the dialect.
+        writable: the way out where a database can only be read.
         wires: how the driver spells values.
         begin: the statement that starts a transaction which is going to write.
         snapshot: the statement that starts one which only reads, and in which all reads see one state.
@@ -62,6 +64,7 @@ class Dialect(Protocol):
     """
 
     name: str
+    writable: str
     wires: Wires
     begin: str
     snapshot: str

@@ -113,8 +113,9 @@ class _Store(ABC):
                 f"a unique index on ({columns}) cannot be created: there are rows with equal values.",
                 hint="Make them differ, then try again.",
             )
+        hint = self._dialect.writable if failure.cause is Cause.READ_ONLY else "Check the address."
         address = self._engine.url.render_as_string(hide_password=True)
-        return StoreError(f"the database {address} cannot be used: {failure.detail}.", hint="Check the address.")
+        return StoreError(f"the database {address} cannot be used: {failure.detail}.", hint=hint)
 
     @abstractmethod
     async def _with_connection(self, work: Callable[[Connection], None]) -> None: ...

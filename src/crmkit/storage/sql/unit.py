@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crmkit.errors import BadRecord, Busy, CrmError, Duplicate, Problem, StoreError
+from crmkit.storage.spi.depth import followed
 from crmkit.storage.spi.zone import ranges
 from crmkit.storage.sql.dialect import Cause
 
@@ -50,10 +51,12 @@ class SqlUnit:
 
     # -- reads ---------------------------------------------------------------------------------------------------------
 
+    @followed
     async def fetch(self, query: Query) -> list[Row]:
         """Return the rows that a query asks for, spelled as the store's wires say."""
         return await self._rows(query.schema, self._database.query(query))
 
+    @followed
     async def tally(self, tally: Tally) -> list[Row]:
         """Return the groups that a tally asks for, in canonical values."""
         zoned = self._database.zoned(tally)
@@ -117,6 +120,7 @@ class SqlUnit:
             raise
         await self._channel.change(dialect.release.format(_INSERT))
 
+    @followed
     async def patch(self, patch: Patch) -> int:
         """Change rows in place and return how many.
 
@@ -125,6 +129,7 @@ class SqlUnit:
         """
         return await self._change(patch.schema, self._database.patch(patch))
 
+    @followed
     async def remove(self, removal: Removal) -> int:
         """Remove rows and return how many."""
         return await self._change(removal.schema, self._database.removal(removal))
@@ -136,7 +141,7 @@ class SqlUnit:
         except self._errors as error:
             raise await self._refused(schema, error) from None
 
-    async def _start(self, schema: Schema | None = None) -> None:
+    async def _start(self, schema: Schema) -> None:
         if not self._writing:
             try:
                 if not self._opened:
@@ -145,16 +150,17 @@ class SqlUnit:
             except self._errors as error:
                 raise await self._refused(schema, error) from None
             self._writing = True
-        if schema is not None:
-            self._written[schema.name] = schema
+        self._written[schema.name] = schema
 
     # -- savepoints ----------------------------------------------------------------------------------------------------
 
     async def savepoint(self) -> SqlSavepoint:
-        """Set a savepoint, in the transaction that the first write would begin."""
-        await self._start()
-        savepoint = SqlSavepoint(self, f"crmkit_{len(self._savepoints)}")
-        await self._point(self._database.dialect.savepoint, savepoint)
+        """Set a savepoint. Before the first write that is only a note: there is nothing yet to return from."""
+        if self._ended:
+            raise StoreError(self._ended)
+        savepoint = SqlSavepoint(self, f"crmkit_{len(self._savepoints)}", made=self._writing)
+        if savepoint.made:
+            await self._point(self._database.dialect.savepoint, savepoint)
         self._savepoints.append(savepoint)
         return savepoint
 
@@ -168,10 +174,25 @@ class SqlUnit:
             raise StoreError(self._ended)
         if savepoint not in self._savepoints:
             raise StoreError("the savepoint has ended.", hint="Set another one.")
-        if undo:
-            await self._point(self._database.dialect.rollback_to, savepoint)
-        await self._point(self._database.dialect.release, savepoint)
-        del self._savepoints[self._savepoints.index(savepoint) :]
+        ending = self._savepoints[self._savepoints.index(savepoint) :]
+        if undo and not savepoint.made:
+            await self._undo()
+        else:
+            if undo:
+                await self._point(self._database.dialect.rollback_to, savepoint)
+            for each in ending:
+                if each.made:  # those after it end with it
+                    await self._point(self._database.dialect.release, each)
+                    break
+        del self._savepoints[-len(ending) :]
+
+    async def _undo(self) -> None:
+        """Undo all that was written, by ending the transaction; the next write begins another one."""
+        if self._writing:
+            self._writing = False
+            self._written.clear()
+            with suppress(*self._errors):  # after some errors the database has rolled back by itself
+                await self._channel.change("ROLLBACK")
 
     async def _point(self, statement: str, savepoint: SqlSavepoint) -> None:
         try:
@@ -206,10 +227,7 @@ class SqlUnit:
     async def rollback(self) -> None:
         """Undo everything and end the unit."""
         try:
-            if self._writing:
-                self._writing = False
-                with suppress(*self._errors):  # after some errors the database has rolled back by itself
-                    await self._channel.change("ROLLBACK")
+            await self._undo()
         finally:
             await self._end("the unit was rolled back before.")
 
@@ -249,6 +267,9 @@ class SqlUnit:
                 return await self._orphan() or StoreError(f"a row of {name} links to a row that is not there.")
             case Cause.BUSY:
                 refused: CrmError = Busy("the database is locked by another transaction.", hint="Try again.")
+            case Cause.READ_ONLY:
+                hint = self._database.dialect.writable
+                refused = StoreError(f"the database failed on {name}: {failure.detail}.", hint=hint)
             case Cause.OTHER:
                 refused = StoreError(f"the database failed on {name}: {failure.detail}.")
         if self._writing:
@@ -276,11 +297,13 @@ class SqlSavepoint:
 
     Attributes:
         name: its name in SQL.
+        made: whether the database knows it. One that was set before the first write stands for the transaction's start.
     """
 
-    def __init__(self, unit: SqlUnit, name: str) -> None:
+    def __init__(self, unit: SqlUnit, name: str, *, made: bool) -> None:
         self._unit = unit
         self.name = name
+        self.made = made
 
     async def release(self) -> None:
         """Keep what was written since."""

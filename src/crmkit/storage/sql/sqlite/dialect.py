@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import URL, BigInteger, ColumnElement, Connection, Select, String, Text, func, literal_column, select
 from sqlalchemy.exc import OperationalError
@@ -49,6 +50,10 @@ class SqliteDialect:
     """SQLite from 3.36, through the sqlite3 module or aiosqlite."""
 
     name = "sqlite"
+    writable = (
+        "Make the file and its folder writable. To read a file that nobody writes, use "
+        "sqlite:///path?mode=ro&immutable=1."
+    )
     wires = TEXT_WIRES
     # A transaction that first reads and then writes can fail with SQLITE_BUSY_SNAPSHOT, which no waiting cures. Taking
     # the write lock at once means waiting for it at once.
@@ -87,9 +92,12 @@ class SqliteDialect:
 
     def lacks_file(self, url: URL) -> bool:
         """Return whether the database is a file that is not there."""
-        path = url.database or ""
-        named = path not in {"", ":memory:"} and not path.startswith("file:")
-        return named and not Path(path).exists()
+        path = url.database or ":memory:"
+        if path.startswith("file:"):
+            if "vfs" in url.query or url.query.get("mode") == "memory":
+                return False
+            path = unquote(urlsplit(path).path)
+        return path != ":memory:" and not Path(path).exists()
 
     def lock_schema(self, connection: Connection) -> None:
         """Take the write lock, unless a listener of the host's has begun a transaction already."""
@@ -208,7 +216,10 @@ def _enter_wal(connection: Connection) -> None:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             return
         except OperationalError as error:
-            if failure_of(error.orig or error).cause is not Cause.BUSY:
+            cause = failure_of(error.orig or error).cause
+            if cause is Cause.READ_ONLY:  # readers can do with the mode it is in
+                return
+            if cause is not Cause.BUSY:
                 raise
             if time.monotonic() > deadline:
                 raise Busy("another process keeps the database locked.", hint="Try again.") from None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -15,12 +16,21 @@ from crmkit.storage.sql.sqlite.dialect import SqliteDialect
 from crmkit.storage.sql.store import AsyncSqlStore, SqlStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import URL
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 __all__ = ["open_async_sqlite", "open_sqlite"]
 
+_AnyEngine = TypeVar("_AnyEngine", "Engine", "AsyncEngine")
+
 _IDLE_CONNECTIONS: Final = 5
+_MALFORMED: Final = "the address of the database is malformed."
+_PATH: Final = "Write sqlite:///path/to/file.db."
+_DRIVER_S: Final = {"uri", "timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"}
+_SQLITE_S: Final = {"cache", "immutable", "mode", "nolock", "psow", "vfs"}
+"""The parameters of an address that the driver reads, and those that SQLite reads: https://www.sqlite.org/uri.html."""
 
 
 def open_sqlite(url: str | URL | Engine, *, busy_timeout: float = 5.0) -> SqlStore:
@@ -46,7 +56,7 @@ def open_sqlite(url: str | URL | Engine, *, busy_timeout: float = 5.0) -> SqlSto
     address = _address(url)
     if address.get_dialect().is_async:
         raise Unsupported(f"{address.drivername} is an asyncio driver and must be awaited.", hint="Use aconnect().")
-    engine = create_engine(address, **_options(busy_timeout))
+    engine = _made(create_engine, address, busy_timeout)
     event.listen(engine, "connect", _on_connect)
     return _blocking(engine, own=True)
 
@@ -61,7 +71,7 @@ def open_async_sqlite(url: str | URL | AsyncEngine, *, busy_timeout: float = 5.0
 
     Raises:
         StoreError: the address is malformed, or the engine gives one connection to several units.
-        Unsupported: it names another database, or greenlet or aiosqlite is not installed.
+        Unsupported: it names another database or a driver that blocks, or greenlet or aiosqlite is not installed.
     """
     try:
         from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -71,7 +81,12 @@ def open_async_sqlite(url: str | URL | AsyncEngine, *, busy_timeout: float = 5.0
         address = _address(url)
         if address.drivername == "sqlite":
             address = address.set(drivername="sqlite+aiosqlite")
-        engine = create_async_engine(address, **_options(busy_timeout))
+        if not address.get_dialect().is_async:
+            raise Unsupported(
+                f"the driver of {address.drivername} blocks, which would stop the event loop.",
+                hint="Use connect(), or write sqlite:/// or sqlite+aiosqlite:///.",
+            )
+        engine = _made(create_async_engine, address, busy_timeout)
     except ImportError as error:
         raise Unsupported(
             f"SQL on asyncio needs {error.name or 'greenlet'}.", hint="Run: pip install 'crmkit[async]'"
@@ -108,14 +123,31 @@ def _address(url: str | URL) -> URL:
     try:
         address = make_url(url)
         name = address.get_backend_name()
-    except (ArgumentError, NoSuchModuleError):
-        raise StoreError("the address of the database is malformed.", hint="Write sqlite:///path/to/file.db.") from None
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise StoreError(_MALFORMED, hint=_PATH) from None
     _check_name(name)
-    if address.database in {None, "", ":memory:"}:
+    path = address.database or ":memory:"
+    if "\0" in path:
+        raise StoreError(f"{_MALFORMED[:-1]}: no path holds a null character.", hint=_PATH)
+    if path == ":memory:":
         # Every connection to a plain memory database has a database of its own. This kind is shared by all connections
         # of this process which know its name.
         return address.set(database=f"file:/crmkit-{secrets.token_hex(8)}", query={"vfs": "memdb", "uri": "true"})
-    return address
+    if path.startswith("file:") or not address.query.keys() - _DRIVER_S:
+        return address
+    unknown = sorted(address.query.keys() - _DRIVER_S - _SQLITE_S)
+    if unknown:
+        known = ", ".join(sorted(_SQLITE_S))
+        raise StoreError(f"SQLite has no parameter {unknown[0]!r}.", hint=f"There is: {known}, timeout.")
+    # SQLite reads its own parameters only where the file is named by a URI.
+    return address.set(database=f"file:{quote(path)}").update_query_dict({"uri": "true"})
+
+
+def _made(make: Callable[..., _AnyEngine], address: URL, busy_timeout: float) -> _AnyEngine:
+    try:
+        return make(address, **_options(busy_timeout))
+    except (ArgumentError, ValueError):  # such as a timeout that is not a number
+        raise StoreError(_MALFORMED, hint=_PATH) from None
 
 
 def _options(busy_timeout: float) -> dict[str, Any]:
