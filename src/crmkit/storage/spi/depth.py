@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 from crmkit.errors import Unsupported
 
 __all__ = ["followed"]
 
-P = ParamSpec("P")
-T = TypeVar("T")
+Work = TypeVar("Work", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 
-def followed(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+def followed(work: Work) -> Work:
     """Decorate a unit's method that takes a plan, so that one that is nested too deeply is refused.
 
     Raises:
@@ -22,7 +21,7 @@ def followed(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine
     """
 
     @wraps(work)
-    async def follow(*args: P.args, **kwargs: P.kwargs) -> T:
+    async def follow(*args: Any, **kwargs: Any) -> Any:
         try:
             return await work(*args, **kwargs)
         except RecursionError:
@@ -30,4 +29,4 @@ def followed(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine
                 "the expression is nested too deeply for this store.", hint="Ask in several smaller steps."
             ) from None
 
-    return follow
+    return cast("Work", follow)
