@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from crmkit.errors import Unsupported
 
-__all__ = ["followed"]
+__all__ = ["bounded", "followed"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Work = TypeVar("Work", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 
@@ -25,8 +27,27 @@ def followed(work: Work) -> Work:
         try:
             return await work(*args, **kwargs)
         except RecursionError:
-            raise Unsupported(
-                "the expression is nested too deeply for this store.", hint="Ask in several smaller steps."
-            ) from None
+            raise _too_deep() from None
 
     return cast("Work", follow)
+
+
+def bounded(work: Callable[P, T]) -> Callable[P, T]:
+    """Decorate what compiles a plan, as `followed` does a unit's method; it costs each call much less.
+
+    Raises:
+        Unsupported: as for `followed`.
+    """
+
+    @wraps(work)
+    def follow(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return work(*args, **kwargs)
+        except RecursionError:
+            raise _too_deep() from None
+
+    return follow
+
+
+def _too_deep() -> Unsupported:
+    return Unsupported("the expression is nested too deeply for this store.", hint="Ask in several smaller steps.")

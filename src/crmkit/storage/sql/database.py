@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from crmkit.model.kind import Kind
+from crmkit.storage.spi.depth import bounded
 from crmkit.storage.spi.plan import GroupKey, Measure, Patch, Query, Removal, Tally
 from crmkit.storage.spi.wire import converters
 from crmkit.storage.sql.compiler import Compiler
@@ -70,6 +71,7 @@ class Database:
         statement = compiled(self._compiler.orphans(schema, link), 0, self._compiling)
         return statement.text, statement.arrange(())
 
+    @bounded
     def query(self, query: Query) -> Command:
         """Return the command of a query."""
         shape = Shape(self._frame)
@@ -85,6 +87,7 @@ class Database:
         )
         return statement.text, statement.arrange(shape.values)
 
+    @bounded
     def patch(self, patch: Patch) -> Command:
         """Return the command of a patch."""
         shape = Shape(self._frame)
@@ -94,6 +97,7 @@ class Database:
         statement = self.cache.get(key) or self._kept(key, self._compiler.patch(shape, patch, where), shape.values)
         return statement.text, statement.arrange(shape.values)
 
+    @bounded
     def removal(self, removal: Removal) -> Command:
         """Return the command of a removal."""
         shape = Shape(self._frame)
@@ -115,6 +119,7 @@ class Database:
             if key.bucket is not None and key.zone != "UTC" and self._kind(tally.schema, key) is Kind.INSTANT
         ]
 
+    @bounded
     def years(self, tally: Tally, key: GroupKey) -> Command:
         """Return the command that finds which years the instants of a key lie in."""
         shape = Shape(self._frame)
@@ -126,6 +131,7 @@ class Database:
         )
         return statement.text, statement.arrange(shape.values)
 
+    @bounded
     def tally(self, tally: Tally, zones: Zones) -> Command:
         """Return the command of a tally, with the ranges of the zones that its keys name."""
         shape = Shape(self._frame)

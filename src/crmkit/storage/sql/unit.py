@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crmkit.errors import BadRecord, Busy, CrmError, Duplicate, Problem, StoreError
-from crmkit.storage.spi.depth import followed
 from crmkit.storage.spi.zone import ranges
 from crmkit.storage.sql.dialect import Cause
 
@@ -51,12 +50,10 @@ class SqlUnit:
 
     # -- reads ---------------------------------------------------------------------------------------------------------
 
-    @followed
     async def fetch(self, query: Query) -> list[Row]:
         """Return the rows that a query asks for, spelled as the store's wires say."""
         return await self._rows(query.schema, self._database.query(query))
 
-    @followed
     async def tally(self, tally: Tally) -> list[Row]:
         """Return the groups that a tally asks for, in canonical values."""
         zoned = self._database.zoned(tally)
@@ -120,7 +117,6 @@ class SqlUnit:
             raise
         await self._channel.change(dialect.release.format(_INSERT))
 
-    @followed
     async def patch(self, patch: Patch) -> int:
         """Change rows in place and return how many.
 
@@ -129,7 +125,6 @@ class SqlUnit:
         """
         return await self._change(patch.schema, self._database.patch(patch))
 
-    @followed
     async def remove(self, removal: Removal) -> int:
         """Remove rows and return how many."""
         return await self._change(removal.schema, self._database.removal(removal))
