@@ -1,4 +1,7 @@
-"""Rules: what a mapping says. Each checks itself when it is made, from a document or in Python."""
+"""Rules: what a mapping says. Each checks itself when it is made, from a document or in Python.
+
+A part that is not acceptable raises `Problem`; parts that do not go together raise `BadMapping`.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,7 @@ MOST: Final = 100_000
 """How many entries a table or a list of a mapping may have."""
 _LONGEST: Final = 20_000
 _MOST_PARTS: Final = 1_000
-_MARKS: Final = 2
-"""One mark for thousands, one for decimals."""
+_MARKS: Final = 2  # one for thousands, one for decimals
 
 
 @unique
@@ -230,10 +232,6 @@ class FieldRule:
         link, by: the model linked to, and its field that holds the text; blank for the external id.
         currency: of money: where the currency comes from.
         on_update: what a rerun does.
-
-    Raises:
-        BadMapping: the parts do not go together.
-        Problem: a part is not acceptable.
     """
 
     column: tuple[str, ...] = attrs.field(default=(), converter=_texts)
@@ -297,10 +295,6 @@ class FileRule:
         fields: the rules by field; those of added fields under names such as `extra.shoe_size`.
         entered: the rules that say when a stage was entered, by stage.
         place: where the rule stands in the mapping.
-
-    Raises:
-        BadMapping: the parts do not go together.
-        Problem: a part is not acceptable.
     """
 
     path: str = attrs.field(converter=_path)
@@ -371,10 +365,6 @@ class MappingRule:
         pipelines: the pipelines that the mapping defines.
         files: the files, in order.
         folder: where the mapping itself lies, if it is a file.
-
-    Raises:
-        BadMapping: a field names a map that is not there.
-        Problem: a part is not acceptable.
     """
 
     source: str = attrs.field(converter=_name)
