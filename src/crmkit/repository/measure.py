@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 _PRECISION: Final = Context(prec=34)
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
 @attrs.frozen
 class Measured:
     """What to compute of each group; made by `count()`, `total(f.amount)` and their like.
@@ -32,7 +36,7 @@ class Measured:
     name: str
     ref: Ref | None
     parts: tuple[Aggregate, ...]
-    whole: Callable[..., Any] = lambda value: value
+    whole: Callable[..., Any] = _same
     numeric: bool = attrs.field(default=False, kw_only=True)
     unmixed: bool = attrs.field(default=False, kw_only=True)
 
