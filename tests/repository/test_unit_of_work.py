@@ -152,9 +152,20 @@ def test_a_refused_write_is_undone_alone_or_with_all_of_the_session(store_url: s
                 assert s.customers.count() == before + undoes_parts(crm)
 
 
+def test_a_session_goes_on_after_a_refused_write_that_was_its_only_one(store_url: str) -> None:
+    with connect(store_url, policy=Reachable()) as crm, crm.session(job) as s:
+        with pytest.raises(NotAllowed, match="does not let this actor") as caught:
+            s.contacts.add(Contact(name="Bo"))
+        assert "undone" not in str(caught.value)
+        s.customers.add(Customer(name="Acme"))
+        assert s.customers.count() == 1
+        assert s.contacts.count() == 0
+
+
 def test_a_session_that_was_undone_goes_on_after_a_rollback(mongo_url: str) -> None:
     with connect(mongo_url, policy=Reachable()) as crm, crm.session(job) as s:
-        with pytest.raises(NotAllowed):
+        s.customers.add(Customer(name="Lost"))
+        with pytest.raises(NotAllowed, match="whole session was undone"):
             s.contacts.add(Contact(name="Bo"))
         s.rollback()
         s.customers.add(Customer(name="Acme"))

@@ -103,6 +103,8 @@ class UnitOfWork:
     async def refusable(self) -> AsyncGenerator[None]:
         """Undo what is written within if it is refused; without savepoints, undo everything since the last commit.
 
+        Where nothing else was written since then, that is the same.
+
         Raises:
             NotAllowed: as it was raised within; it says so if everything was undone.
         """
@@ -110,9 +112,13 @@ class UnitOfWork:
             async with self.nested():
                 yield
             return
+        alone = not self._written
         try:
             yield
         except NotAllowed as error:
+            if alone:
+                await self.rollback()
+                raise
             await self._undo(_REFUSED)
             raise NotAllowed(f"{error.message} {_REFUSED}", hint=_WAY_OUT) from None
 
