@@ -175,6 +175,7 @@ def test_what_cannot_be_a_file_is_refused(changed, place, message):
         ({"format": "%d/%m/%d"}, "format", "'%d/%m/%d' names a directive twice."),
         ({"format": ["%Y-%m-%d", "%Q"]}, "format", "'%Q' holds an unknown directive."),
         ({"format": "%Y-%"}, "format", "holds an unknown directive."),
+        ({"format": ["%d/%m/%y", "%d.%m. %H:%M"]}, "format", "'%d.%m. %H:%M' names no year."),
         ({"part": True, "split": ";"}, "part", "is true, where a whole number belongs."),
         ({"part": 0, "split": ";"}, "part", "counts the parts that split makes"),
         ({"part": 10**30, "split": ";"}, "part", "does not fit a 64-bit integer."),

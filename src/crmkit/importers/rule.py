@@ -32,6 +32,7 @@ MOST: Final = 100_000
 _LONGEST: Final = 20_000
 _MOST_PARTS: Final = 1_000
 _MARKS: Final = 2  # one for thousands, one for decimals
+_YEAR: Final = re.compile(r"(?<!%)(?:%%)*%[YyGcx]")
 
 
 @unique
@@ -147,8 +148,10 @@ def _join(given: Any) -> str:
 def _formats(given: Any) -> tuple[str, ...]:
     formats = _texts(given)
     for each in formats:
+        dated = _YEAR.search(each)
         try:
-            dt.datetime.strptime("", each)  # noqa: DTZ007 - only to see whether Python can read the format
+            # Only to see whether Python can read the format; it warns of a day without a year.
+            dt.datetime.strptime("", each if dated else f"{each} %Y")  # noqa: DTZ007
             why = ""
         except re.error:
             why = "names a directive twice."
@@ -156,6 +159,8 @@ def _formats(given: Any) -> tuple[str, ...]:
             why = "" if str(error).startswith("time data") else "holds an unknown directive."
         if "%" not in each:
             why = "is not a date format."
+        elif not why and not dated:
+            why = "names no year."
         if why:
             raise _bad(f"{each!r} {why}", 'Write "%d/%m/%Y", for example.')
     return formats
