@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from crmkit import (
@@ -23,8 +24,10 @@ from crmkit import (
 )
 from crmkit.crm.coroutine import run
 from crmkit.values import UTC
+from crmkit.values.identifier import uuid7_source
 
 START = dt.datetime(2026, 1, 1, tzinfo=UTC)
+new_id = uuid7_source(lambda: START, Random(1))
 
 
 def day(number: float) -> dt.datetime:
@@ -59,7 +62,7 @@ def write(session: Session, records: Iterable[Any]) -> None:
         present = [each.name for each in run(doors.definitions.read()).of(door.schema)]
         if door.schema.staged and record.pipeline in present:
             run(doors.definitions.entered(door.schema, record.pipeline))
-        id_ = record.id if record.id.int else doors.ids()
+        id_ = record.id if record.id.int else new_id()
         row = door._codec.dump_new(record, doors.actor.tenant, id_, doors.clock(), "test")
         batches.setdefault(door.schema.name, []).append(row)
     for name, rows in batches.items():
@@ -84,7 +87,7 @@ def move(record: Any, number: int, stage: str, at: dt.datetime, within: Pipeline
     return StageMove(**(given | more))
 
 
-def deal(new_id: Any, *visits: tuple[str, float], within: Pipeline = SALES, **fields: Any) -> list[Any]:
+def deal(*visits: tuple[str, float], within: Pipeline = SALES, **fields: Any) -> list[Any]:
     """A deal and its history, told as stages and the days on which it entered them."""
     last, since = visits[-1]
     outcome = within.stage(last).outcome
@@ -147,7 +150,6 @@ def load_maven(session: Session, folder: Path) -> None:
             teams[region] = session.teams.add(Team(name=region, region=region))
         agent = User(name=row["sales_agent"], team_id=teams[region].id, manager_id=managers[row["manager"]].id)
         agents[agent.name] = session.users.add(agent)
-    ids = session._inner.doors.ids
     records: list[Any] = []
     for row in rows(folder / "sales_pipeline.csv"):
         begun = row["engage_date"] and american(row["engage_date"])
@@ -156,7 +158,6 @@ def load_maven(session: Session, folder: Path) -> None:
             visits.append((row["deal_stage"].lower(), american(row["close_date"])))
         told = [(stage, (at - START) / dt.timedelta(days=1)) for stage, at in visits]
         records += deal(
-            ids,
             *told,
             within=MAVEN,
             name=row["opportunity_id"],
@@ -170,12 +171,11 @@ def load_maven(session: Session, folder: Path) -> None:
 def load_olist(session: Session, folder: Path) -> None:
     """Load the leads of the Olist set."""
     won = {row["mql_id"]: american(row["won_date"]) for row in rows(folder / "olist_closed_deals_dataset.csv")}
-    ids = session._inner.doors.ids
     records: list[Any] = []
     for row in rows(folder / "olist_marketing_qualified_leads_dataset.csv"):
         begun, ended = american(row["first_contact_date"]), won.get(row["mql_id"])
         lead = Lead(
-            id=ids(),
+            id=new_id(),
             name=row["mql_id"],
             source=row["origin"] or None,
             pipeline="olist",

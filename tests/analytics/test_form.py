@@ -57,10 +57,9 @@ funnels = st.builds(
 
 
 def put(session, drawn):
-    ids = session._inner.doors.ids
     for stage, end, begun, took, fields in drawn:
         visits = [(stage, begun)] + ([(end, begun + took)] if end and end != stage else [])
-        write(session, deal(ids, *visits, **fields))
+        write(session, deal(*visits, **fields))
 
 
 def reports(session, by):

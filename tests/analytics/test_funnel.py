@@ -31,10 +31,9 @@ from tests.analytics.loading import SALES, START, day, deal, move, pipeline, wri
 
 def put(session, *deals):
     """Write deals, each told as its visits, and return the source of fields to tell them apart."""
-    ids = session._inner.doors.ids
     for each in deals:
         visits, fields = (each[:-1], each[-1]) if isinstance(each[-1], dict) else (each, {})
-        write(session, deal(ids, *visits, **fields))
+        write(session, deal(*visits, **fields))
 
 
 def counted(group):
@@ -170,7 +169,7 @@ class TestLog:
         assert (stage.again, stage.spent.median_days) == (0, 6)
 
     def test_rows_out_of_order_are_sorted_by_time(self, session):
-        record, first = deal(session._inner.doors.ids, ("contact", 0))
+        record, first = deal(("contact", 0))
         later = [move(record, 2, "won", day(12)), move(record, 3, "proposal", day(9)), move(record, 4, "needs", day(3))]
         write(session, [record, *later, first])
         group = session.analytics.funnel(Funnel(SALES)).total
@@ -191,9 +190,8 @@ class TestLog:
         assert group["needs"].last.median_days == 2
 
     def test_a_record_that_moved_to_another_pipeline_takes_no_part(self, session):
-        ids = session._inner.doors.ids
         other = pipeline("first", name="other")
-        gone, *moves = deal(ids, ("contact", 0), pipeline="other", stage="first")
+        gone, *moves = deal(("contact", 0), pipeline="other", stage="first")
         write(session, [gone, *moves, move(gone, 2, "first", day(3), other, kind="transfer")])
         put(session, (("contact", 0),))
         for period in (None, (START.date(), None)):
@@ -202,7 +200,7 @@ class TestLog:
             assert group.conversion("contact", "needs").excluded == 1
 
     def test_time_in_another_pipeline_is_no_time_in_a_stage(self, session):
-        record, *moves = deal(session._inner.doors.ids, ("contact", 0))
+        record, *moves = deal(("contact", 0))
         other = pipeline("first", name="other")
         away = move(record, 2, "first", day(2), other, kind="transfer")
         back = [move(record, 3, "contact", day(10), kind="transfer"), move(record, 4, "needs", day(13))]
@@ -210,7 +208,7 @@ class TestLog:
         assert session.analytics.funnel(Funnel(SALES)).total["contact"].spent.median_days == 5
 
     def test_a_record_without_history_is_reported(self, session):
-        write(session, deal(session._inner.doors.ids, ("contact", 0), source="web")[:1])
+        write(session, deal(("contact", 0), source="web")[:1])
         for period in (None, (START.date(), None)):
             report = session.analytics.funnel(Funnel(SALES, by=f.source, entered=period))
             assert (report["web"].entered, report["web"].no_history, report.total.excluded) == (0, 1, 1)
@@ -243,7 +241,7 @@ class TestVersions:
         store = open_store(store_url, awaited=False)
         with connect(store, pipelines=[before]) as crm:
             with crm.session(system("test")) as s:
-                write(s, deal(s._inner.doors.ids, *visits, within=before))
+                write(s, deal(*visits, within=before))
             with connect(store, pipelines=[after]).session(system("test")) as s:
                 return [s.analytics.funnel(Funnel(after, reading=reading)).total for reading in ("reached", "observed")]
 
@@ -270,7 +268,7 @@ class TestVersions:
         assert [stage.entered for stage in reached.stages] == [1, 0, 1, 0, 1]
 
     def test_a_stage_that_no_version_knows_is_read_by_its_position(self, session):
-        record, *moves = deal(session._inner.doors.ids, ("contact", 0))
+        record, *moves = deal(("contact", 0))
         lost = move(record, 2, "gone", day(1), position=3, pipeline_version=77)
         write(session, [record, *moves, lost])
         group = session.analytics.funnel(Funnel(SALES)).total

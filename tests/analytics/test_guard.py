@@ -26,9 +26,8 @@ def test_every_report_is_about_what_the_actor_may_see(store_url):
         with crm.session(system("test")) as s:
             team = s.teams.add(Team(name="North", region="north"))
             ann, bea = (s.users.add(User(name=name, team_id=team.id)) for name in ("Ann", "Bea"))
-            ids = s._inner.doors.ids
-            write(s, deal(ids, ("contact", 0), ("won", 2), owner_id=ann.id, amount=Money(1, "EUR")))
-            write(s, deal(ids, ("contact", 0), ("won", 9), owner_id=bea.id, amount=Money(500, "EUR")))
+            write(s, deal(("contact", 0), ("won", 2), owner_id=ann.id, amount=Money(1, "EUR")))
+            write(s, deal(("contact", 0), ("won", 9), owner_id=bea.id, amount=Money(500, "EUR")))
         with crm.session(Actor(id=ann.id)) as s:
             told = s.analytics
             funnel = told.funnel(Funnel(SALES, by=f.owner.team.region))
@@ -45,19 +44,17 @@ def test_every_report_is_about_what_the_actor_may_see(store_url):
 
 def test_a_report_has_a_bounded_number_of_groups(session, monkeypatch):
     monkeypatch.setattr(grouping, "MAX_GROUPS", 2)
-    ids = session._inner.doors.ids
     for _ in range(3):
-        write(session, deal(ids, ("contact", 0)))
+        write(session, deal(("contact", 0)))
     for ask in (lambda: session.analytics.funnel(Funnel(SALES, by=f.id)), lambda: session.analytics.win_rate(by=f.id)):
         with pytest.raises(BadExpression, match="more than 2 groups"):
             ask()
 
 
 def test_batches_give_what_one_reading_gives(session, monkeypatch):
-    ids = session._inner.doors.ids
     owners = [session.users.add(User(name=str(number))) for number in range(3)]
     for number in range(11):
-        write(session, deal(ids, ("contact", 0), ("needs", number), owner_id=owners[number % 3].id))
+        write(session, deal(("contact", 0), ("needs", number), owner_id=owners[number % 3].id))
     whole = session.analytics.funnel(Funnel(SALES, by=f.owner.name))
     monkeypatch.setattr(door, "BATCH", 2)
     monkeypatch.setattr(grouping, "_REMEMBERED", 1)

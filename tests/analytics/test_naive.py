@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crmkit import Opportunity, connect, f, system
 from crmkit.analytics import Funnel
-from tests.analytics.loading import SALES, START, move, pipeline, write
+from tests.analytics.loading import SALES, START, move, new_id, pipeline, write
 
 OPEN = ["contact", "needs", "proposal", "negotiation"]
 STAGES = [*OPEN, "won", "lost"]
@@ -93,10 +93,9 @@ def naive_stage(records, reading, stage):
 
 def put(session, world):
     """Write a world: for each record its source and its log."""
-    ids = session._inner.doors.ids
     for source, log in world:
         record = Opportunity(
-            id=ids(), name="deal", pipeline="sales", pipeline_version=1, stage="contact", source=source
+            id=new_id(), name="deal", pipeline="sales", pipeline_version=1, stage="contact", source=source
         )
         moves = []
         for number, (stage, at) in enumerate(log, 1):

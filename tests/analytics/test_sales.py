@@ -15,9 +15,8 @@ EUR, USD = "EUR", "USD"
 
 def put(session, *deals):
     """Write deals, each told as its visits and its fields."""
-    ids = session._inner.doors.ids
     for *visits, fields in deals:
-        write(session, deal(ids, *visits, **fields))
+        write(session, deal(*visits, **fields))
 
 
 def won(begun, ended, amount=None, **fields):

@@ -230,7 +230,7 @@ class FieldRule:
     Attributes:
         column, columns, money: the columns whose text is joined with `join`; exactly one of these and `const` is given.
         const: the same text in every row.
-        spellings: what each text of the file means; `None` if there is no map.
+        spellings: the value that each text in the file stands for; `None` if there is no map.
         formats: date formats, as `strptime` knows them; none means ISO 8601.
         numbers: the number format by currency; under a blank key, the one for everything else.
         split, part: the text that separates several values, and which of them is meant, counted from 1 or from -1.

@@ -80,7 +80,7 @@ async def tally(
     keys = [group_key(door, each) for each in (by if isinstance(by, Sequence) else [by])]
     wanted = {name: _Plan.of(door, name, measured) for name, measured in (measures or {"count": count()}).items()}
     # One tally per money field that is measured, as each needs its currency among the keys, and one for all the rest.
-    # Without keys there is always one group; a tally by currency has no row to tell of it where there is no record.
+    # Without keys there is always one group, even where no record matches and a tally by currency returns no row.
     groups: dict[tuple[Any, ...], dict[str, Any]] = {} if keys else {(): {}}
     for currency in dict.fromkeys(plan.currency for plan in wanted.values()):
         plans = {name: plan for name, plan in wanted.items() if plan.currency == currency}

@@ -1,4 +1,4 @@
-"""Source as the formatter would lay it out, so that what is generated is clean where there is no formatter."""
+"""Lays out source as the formatter would, so that generated code is clean even where no formatter is installed."""
 
 from __future__ import annotations
 

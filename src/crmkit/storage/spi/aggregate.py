@@ -12,12 +12,12 @@ __all__ = ["Aggregate"]
 
 @unique
 class Aggregate(Enum):
-    """The measures that stores take: a name, what it gives where there is no value, whether it counts, and what.
+    """The measures that stores take.
 
     A store adds one thing, how its database spells each of them.
 
     Attributes:
-        nothing: what it gives where there is no value.
+        nothing: its result when there is no value.
         counts: whether its result is a number of values, rather than of the column's kind.
         distinct: whether equal values are taken once.
     """
