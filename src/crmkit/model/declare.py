@@ -11,8 +11,9 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.errors import BadDefinition, BadRecord, Problem
+from crmkit.errors import BadDefinition
 from crmkit.model.annotation import resolve
+from crmkit.model.constructor import constructor
 from crmkit.model.field import NO_EXTRA, declare
 from crmkit.model.field.attached import attached
 from crmkit.model.field.choice import choice
@@ -27,7 +28,6 @@ from crmkit.model.field.integer import integer
 from crmkit.model.field.key import key
 from crmkit.model.field.link import link
 from crmkit.model.field.money import money
-from crmkit.model.field.refusal import FAILURES, listed, unreadable
 from crmkit.model.field.tags import tags
 from crmkit.model.field.text import text
 from crmkit.model.mistake import mistakes_of, refuse, unmakeable
@@ -123,6 +123,8 @@ def entity(
         )
         refuse(cls, mistakes_of(schema, unknown))
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only
+        after = made.__attrs_post_init__ is not Record.__attrs_post_init__
+        made.__init__ = constructor(schema, after=after)  # type: ignore[misc]  # of a class that is final by now
         return made
 
     return decorate
@@ -204,20 +206,5 @@ class Record:
         return described(cls)
 
     def __attrs_post_init__(self) -> None:
-        schema = schema_of(type(self))
-        problems: list[Problem] = []
-        for name, default, clean in schema.checks:
-            given = getattr(self, name)
-            if given is default:
-                continue
-            try:
-                made = schema.fields[name].clean(None) if given is None else clean(given)
-            except Problem as problem:
-                problems += listed(problem, name)
-            except FAILURES as error:
-                problems.append(unreadable(schema.fields[name], error))
-            else:
-                if made is not given:
-                    object.__setattr__(self, name, made)
-        if problems:
-            raise BadRecord(schema.name, problems)
+        """Refuse to be made if this is no model; a model may override it, to refuse what no field alone can tell."""
+        schema_of(type(self))
