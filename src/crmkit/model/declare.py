@@ -184,7 +184,7 @@ class Record:
 
     id: UUID = key(default=NEW, managed=True, doc="A UUIDv7, given when the record is added.")
     version: int = integer(default=0, managed=True, doc="How often the record was written.")
-    created_at: datetime = instant(default=NOT_YET, index=True, doc="When it was added; kept if given.")
+    created_at: datetime = instant(default=NOT_YET, doc="When it was added; kept if given.")
     updated_at: datetime = instant(default=NOT_YET, managed=True, doc="When it was last written.")
     created_by: str = text(default="", max=120, managed=True, doc="The key of the actor who added it.")
     updated_by: str = text(default="", max=120, managed=True, doc="The key of the actor who wrote it last.")
