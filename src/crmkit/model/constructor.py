@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["constructor"]
 
 
-def constructor(schema: Schema, *, after: bool) -> Callable[..., None]:
+def constructor(schema: Schema, *, plain: Callable[[Any], None]) -> Callable[..., None]:
     """Return the `__init__` of a model.
 
     Args:
         schema: the model.
-        after: whether the model has checks of its own in `__attrs_post_init__`.
+        plain: the `__attrs_post_init__` of a model that has no checks of its own.
     """
     cls = schema.cls
     # Fields may bear any other name, so what is not an argument starts with an underscore.
@@ -58,7 +58,7 @@ def constructor(schema: Schema, *, after: bool) -> Callable[..., None]:
         "    self.__class__ = _cls",
         "    if _doubtful:",
         "        _check(_schema, self, _doubtful)",
-        *(["    self.__attrs_post_init__()"] if after else []),
+        *(["    self.__attrs_post_init__()"] if cls.__attrs_post_init__ is not plain else []),
     ]
     code = compile("\n".join(lines), f"<crmkit constructor of {schema.name}>", "exec")
     exec(code, names)  # noqa: S102 - built from declared names and the kinds' own conditions, never from data

@@ -123,8 +123,7 @@ def entity(
         )
         refuse(cls, mistakes_of(schema, unknown))
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only
-        after = made.__attrs_post_init__ is not Record.__attrs_post_init__
-        made.__init__ = constructor(schema, after=after)  # type: ignore[misc]  # of a class that is final by now
+        made.__init__ = constructor(schema, plain=Record.__attrs_post_init__)  # type: ignore[method-assign]
         return made
 
     return decorate
