@@ -222,7 +222,7 @@ class Door(Generic[T]):
             build=lambda: self._loaded(rows, turn),
         )  # fmt: skip
         rule = self._guard.rule(schema, Action.CREATE)
-        if rule != everything:
+        if rule is not everything:
             self._judge(rule, change.after, Action.CREATE)
         await self._unless_refused(lambda: self._insert(rows), rule, ids, Action.CREATE)
         await self._inside.tell(change)
@@ -248,7 +248,7 @@ class Door(Generic[T]):
             NotFound: the record is gone, or was never there for this actor.
         """
         action = Action.READ if kind is None else _action(kind)
-        if kind is not None and self._unit.vouches(claim) and self._guard.rule(self.schema, action) == everything:
+        if kind is not None and self._unit.vouches(claim) and self._guard.rule(self.schema, action) is everything:
             return claim, dict(clean)
         restoring = kind is ChangeKind.RESTORED
         found = await self.records(_as_claimed(claim, restoring=restoring), action=action, deleted=restoring)
@@ -303,7 +303,7 @@ class Door(Generic[T]):
         action, restoring = _action(kind), kind is ChangeKind.RESTORED
         where = _as_claimed(record, restoring=restoring)
         rule = self._guard.rule(self.schema, action)
-        if rule != everything:
+        if rule is not everything:
             self._judge(rule, [changed], action)
 
         async def write() -> None:
@@ -345,14 +345,8 @@ class Door(Generic[T]):
         await unit.insert(self.schema, rows)
 
     async def _patch(self, where: Core, values: Mapping[str, Any]) -> int:
-        encode, fields, columns = self._codec.encode, self.schema.fields, self.schema.columns_of
-        encoded = {
-            column.name: encode(column, part)
-            for name, value in values.items()
-            for column, part in zip(columns[name], fields[name].to_columns(value), strict=True)
-        }
         unit = await self._unit.writing(self.schema)
-        return await unit.patch(Patch(self.schema, where, encoded))
+        return await unit.patch(Patch(self.schema, where, self._codec.spell(values)))
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
@@ -364,7 +358,7 @@ class Door(Generic[T]):
         self, write: Callable[[], Awaitable[None]], rule: Expr, ids: Sequence[UUID], action: Action
     ) -> None:
         """Write rows, and undo it if a rule that follows relations does not hold of them; only the store can tell."""
-        if rule == everything or is_local(rule, self.schema):
+        if rule is everything or is_local(rule, self.schema):
             await write()
             return
         async with self._unit.refusable():
