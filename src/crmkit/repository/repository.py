@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from crmkit.errors import BadRecord, NotAllowed, Problem
+from crmkit.errors import BadRecord, MoveRefused, NotAllowed, Problem
 from crmkit.repository.added import check_extra
 from crmkit.repository.change import ChangeKind
 from crmkit.repository.claim import refuse_managed
@@ -15,7 +16,7 @@ from crmkit.repository.reader import AsyncReader
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import AsyncGenerator, Iterable
     from uuid import UUID
 
     from crmkit.lifecycle import Step
@@ -123,7 +124,9 @@ class AsyncRepository(AsyncReader[T]):
         """
         self._check_added(record)
         held, clean = await self._door.claimed(record, self._cleaned(changes), ChangeKind.MOVED)
-        return await self._moved(held, clean, *(await self._mover.plan(held, clean, stage, at)), note)
+        async with self._present(held):
+            fields, step = await self._mover.plan(held, clean, stage, at)
+        return await self._moved(held, clean, fields, step, note)
 
     async def transfer(self, record: T, pipeline: str = "", /, *, stage: str, note: str | None = None) -> T:
         """Put a record into a pipeline's present definition, at a stage; the only way out of an older definition.
@@ -137,8 +140,9 @@ class AsyncRepository(AsyncReader[T]):
         self._check_added(record)
         held, clean = await self._door.claimed(record, {}, ChangeKind.MOVED)
         name = pipeline or getattr(held, "pipeline", "")
-        async with self._doors.definitions.entering(self._schema, {name}):
-            return await self._moved(held, clean, *(await self._mover.transfer(held, clean, name, stage)), note)
+        async with self._present(held), self._doors.definitions.entering(self._schema, {name}):
+            fields, step = await self._mover.transfer(held, clean, name, stage)
+            return await self._moved(held, clean, fields, step, note)
 
     async def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
         """Return why a record may not move to a stage now, as a sentence or several; blank if it may.
@@ -197,6 +201,15 @@ class AsyncRepository(AsyncReader[T]):
     async def _written(self, record: T, clean: dict[str, Any], kind: ChangeKind) -> T:
         held, clean = await self._door.claimed(record, clean, kind)
         return await self._door.change(held, clean, kind, at=self._doors.clock())
+
+    @asynccontextmanager
+    async def _present(self, held: T) -> AsyncGenerator[None]:
+        """Say that a record is stale or gone rather than that its pipeline refused a move of what it was."""
+        try:
+            yield
+        except MoveRefused:
+            await self._door.claimed(held, {})
+            raise
 
     async def _moved(
         self, record: Any, clean: dict[str, Any], fields: dict[str, Any], step: Step, note: str | None
