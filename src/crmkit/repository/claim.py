@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
-from crmkit.errors import BadRecord, Problem
+from crmkit.errors import BadExpression, BadRecord, Problem
+from crmkit.expr.core import Compare, Core, Missing
+from crmkit.expr.node import Op
 from crmkit.repository.added import check_extra
 
 if TYPE_CHECKING:
@@ -12,10 +15,27 @@ if TYPE_CHECKING:
 
     from crmkit.model.schema import Schema
 
-__all__ = ["differences", "refuse_managed", "refuse_unsaved"]
+__all__ = ["as_claimed", "differences", "refuse_managed", "refuse_unsaved", "same_id"]
 
 _FIXED: Final = frozenset({"id", "created_at"})
 _AS_READ: Final = "Start from the record that get() returns, and change other fields."
+
+
+def as_claimed(record: Any, *, restoring: bool) -> tuple[Core, ...]:
+    """Return the conditions that a row has this record's id and version, and can be restored if that is wanted."""
+    same = (same_id(record.id), Compare("version", Op.EQ, record.version))
+    return (*same, Missing("deleted_at", negated=True)) if restoring else same
+
+
+def same_id(id: UUID) -> Compare:
+    """Return the condition that a row has this id.
+
+    Raises:
+        BadExpression: it is not an id.
+    """
+    if not isinstance(id, UUID):
+        raise BadExpression(f"an id is a UUID, not {type(id).__name__}.", hint="Write UUID(text).")
+    return Compare("id", Op.EQ, id)
 
 
 def differences(schema: Schema, claim: Any, stored: Any) -> dict[str, Any]:

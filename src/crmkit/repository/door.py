@@ -14,12 +14,12 @@ from uuid import UUID
 from crmkit.errors import BadExpression, NotAllowed, NotFound, Refused, Stale
 from crmkit.expr.bind import UNKNOWN_STAGE
 from crmkit.expr.build import everything
-from crmkit.expr.core import And, Compare, Constant, Core, In, Missing
+from crmkit.expr.core import And, Compare, Constant, Core, In
 from crmkit.expr.evaluate import evaluate, is_local
 from crmkit.expr.node import Expr, Op
 from crmkit.model.codec import Row, pause_collector
 from crmkit.repository.change import Change, ChangeKind
-from crmkit.repository.claim import differences, refuse_unsaved
+from crmkit.repository.claim import as_claimed, differences, refuse_unsaved, same_id
 from crmkit.repository.link import check_links
 from crmkit.repository.registry import NotRead
 from crmkit.security.access import Action
@@ -251,7 +251,7 @@ class Door(Generic[T]):
         if kind is not None and self._unit.vouches(claim) and self._guard.rule(self.schema, action) is everything:
             return claim, dict(clean)
         restoring = kind is ChangeKind.RESTORED
-        found = await self.records(_as_claimed(claim, restoring=restoring), action=action, deleted=restoring)
+        found = await self.records(as_claimed(claim, restoring=restoring), action=action, deleted=restoring)
         if not found:
             await self._diagnose(claim, action, restoring=restoring)
         stored = found[0]
@@ -301,7 +301,7 @@ class Door(Generic[T]):
 
     async def _change(self, record: Any, changed: T, changes: dict[str, Any], kind: ChangeKind) -> None:
         action, restoring = _action(kind), kind is ChangeKind.RESTORED
-        where = _as_claimed(record, restoring=restoring)
+        where = as_claimed(record, restoring=restoring)
         rule = self._guard.rule(self.schema, action)
         if rule is not everything:
             self._judge(rule, [changed], action)
@@ -388,20 +388,3 @@ class Door(Generic[T]):
 
 def _action(kind: ChangeKind) -> Action:
     return Action.DELETE if kind in _DELETING else Action.UPDATE
-
-
-def _as_claimed(record: Any, *, restoring: bool) -> tuple[Core, ...]:
-    """Return the conditions that a row has this record's id and version, and can be restored if that is wanted."""
-    same = (same_id(record.id), Compare("version", Op.EQ, record.version))
-    return (*same, Missing("deleted_at", negated=True)) if restoring else same
-
-
-def same_id(id: UUID) -> Compare:
-    """Return the condition that a row has this id.
-
-    Raises:
-        BadExpression: it is not an id.
-    """
-    if not isinstance(id, UUID):
-        raise BadExpression(f"an id is a UUID, not {type(id).__name__}.", hint="Write UUID(text).")
-    return Compare("id", Op.EQ, id)
