@@ -167,7 +167,7 @@ def fieldset(cls: type[_T]) -> type[_T]:
 class Turned:
     """Room for the turn of a session in which a store gave or took a record.
 
-    It is no field. Constructors, copies and pickles leave it out, so a record that anybody changed does not have it.
+    It is not a field: constructors, copies and pickles leave it out, so a record that anybody changed does not have it.
     """
 
     __slots__ = ("__turn__",)
