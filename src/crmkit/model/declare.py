@@ -165,8 +165,17 @@ def fieldset(cls: type[_T]) -> type[_T]:
     return made
 
 
+class Turned:
+    """Room for the turn of a session in which a store gave or took a record.
+
+    It is not a field: constructors, copies and pickles leave it out, so a record that anybody changed does not have it.
+    """
+
+    __slots__ = ("__turn__",)
+
+
 @fieldset
-class Record:
+class Record(Turned):
     """What every record has: an id, a version, who made and changed it and when, and room for added fields.
 
     Records are immutable values. A repository's `add` and `update` return the record as it now stands.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crmkit.model.schema import Schema
     from crmkit.repository.door import Door
     from crmkit.repository.registry import Definition, PipelineRegistry, TenantPipelines
-    from crmkit.repository.unit_of_work import UnitOfWork
+    from crmkit.repository.unit_of_work import Turn, UnitOfWork
 
 __all__ = ["Definitions", "Place"]
 
@@ -79,7 +79,7 @@ class Definitions:
         self._inside = inside
         self._apart = apart
         self._own: TenantPipelines | None = None
-        self._turn = 0
+        self._turn: Turn | None = None
 
     async def read(self, *, anew: bool = False) -> TenantPipelines:
         """Return the tenant's pipelines, as they were last read or `anew`."""
@@ -151,7 +151,7 @@ class Definitions:
     # -- within --------------------------------------------------------------------------------------------------------
 
     def _known(self) -> TenantPipelines | None:
-        if self._own is not None and self._turn == self._inside.unit.turn:
+        if self._own is not None and self._turn is self._inside.unit.turn:
             return self._own
         return self._pipelines.committed.get(self._tenant)
 

@@ -35,6 +35,7 @@ class Environment:
         pause: waits for some seconds, without blocking anything else that runs.
         pipelines: the pipelines that records may move through.
         observers: what learns of each change inside its transaction.
+        place: stands for the database, and holds nothing of it: records remember it for longer than it is open.
     """
 
     catalog: Catalog
@@ -45,6 +46,7 @@ class Environment:
     pause: Callable[[float], Awaitable[None]]
     pipelines: PipelineRegistry
     observers: tuple[Observer, ...] = ()
+    place: object = attrs.field(init=False, factory=object)
     _codecs: dict[str, Codec[Any]] = attrs.field(init=False, factory=dict[str, Codec[Any]], repr=False)
 
     def codec(self, schema: Schema) -> Codec[Any]:

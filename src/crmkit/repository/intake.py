@@ -65,7 +65,9 @@ class Intake:
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor do this.
         """
-        return await self._door.change(record, changes, ChangeKind.IMPORTED, at=self._doors.clock(), moves=moves)
+        kind = ChangeKind.IMPORTED
+        stored, changes = await self._door.claimed(record, changes, kind)
+        return await self._door.change(stored, changes, kind, at=self._doors.clock(), moves=moves)
 
     async def _entered(self, records: Sequence[Any], moves: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
         """Make sure that the pipelines are stored under these numbers: others may have stored one since."""

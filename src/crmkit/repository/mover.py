@@ -44,7 +44,7 @@ class Mover:
             MoveRefused: the pipeline does not allow it.
         """
         pipeline = await self._pipeline(record)
-        asker = self._asker()
+        asker = self._asker(record)
         now = asker["at"]
         if at is not None:
             asker["at"] = at
@@ -54,23 +54,24 @@ class Mover:
             raise MoveRefused(record.stage, stage, [reason])
         return step.changes, step
 
-    async def transfer(self, record: Any, name: str, stage: str) -> tuple[dict[str, Any], Step]:
+    async def transfer(self, record: Any, clean: dict[str, Any], name: str, stage: str) -> tuple[dict[str, Any], Step]:
         """Return the fields that set a record into a pipeline's present definition, and the move itself."""
         self._staged()
-        doors = self._doors
-        present = await doors.definitions.entered(self._schema, name or record.pipeline)
-        step = present.pipeline.transfer(record, stage, at=doors.clock(), me=doors.actor, zone=doors.zone)
+        present = await self._doors.definitions.entered(self._schema, name)
+        asker = self._asker(record)
+        del asker["roles"]  # whoever may write a record may transfer it
+        step = present.pipeline.transfer(self._changed(record, clean), stage, **asker)
         return step.changes | {"pipeline_version": present.number}, step
 
     async def why_not(self, record: Any, clean: dict[str, Any], stage: str) -> str:
         """Return every reason against a move, as one text; blank if there is none."""
         pipeline = await self._pipeline(record)
-        return " ".join(pipeline.why_not(self._changed(record, clean), stage, **self._asker()))
+        return " ".join(pipeline.why_not(self._changed(record, clean), stage, **self._asker(record)))
 
-    async def allowed(self, record: Any) -> tuple[str, ...]:
+    async def allowed(self, record: Any, clean: dict[str, Any]) -> tuple[str, ...]:
         """Return the stages that a record may enter next."""
         pipeline = await self._pipeline(record)
-        return pipeline.allowed(record, **self._asker())
+        return pipeline.allowed(self._changed(record, clean), **self._asker(record))
 
     # -- entering ------------------------------------------------------------------------------------------------------
 
@@ -139,9 +140,11 @@ class Mover:
             )
         return await self._doors.definitions.followed(self._schema, record.pipeline, record.pipeline_version)
 
-    def _asker(self) -> dict[str, Any]:
+    def _asker(self, record: Any) -> dict[str, Any]:
         doors = self._doors
-        return {"at": doors.clock(), "roles": doors.actor.roles, "me": doors.actor, "zone": doors.zone}
+        # This clock may lag behind the one that told the time of the last move.
+        now = max(doors.clock(), record.stage_since)
+        return {"at": now, "roles": doors.actor.roles, "me": doors.actor, "zone": doors.zone}
 
     def _changed(self, record: Any, clean: dict[str, Any]) -> Any:
         return self._replace(record, **clean) if clean else record

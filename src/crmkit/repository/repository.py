@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from crmkit.errors import BadRecord, NotAllowed, Problem
+from crmkit.errors import BadRecord, MoveRefused, NotAllowed, Problem
 from crmkit.repository.added import check_extra
 from crmkit.repository.change import ChangeKind
+from crmkit.repository.claim import refuse_managed
 from crmkit.repository.door import BATCH, pause_collector
 from crmkit.repository.mover import Mover
 from crmkit.repository.reader import AsyncReader
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import AsyncGenerator, Iterable
     from uuid import UUID
 
     from crmkit.lifecycle import Step
@@ -25,13 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["AsyncRepository"]
 
 T = TypeVar("T")
-_FIXED: Final = frozenset({"id", "created_at"})
 
 
 class AsyncRepository(AsyncReader[T]):
     """Reads and writes the records of one model within one session.
 
-    Sessions hand them out: `s.customers`, or `s.repository(Customer)`.
+    Sessions hand them out: `s.customers`, or `s.repository(Customer)`. A record that is handed in stands for the stored
+    one with its id and version. What else it says is believed nowhere: where it differs from the stored record, as a
+    copy made by `attrs.evolve` does, that is a change, saved with the others or refused.
     """
 
     def __init__(self, doors: Doors, schema: Schema) -> None:
@@ -68,8 +71,8 @@ class AsyncRepository(AsyncReader[T]):
         """Write changes to a record and return it as it now stands.
 
         Args:
-            record: the record, as it was last read.
-            changes: fields and their new values.
+            record: the record as it was last read, or a changed copy.
+            changes: fields and their new values; they win over the copy's.
 
         Raises:
             BadRecord: a value is refused, or a field is set by crmkit only.
@@ -79,37 +82,37 @@ class AsyncRepository(AsyncReader[T]):
             NotAllowed: the policy does not let the actor do this.
         """
         self._check_added(record)
-        return await self._door.change(record, self._cleaned(changes), ChangeKind.UPDATED, at=self._doors.clock())
+        return await self._written(record, self._cleaned(changes), ChangeKind.UPDATED)
 
     async def delete(self, record: T) -> T:
         """Delete a record so that it can be restored, and return it as it now stands.
 
-        It keeps its unique values. Raises what `update` raises.
+        It keeps its unique values. Raises what `update` raises; nothing else is saved, so a changed copy is refused.
         """
         self._check_added(record)
         self._not_append_only()
-        now = self._doors.clock()
-        return await self._door.change(record, {"deleted_at": now}, ChangeKind.DELETED, at=now)
+        return await self._written(record, {}, ChangeKind.DELETED)
 
     async def restore(self, record: T) -> T:
         """Bring a deleted record back and return it as it now stands.
 
-        Raises what `update` raises, and `Refused` if the record is not deleted.
+        Raises what `delete` raises, and `Refused` if the record is not deleted.
         """
         self._check_added(record)
         self._not_append_only()
-        now = self._doors.clock()
-        return await self._door.change(record, {"deleted_at": None}, ChangeKind.RESTORED, at=now)
+        return await self._written(record, {}, ChangeKind.RESTORED)
 
     # -- pipelines -----------------------------------------------------------------------------------------------------
 
     async def advance(
         self, record: T, stage: str, /, *, note: str | None = None, at: dt.datetime | None = None, **changes: Any
     ) -> T:
-        """Move a record to another stage of its pipeline, and write its history, in one step.
+        """Change a record, move it to another stage of its pipeline, and write its history, in one step.
+
+        Changes and move are judged together, and count as one version.
 
         Args:
-            record: the record, as it was last read.
+            record: the record as it was last read, or a changed copy.
             stage: the stage to move to.
             note: why, for the history.
             at: when it happened; now if left out.
@@ -120,32 +123,40 @@ class AsyncRepository(AsyncReader[T]):
             Stale: somebody else changed the record first.
         """
         self._check_added(record)
-        clean = self._cleaned(changes)
-        return await self._moved(record, clean, *(await self._mover.plan(record, clean, stage, at)), note)
+        held, clean = await self._door.claimed(record, self._cleaned(changes), ChangeKind.MOVED)
+        async with self._present(held):
+            fields, step = await self._mover.plan(held, clean, stage, at)
+        return await self._moved(held, clean, fields, step, note)
 
     async def transfer(self, record: T, pipeline: str = "", /, *, stage: str, note: str | None = None) -> T:
         """Put a record into a pipeline's present definition, at a stage; the only way out of an older definition.
 
         Args:
-            record: the record, as it was last read.
+            record: the record as it was last read, or a changed copy.
             pipeline: the pipeline; the record's own if blank.
             stage: the stage it continues in.
             note: why, for the history.
         """
         self._check_added(record)
-        names = {pipeline or getattr(record, "pipeline", "")}
-        async with self._doors.definitions.entering(self._schema, names):
-            return await self._moved(record, {}, *(await self._mover.transfer(record, pipeline, stage)), note)
+        held, clean = await self._door.claimed(record, {}, ChangeKind.MOVED)
+        name = pipeline or getattr(held, "pipeline", "")
+        async with self._present(held), self._doors.definitions.entering(self._schema, {name}):
+            fields, step = await self._mover.transfer(held, clean, name, stage)
+            return await self._moved(held, clean, fields, step, note)
 
     async def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
-        """Return why a record may not move to a stage now, as a sentence or several; blank if it may."""
+        """Return why a record may not move to a stage now, as a sentence or several; blank if it may.
+
+        What the stored record would be with the changes is judged. Raises what `advance` raises but for `MoveRefused`.
+        """
         self._check_added(record)
-        return await self._mover.why_not(record, self._schema.clean(changes), stage)
+        held, clean = await self._door.claimed(record, self._cleaned(changes))
+        return await self._mover.why_not(held, clean, stage)
 
     async def allowed_moves(self, record: T) -> tuple[str, ...]:
-        """Return the stages to which a record may move now."""
+        """Return the stages to which a record may move now; see `why_not`."""
         self._check_added(record)
-        return await self._mover.allowed(record)
+        return await self._mover.allowed(*(await self._door.claimed(record, {})))
 
     # -- within --------------------------------------------------------------------------------------------------------
 
@@ -177,16 +188,7 @@ class AsyncRepository(AsyncReader[T]):
 
     def _cleaned(self, changes: dict[str, Any]) -> dict[str, Any]:
         self._not_append_only()
-        problems: list[Problem] = []
-        for name in changes:
-            field = self._schema.fields.get(name)
-            if name in _FIXED or (field is not None and field.managed):
-                problems.append(Problem("managed", "is set by crmkit only.", field=name))
-            elif self._schema.staged and name in {"pipeline", "stage"}:
-                hint = "Call advance()." if name == "stage" else "Call transfer()."
-                problems.append(Problem("managed", "changes by a move only.", hint=hint, field=name))
-        if problems:
-            raise BadRecord(self._schema.name, problems)
+        refuse_managed(self._schema, changes)
         clean = self._schema.clean(changes)
         if "extra" in clean:
             clean["extra"] = check_extra(self._schema, changes["extra"])
@@ -195,6 +197,19 @@ class AsyncRepository(AsyncReader[T]):
     def _not_append_only(self) -> None:
         if self._schema.append_only:
             raise NotAllowed(f"{self._schema.name} records are written once and never changed.")
+
+    async def _written(self, record: T, clean: dict[str, Any], kind: ChangeKind) -> T:
+        held, clean = await self._door.claimed(record, clean, kind)
+        return await self._door.change(held, clean, kind, at=self._doors.clock())
+
+    @asynccontextmanager
+    async def _present(self, held: T) -> AsyncGenerator[None]:
+        """Say that a record is stale or gone rather than that its pipeline refused a move of what it was."""
+        try:
+            yield
+        except MoveRefused:
+            await self._door.claimed(held, {})
+            raise
 
     async def _moved(
         self, record: Any, clean: dict[str, Any], fields: dict[str, Any], step: Step, note: str | None

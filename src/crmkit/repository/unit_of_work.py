@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
 
 from crmkit.errors import CrmError, NotAllowed
 from crmkit.storage.spi import Feature
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Hashable
 
     from crmkit.model.schema import Schema
     from crmkit.storage.spi import Store, Unit
 
-__all__ = ["UnitOfWork"]
+__all__ = ["Turn", "UnitOfWork"]
 
 _REFUSED: Final = "A write was refused that this database cannot undo alone, so the whole session was undone."
 _BROKEN: Final = "A write broke off halfway, so the whole session was undone."
 _WAY_OUT: Final = "Call rollback() to go on, or open a new session, and write again what should stay."
 
 
+@attrs.define(eq=False)
+class Turn:
+    """What lies between two ends of a session's transactions: a commit, a rollback, or the undoing of a part.
+
+    Records that a store gave or took in a turn carry it, and may be believed while it lasts or once it is committed.
+
+    Attributes:
+        place: the database and the tenant.
+        committed: whether it ended by a commit.
+    """
+
+    place: Hashable
+    committed: bool = False
+
+
 class UnitOfWork:
     """The store's transaction of one session: begun when first needed, again after each commit or rollback.
 
     Attributes:
-        turn: how often something was committed or undone; what was read before may not hold after.
+        turn: changes when something is committed or undone; what was read before may not hold after.
 
     Args:
         store: the database.
+        place: stands for the database and the tenant.
         entered: whether it may be used at once; a session may only once it is entered, as nothing else would commit.
     """
 
-    def __init__(self, store: Store, *, entered: bool = True) -> None:
-        self.turn = 0
+    def __init__(self, store: Store, place: Hashable, *, entered: bool = True) -> None:
+        self.turn = Turn(place)
         self._store = store
         self._unit: Unit | None = None
         self._written: set[str] = set()
@@ -63,6 +81,11 @@ class UnitOfWork:
         self._written.add(schema.name)
         return self._unit or await self.reading()
 
+    def vouches(self, record: Any) -> bool:
+        """Return whether a record is what this database holds, or held, of this tenant under its id and version."""
+        turn = getattr(record, "__turn__", None)
+        return turn is self.turn or (turn is not None and turn.committed and turn.place == self.turn.place)
+
     def has_written(self, schema: Schema) -> bool:
         """Return whether rows of a model may have been written that are not committed yet."""
         return schema.name in self._written
@@ -89,7 +112,7 @@ class UnitOfWork:
         try:
             yield
         except BaseException:
-            self.turn += 1
+            self.turn = Turn(self.turn.place)
             self._sequel = None
             with suppress(CrmError):  # an error that ended the unit also ended its savepoints
                 await savepoint.rollback()
@@ -135,10 +158,11 @@ class UnitOfWork:
             CrmError: a nested part has not ended, or a refused write undid everything.
         """
         self._check_whole()
-        sequel = self._sequel
+        sequel, turn = self._sequel, self.turn
         unit = self._close()
         if unit is not None:
             await unit.commit()
+        turn.committed = True
         if sequel is not None:
             sequel()
 
@@ -191,5 +215,5 @@ class UnitOfWork:
         self._undone = ""
         self._sequel = None
         self._written.clear()
-        self.turn += 1
+        self.turn = Turn(self.turn.place)
         return unit

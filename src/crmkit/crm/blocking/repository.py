@@ -30,7 +30,9 @@ T = TypeVar("T")
 class Repository(Generic[T]):
     """Reads and writes the records of one model within one session.
 
-    Sessions hand them out: `s.customers`, or `s.repository(Customer)`.
+    Sessions hand them out: `s.customers`, or `s.repository(Customer)`. A record that is handed in stands for the stored
+    one with its id and version. What else it says is believed nowhere: where it differs from the stored record, as a
+    copy made by `attrs.evolve` does, that is a change, saved with the others or refused.
     """
 
     def __init__(self, inner: AsyncRepository[T]) -> None:
@@ -144,8 +146,8 @@ class Repository(Generic[T]):
         """Write changes to a record and return it as it now stands.
 
         Args:
-            record: the record, as it was last read.
-            changes: fields and their new values.
+            record: the record as it was last read, or a changed copy.
+            changes: fields and their new values; they win over the copy's.
 
         Raises:
             BadRecord: a value is refused, or a field is set by crmkit only.
@@ -159,24 +161,26 @@ class Repository(Generic[T]):
     def delete(self, record: T) -> T:
         """Delete a record so that it can be restored, and return it as it now stands.
 
-        It keeps its unique values. Raises what `update` raises.
+        It keeps its unique values. Raises what `update` raises; nothing else is saved, so a changed copy is refused.
         """
         return run(self._inner.delete(record))
 
     def restore(self, record: T) -> T:
         """Bring a deleted record back and return it as it now stands.
 
-        Raises what `update` raises, and `Refused` if the record is not deleted.
+        Raises what `delete` raises, and `Refused` if the record is not deleted.
         """
         return run(self._inner.restore(record))
 
     def advance(
         self, record: T, stage: str, /, *, note: str | None = None, at: dt.datetime | None = None, **changes: Any
     ) -> T:
-        """Move a record to another stage of its pipeline, and write its history, in one step.
+        """Change a record, move it to another stage of its pipeline, and write its history, in one step.
+
+        Changes and move are judged together, and count as one version.
 
         Args:
-            record: the record, as it was last read.
+            record: the record as it was last read, or a changed copy.
             stage: the stage to move to.
             note: why, for the history.
             at: when it happened; now if left out.
@@ -192,7 +196,7 @@ class Repository(Generic[T]):
         """Put a record into a pipeline's present definition, at a stage; the only way out of an older definition.
 
         Args:
-            record: the record, as it was last read.
+            record: the record as it was last read, or a changed copy.
             pipeline: the pipeline; the record's own if blank.
             stage: the stage it continues in.
             note: why, for the history.
@@ -200,9 +204,12 @@ class Repository(Generic[T]):
         return run(self._inner.transfer(record, pipeline, stage=stage, note=note))
 
     def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
-        """Return why a record may not move to a stage now, as a sentence or several; blank if it may."""
+        """Return why a record may not move to a stage now, as a sentence or several; blank if it may.
+
+        What the stored record would be with the changes is judged. Raises what `advance` raises but for `MoveRefused`.
+        """
         return run(self._inner.why_not(record, stage, **changes))
 
     def allowed_moves(self, record: T) -> tuple[str, ...]:
-        """Return the stages to which a record may move now."""
+        """Return the stages to which a record may move now; see `why_not`."""
         return run(self._inner.allowed_moves(record))
