@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import wraps
 from random import Random
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self
 
 from crmkit.crm.capability import Capabilities
 from crmkit.crm.session import AsyncSession
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 __all__ = ["AsyncCrm", "aconnect", "connected"]
 
 P = ParamSpec("P")
+
+# Ids carry 74 random bits beside the time. They are names, not secrets, so a seeded generator will do.
+_CHANCE: Final = Random()  # noqa: S311 - see above
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_CHANCE.seed)  # or all forks would make the same ids
 
 
 class AsyncCrm:
@@ -128,8 +134,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         store=store,
         policy=_policy(policy),
         clock=now,
-        # Ids carry 74 random bits beside the time. They are names, not secrets, so a seeded generator will do.
-        ids=ids or uuid7_source(now, Random(os.urandom(16))),  # noqa: S311 - see above
+        ids=ids or uuid7_source(now, _CHANCE),
         pause=_pause(awaited=awaited),
         pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from crmkit.errors import BadDefinition, Unsupported
+from crmkit.repository.gate import Operation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
@@ -30,7 +31,8 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         Unsupported: it suspended, as those of an asyncio store do, or asked for the event loop.
     """
     try:
-        coroutine.send(None)
+        with Operation():
+            coroutine.send(None)
     except StopIteration as done:
         result: T = done.value
         return result
