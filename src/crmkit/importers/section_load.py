@@ -283,6 +283,8 @@ class SectionLoad:
         if not self._run.write:
             self._intake.allow(batch.created)
             return
+        if batch.created or batch.changed or batch.digests:
+            await self._run.own()
         await self._intake.add(batch.created, batch.moves, batch.names)
         for record, changes, moves in self._families.downward(batch.changed):
             await self._intake.change(record, changes, moves)

@@ -57,6 +57,7 @@ class Door(Generic[T]):
     Attributes:
         schema: the model.
         catalog: all models.
+        zone: the actor's, in which they mean days.
 
     Args:
         schema: the model.
@@ -67,6 +68,7 @@ class Door(Generic[T]):
     def __init__(self, schema: Schema, codec: Codec[T], inside: Inside) -> None:
         self.schema = schema
         self.catalog = inside.catalog
+        self.zone = inside.actor.zone
         self.replace = codec.replace
         self._codec = codec
         self._inside = inside

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from bson.errors import BSONError
-from pymongo.errors import PyMongoError
+from pymongo import timeout
+from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from crmkit.errors import StoreError, Unsupported
+from crmkit.errors import StoreError, Unreachable, Unsupported
 from crmkit.expr.core import Constant
 from crmkit.model.codec import pause_collector
 from crmkit.storage.mongo.document import Document, documents_of, key_of, projection, rows_of
@@ -35,6 +37,8 @@ __all__ = ["MongoUnit"]
 _BATCH: Final = 10_000
 _FAULTS: Final = (PyMongoError, BSONError, OverflowError)
 _COMMIT_ATTEMPTS: Final = 5
+_LAST_WORDS: Final = 0.1
+"""Seconds in which a server that does not answer is told once more that a transaction is over."""
 _UNKNOWN_COMMIT: Final = "UnknownTransactionCommitResult"
 
 
@@ -212,7 +216,8 @@ class MongoUnit:
             try:
                 await self._driver.settle(self._session.commit_transaction())
             except PyMongoError as error:
-                if not error.has_error_label(_UNKNOWN_COMMIT) or attempt + 1 == _COMMIT_ATTEMPTS:
+                absent = isinstance(error, ServerSelectionTimeoutError)
+                if absent or not error.has_error_label(_UNKNOWN_COMMIT) or attempt + 1 == _COMMIT_ATTEMPTS:
                     raise
             else:
                 return
@@ -238,7 +243,8 @@ class MongoUnit:
             failure = error_of(error, entity)
         if self._writing:
             self._over = f"the database aborted this unit of work: {failure.message}"
-            await self._driver.settle(self._session.abort_transaction())
+            with timeout(_LAST_WORDS) if isinstance(failure, Unreachable) else nullcontext():
+                await self._driver.settle(self._session.abort_transaction())
             self._writing = False
         raise failure  # outside the handler, so that the driver's error, which may hold values, does not travel along
 
