@@ -58,6 +58,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST)
+def long(session: nox.Session) -> None:
+    """Run the tests that take minutes; arguments go to pytest."""
+    session.install("-e", ".[all]", *group("test"))
+    session.run("pytest", "-m", "long", *session.posargs)
+
+
+@nox.session(python=OLDEST)
 def demo(session: nox.Session) -> None:
     """Import a messy legacy export into SQLite and print its funnel."""
     session.install(".[cli]")

@@ -121,7 +121,7 @@ class Gate:
 
 
 class GatedUnit:
-    """A store's unit of a session that is awaited: each call shuts the gate.
+    """A store's unit of a session that is awaited: each read and each write shuts the gate.
 
     Args:
         unit: the store's.
@@ -138,7 +138,7 @@ class GatedUnit:
         self.patch = self._gated(unit.patch)
         self.remove = self._gated(unit.remove)
         self.lock = self._gated(unit.lock)
-        self.savepoint = self._gated(unit.savepoint)
+        self.savepoint = unit.savepoint
         self.commit = unit.commit
         self.rollback = unit.rollback
 

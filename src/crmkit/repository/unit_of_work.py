@@ -110,7 +110,8 @@ class UnitOfWork:
             Unsupported: the store has no savepoints.
         """
         unit = await self.reading()
-        savepoint = await unit.savepoint()
+        with self._gate:
+            savepoint = await self._settled(unit.savepoint())
         self._depth += 1
         try:
             yield
@@ -125,7 +126,7 @@ class UnitOfWork:
             raise
         else:
             with self._gate:
-                await savepoint.release()
+                await self._settled(savepoint.release())
         finally:
             self._depth = max(self._depth - 1, 0)
 

@@ -142,7 +142,8 @@ class AiosqliteChannel:
 
     async def open(self) -> bool:
         """Take a connection out of the pool."""
-        await finished(self._take())
+        if self._lease is None:  # it may have been taken for a task that was cancelled meanwhile
+            await finished(self._take())
         return bool(self._driver.in_transaction)
 
     async def _take(self) -> None:
