@@ -23,6 +23,7 @@ from crmkit.repository import Doors, Environment, PipelineRegistry
 from crmkit.repository.journal import History, Outbox
 from crmkit.security.access import Open
 from crmkit.storage.opening import open_store
+from crmkit.storage.spi.cancel import finished
 from crmkit.values import clean_instant, system_clock
 from crmkit.values.identifier import uuid7_source
 
@@ -70,7 +71,8 @@ class AsyncCrm:
 
     async def close(self) -> None:
         """Give back the connections that crmkit opened itself."""
-        await self._environment.store.close()
+        store = self._environment.store
+        await (finished(store.close()) if store.io == "asyncio" else store.close())
 
     async def __aenter__(self) -> Self:
         return self
