@@ -71,8 +71,8 @@ class AsyncCrm:
 
     async def close(self) -> None:
         """Give back the connections that crmkit opened itself."""
-        store = self._environment.store
-        await (finished(store.close()) if store.io == "asyncio" else store.close())
+        closing = self._environment.store.close()
+        await (finished(closing) if self._environment.awaited else closing)
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,7 +116,8 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
 
     Raises:
         BadDefinition: the models, the pipelines or the capabilities do not fit together.
-        StoreError: the database cannot be reached, or holds tables that do not fit the models.
+        StoreError: the database holds tables that do not fit the models.
+        Unreachable: the database does not answer.
         Unsupported: there is no store for this database.
 
     >>> from crmkit import Customer, connect, system
@@ -138,6 +139,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         clock=now,
         ids=ids or uuid7_source(now, _CHANCE),
         pause=_pause(awaited=awaited),
+        awaited=awaited,
         pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),
     )

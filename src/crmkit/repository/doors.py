@@ -49,7 +49,7 @@ class Doors:
     def __init__(self, environment: Environment, actor: Actor, *, entered: bool = True) -> None:
         self._environment = environment
         self._doors: dict[str, Door[Any]] = {}
-        self.unit = UnitOfWork(environment.store, entered=entered)
+        self.unit = UnitOfWork(environment.store, awaited=environment.awaited, entered=entered)
         self.catalog = environment.catalog
         self.actor = actor
         self.zone = zone_of(actor.zone)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from crmkit.errors import SessionInUse
-from crmkit.storage.spi.fork import process
+from crmkit.storage.spi import fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from crmkit.storage.spi import Unit
 
-__all__ = ["Gate", "GatedUnit", "Operation"]
+__all__ = ["Gate", "GatedUnit", "shut_gates"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,57 +24,49 @@ _MOMENT: Final = 0.001
 
 
 class _Thread(threading.local):
-    gates: list[Gate] | None = None
-    """The gates that are shut until this thread's blocking operation ends; `None` outside of one."""
+    def __init__(self) -> None:
+        self.shut: list[Gate] = []
 
 
 _THREAD: Final = _Thread()
 
 
-class Operation:
-    """A blocking operation: the session that it uses is its own until it ends.
-
-    An awaited one needs no such thing: it suspends only within the calls of its store, and each of them shuts the gate.
-    """
-
-    __slots__ = ("_outermost",)
-
-    def __enter__(self) -> None:
-        self._outermost = _THREAD.gates is None
-        if self._outermost:
-            _THREAD.gates = []
-
-    def __exit__(self, *_: object) -> None:
-        if self._outermost:
-            gates, _THREAD.gates = _THREAD.gates, None
-            for gate in gates or ():
-                gate.release()
+def shut_gates() -> list[Gate]:
+    """Return the gates that this thread's blocking operation has shut; it opens them when it ends."""
+    return _THREAD.shut
 
 
 class Gate:
-    """Admits one caller at a time to a session, and refuses any other at once."""
+    """Admits one caller at a time to a session, and refuses any other at once.
 
-    __slots__ = ("_lock", "_process")
+    Args:
+        awaited: whether each call of the store passes by itself, as awaited operations give way within such calls only;
+            otherwise a thread that has entered is in until its blocking operation ends.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_awaited", "_lock", "_process", "_thread")
+
+    def __init__(self, *, awaited: bool) -> None:
+        self._awaited = awaited
         self._lock = threading.Lock()
-        self._process = process()
+        self._process = fork.process
+        self._thread = 0
 
     @property
     def inherited(self) -> bool:
         """Whether the session is that of a process from which this one was forked."""
-        return self._process != process()
+        return self._process != fork.process
 
-    def enter(self) -> bool:
-        """Let a caller in, and return whether that is for all of its operation; otherwise it must leave.
+    def enter(self) -> None:
+        """Let a caller in.
 
         Raises:
             SessionInUse: somebody else is in.
         """
-        gates = _THREAD.gates
-        if gates is not None and self in gates:
-            return True
-        if self._process != process():
+        thread = get_ident()
+        if self._thread == thread:
+            return
+        if self._process != fork.process:
             raise SessionInUse(
                 "the session is that of a process from which this one was forked.",
                 hint="Open one after the fork: with crm.session(actor) as s.",
@@ -83,18 +76,18 @@ class Gate:
                 "another thread or task is using the session at this moment.",
                 hint="Give each thread and each task a session of its own.",
             )
-        if gates is None:
-            return False
-        gates.append(self)
-        return True
+        if not self._awaited:
+            self._thread = thread
+            _THREAD.shut.append(self)
 
     def leave(self) -> None:
         """Let the next one in, unless the operation goes on."""
-        if _THREAD.gates is None:
-            self.release()
+        if self._awaited:
+            self._lock.release()
 
-    def release(self) -> None:
-        """Let the next one in."""
+    def open(self) -> None:
+        """Let the next one in, as the operation has ended."""
+        self._thread = 0
         self._lock.release()
 
     def __enter__(self) -> None:
@@ -108,14 +101,14 @@ class Gate:
         with suppress(SessionInUse):
             self.enter()
             return False
-        gates = _THREAD.gates
-        if gates is not None:
+        if not self._awaited:
             self._lock.acquire()
-            gates.append(self)
+            self._thread = get_ident()
+            _THREAD.shut.append(self)
             return True
         import asyncio  # here, as only those who await need it
 
-        while not self._lock.acquire(blocking=False):  # noqa: ASYNC110 - an Event would cost every call for the sake of this one
+        while not self._lock.acquire(blocking=False):  # noqa: ASYNC110 - an Event would cost every call for this one
             await asyncio.sleep(_MOMENT)
         return True
 

@@ -41,13 +41,15 @@ class UnitOfWork:
 
     Args:
         store: the database.
+        awaited: whether its coroutines run in an event loop.
         entered: whether it may be used at once; a session may only once it is entered, as nothing else would commit.
     """
 
-    def __init__(self, store: Store, *, entered: bool = True) -> None:
+    def __init__(self, store: Store, *, awaited: bool = False, entered: bool = True) -> None:
+        self._awaited = awaited
         self.turn = 0
         self._store = store
-        self._gate = Gate()
+        self._gate = Gate(awaited=awaited)
         self._unit: Unit | None = None
         self._shared: GatedUnit | None = None
         self._left: Unit | None = None
@@ -65,7 +67,8 @@ class UnitOfWork:
             CrmError: the session was not entered, or has ended, or a refused write undid everything.
             SessionInUse: another thread or task is using the session.
         """
-        if self._gate.enter():  # for the rest of the operation
+        self._gate.enter()
+        if not self._awaited:
             return self._unit or await self._begun()
         try:
             unit = self._unit or await self._begun()
@@ -227,7 +230,7 @@ class UnitOfWork:
             sequel()
 
     async def _settled(self, work: Coroutine[Any, Any, T]) -> T:
-        return await (finished(work) if self._store.io == "asyncio" else work)
+        return await (finished(work) if self._awaited else work)
 
     def _check_whole(self) -> None:
         if self._undone:

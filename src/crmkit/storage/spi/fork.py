@@ -21,17 +21,13 @@ class Forkable(Protocol):
 
 
 _HOLDERS: Final[weakref.WeakSet[Forkable]] = weakref.WeakSet()
-_copies = 0
+process: int = 0
+"""A number that a process and its forks do not share; to ask the system each time would cost more."""
 
 
 def outlive_forks(holder: Forkable) -> None:
     """Tell a holder of connections about forks for as long as it lives."""
     _HOLDERS.add(holder)
-
-
-def process() -> int:
-    """Return a number that a process and its forks do not share; asking the system each time would cost more."""
-    return _copies
 
 
 def _before() -> None:
@@ -40,8 +36,8 @@ def _before() -> None:
 
 
 def _after() -> None:
-    global _copies  # noqa: PLW0603 - one number for each process
-    _copies += 1
+    global process  # noqa: PLW0603 - one number for each process
+    process += 1
     for holder in list(_HOLDERS):
         holder.after_fork()
 
