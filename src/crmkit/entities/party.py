@@ -37,9 +37,7 @@ class Customer(Record):
     purchase_potential: str | None = choice(
         "low", "medium", "high", default=None, doc="How much more the customer is expected to buy."
     )
-    industry: str | None = text(
-        default=None, max=100, index=True, doc="The branch of business, in the product's own words."
-    )
+    industry: str | None = text(default=None, max=100, doc="The branch of business, in the product's own words.")
     size: str | None = choice(*SIZES, default=None, doc="The size of the organisation.")
     employees: int | None = integer(default=None, min=0, doc="How many people work there.")
     annual_revenue: Money | None = money(default=None, doc="What the organisation earns in a year.")
@@ -61,7 +59,7 @@ class Customer(Record):
     city: str | None = text(default=None, max=100, doc="The town of the main address.")
     province: str | None = text(default=None, max=100, doc="The state, province or county of the main address.")
     country: str | None = text(
-        default=None, min=2, max=2, index=True, doc='The ISO 3166-1 code of the main address\'s country, such as "DE".'
+        default=None, min=2, max=2, doc='The ISO 3166-1 code of the main address\'s country, such as "DE".'
     )
     region: str | None = text(default=None, max=100, doc="The sales region, in the product's own words.")
     language: str | None = text(
@@ -103,7 +101,7 @@ class Contact(Record):
     name: str = text(min=1, max=200, search=True, doc="The full name, as it is written in that person's culture.")
     given_name: str | None = text(default=None, max=100, doc="The name that family and friends use.")
     middle_name: str | None = text(default=None, max=100, doc="Names between the given and the family name.")
-    family_name: str | None = text(default=None, max=100, index=True, doc="The name shared with the family.")
+    family_name: str | None = text(default=None, max=100, doc="The name shared with the family.")
     salutation: str | None = text(default=None, max=60, doc="Forms of address and titles before the name.")
     suffix: str | None = text(default=None, max=60, doc="What follows the name, such as Jr. or PhD.")
     customer_id: UUID | None = link(
