@@ -14,8 +14,10 @@ CrmError
 │   ├── Stale           somebody else changed the record first
 │   └── Duplicate       a unique key is taken
 ├── NotFound            no such record, or none that this actor may see
+├── SessionInUse        another thread, task or process is using the session
 ├── Busy                the store is locked or aborted the transaction; trying again may succeed
-├── StoreError          the store could not be reached or does not fit the models
+├── StoreError          the store does not fit the models, or failed
+│   └── Unreachable     the store does not answer
 └── Unsupported         this store or this version cannot do what was asked
 ```
 
@@ -46,8 +48,10 @@ __all__ = [
     "NotFound",
     "Problem",
     "Refused",
+    "SessionInUse",
     "Stale",
     "StoreError",
+    "Unreachable",
     "Unsupported",
     "near",
 ]
@@ -242,6 +246,12 @@ class NotFound(CrmError):
     code = "not_found"
 
 
+class SessionInUse(CrmError):
+    """A session serves one operation at a time; whoever came second was refused, and nothing of it was done."""
+
+    code = "session_in_use"
+
+
 class Busy(CrmError):
     """The store is locked or aborted the transaction; the same session, run again, may succeed."""
 
@@ -249,9 +259,15 @@ class Busy(CrmError):
 
 
 class StoreError(CrmError):
-    """The store could not be reached, or does not fit the models."""
+    """The store does not fit the models, or failed."""
 
     code = "store_error"
+
+
+class Unreachable(StoreError):
+    """The store does not answer; once it does, the same session, run again, may succeed."""
+
+    code = "unreachable"
 
 
 class Unsupported(CrmError):

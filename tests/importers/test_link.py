@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
-from crmkit import Customer, Product, User, connect, f, system
+from crmkit import Customer, Product, User, connect, entity, f, link, system
 from tests.importers.conftest import customers
 
 job = system("migration")
@@ -40,9 +42,44 @@ def test_parents_may_stand_after_their_children(crm, files, fields):
 
 
 @pytest.mark.parametrize("fields", [BY_KEY, BY_NAME])
-def test_rows_may_link_to_each_other_in_circles_and_to_themselves(crm, files, fields):
-    load(crm, files(a__csv="No,Name,Parent\nA,A,B\nB,B,A\nC,C,C\n"), customers(fields=fields))
-    assert parents(crm) == {"A": "B", "B": "A", "C": "C"}
+def test_rows_in_a_circle_are_rejected_with_what_hangs_on_them_and_no_others(crm, files, fields):
+    rows = "A,A,B\nB,B,A\nC,C,C\nD,D,A\nE,E,D\nF,F,\nG,G,F\n"
+    run = load(crm, files(a__csv="No,Name,Parent\n" + rows), customers(fields=fields))
+    assert [(each.record, each.column, each.code) for each in run.problems] == [
+        (2, "Parent", "circle"), (3, "Parent", "circle"), (4, "Parent", "circle"),
+        (5, "Parent", "unknown_link"), (6, "Parent", "unknown_link"),
+    ]  # fmt: skip
+    assert parents(crm) == {"F": None, "G": "F"}
+
+
+def test_rows_may_link_to_each_other_in_circles_where_the_link_makes_no_tree(store_url, files):
+    @entity(extends=Customer)
+    class Twin(Customer):
+        twin_id: UUID | None = link("customer", tree=False, default=None)
+
+    with connect(store_url, models=[Twin]) as crm:
+        fields = {"twin_id": {"link": "customer", "column": "Twin"}}
+        load(crm, files(a__csv="No,Name,Twin\nA,A,B\nB,B,A\nC,C,C\n"), customers(fields=fields))
+        with crm.session(job) as s:
+            twins = {each.name: each for each in s.repository(Twin).stream()}
+        assert twins["A"].twin_id == twins["B"].id
+        assert twins["B"].twin_id == twins["A"].id
+        assert twins["C"].twin_id == twins["C"].id
+
+
+def test_a_reorganisation_is_taken_over_whatever_the_order_of_its_rows(crm, files):
+    mapping = customers(fields=BY_KEY)
+    load(crm, files(a__csv="No,Name,Parent\nA,A,B\nB,B,\nC,C,A\nZ,Z,\n"), mapping)
+    load(crm, files(a__csv="No,Name,Parent\nB,B,A\nC,C,B\nA,A,Z\n"), mapping)
+    assert parents(crm) == {"A": "Z", "B": "A", "C": "B", "Z": None}
+
+
+def test_a_row_that_would_put_a_record_under_itself_is_rejected_and_no_other(crm, files):
+    mapping = customers(fields=BY_KEY)
+    load(crm, files(a__csv="No,Name,Parent\nA,A,\nB,B,A\nC,C,B\n"), mapping)
+    run = load(crm, files(a__csv="No,Name,Parent\nA,A,C\nD,D,A\n"), mapping)
+    assert [(each.record, each.column, each.code) for each in run.problems] == [(2, "Parent", "circle")]
+    assert parents(crm) == {"A": None, "B": "A", "C": "B", "D": "A"}
 
 
 @pytest.mark.parametrize("fields", [BY_KEY, BY_NAME])

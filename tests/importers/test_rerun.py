@@ -276,3 +276,41 @@ def test_of_two_imports_of_the_same_rows_at_once_one_is_told_to_wait(tmp_path):
         assert plan.apply().total("skip") == 2
         with crm.session(job) as s:
             assert s.customers.count() == s.external_ids.count() == 3
+
+
+KILLED = """
+import os, random, sys
+from crmkit import connect, system
+from crmkit.values import system_clock
+from crmkit.values.identifier import uuid7_source
+from tests.importers.conftest import customers
+
+make, left = uuid7_source(system_clock, random.Random(1)), iter(range(250))
+def ids():
+    if next(left, None) is None:  # the records are written, and what the legacy system calls them is about to be
+        os._exit(9)
+    return make()
+with connect(sys.argv[1], ids=ids) as crm:
+    crm.imports(system("x")).plan(customers(), folder=sys.argv[2]).apply()
+"""
+
+
+@pytest.fixture
+def impatient(mongod):
+    """Let MongoDB give up transactions sooner than after a minute."""
+    setting = "transactionLifetimeLimitSeconds"
+    before = mongod.client.admin.command({"getParameter": 1, setting: 1})[setting]
+    mongod.client.admin.command({"setParameter": 1, setting: 3})
+    yield
+    mongod.client.admin.command({"setParameter": 1, setting: before})
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_import_that_was_killed_may_be_run_again_at_once(mongo_url, tmp_path):
+    """MongoDB keeps the transaction of a process that died for a while; the next import waits for that."""
+    (tmp_path / "a.csv").write_text("No,Name\n" + "".join(f"{number},Name\n" for number in range(100)))
+    assert subprocess.run([sys.executable, "-c", KILLED, mongo_url, str(tmp_path)], check=False).returncode == 9
+    with connect(mongo_url) as crm:
+        assert crm.imports(job).plan(customers(), folder=tmp_path).apply().total("create") == 100
+        with crm.session(job) as s:
+            assert s.customers.count() == s.external_ids.count() == 100

@@ -13,7 +13,7 @@ class TestSqliteStore(StoreSuite):
         self.url = sqlite_url
 
     async def make_store(self) -> Store:
-        return open_sqlite(self.url)
+        return open_sqlite(self.url, busy_timeout=1)
 
 
 class TestAsyncSqliteStore(StoreSuite):
@@ -22,4 +22,4 @@ class TestAsyncSqliteStore(StoreSuite):
         self.url = sqlite_url
 
     async def make_store(self) -> Store:
-        return open_async_sqlite(self.url)
+        return open_async_sqlite(self.url, busy_timeout=1)

@@ -6,6 +6,7 @@ from typing import assert_type
 from uuid import UUID
 
 from crmkit import (
+    AsyncCrm,
     AsyncSession,
     Crm,
     Customer,
@@ -16,6 +17,7 @@ from crmkit import (
     Record,
     Repository,
     Session,
+    aconnect,
     connect,
     count,
     entity,
@@ -61,6 +63,14 @@ async def awaited(s: AsyncSession) -> None:
     assert_type(await s.repository(Clinic).get(UUID(int=1)), Clinic)
     async for customer in s.customers.stream():
         assert_type(customer, Customer)
+
+
+async def connecting() -> None:
+    assert_type(await aconnect("memory://"), AsyncCrm)
+    async with aconnect("memory://", outbox=True) as crm:
+        assert_type(crm, AsyncCrm)
+    async with await aconnect("memory://") as crm:
+        assert_type(crm.session(system("types")), AsyncSession)
 
 
 def refused() -> None:

@@ -76,7 +76,7 @@ class AsyncAnalytics:
         where: Expr | Segment = everything,
         model: type[Any] = Opportunity,
         amount: Ref | None = None,
-        zone: str = "UTC",
+        zone: str | None = None,
         as_of: dt.datetime | None = None,
     ) -> Report[WinRate]:
         """Return how much of what was decided was won, by count and by value; computed inside the store.
@@ -89,7 +89,7 @@ class AsyncAnalytics:
             where: which records count.
             model: the model.
             amount: the field that holds what a record is worth; the model's `amount`, if it has one, by default.
-            zone: whose days `closed` means.
+            zone: whose days `closed` means; the actor's, if left out.
             as_of: records that closed later count as open, and ones that were created later not at all; now by default.
                 An outcome that was changed since is read as it is now.
 
@@ -98,7 +98,7 @@ class AsyncAnalytics:
             BadExpression: `by`, `where` or `amount` does not fit the model.
         """
         population = self._population(model, where, as_of, zone)
-        return await win_rates(population, by, amount, Period.of(closed, zone))
+        return await win_rates(population, by, amount, Period.of(closed, population.zone))
 
     async def cycle(
         self,
@@ -109,7 +109,7 @@ class AsyncAnalytics:
         outcome: Ending = "won",
         start: Ref = f.created_at,
         model: type[Any] = Opportunity,
-        zone: str = "UTC",
+        zone: str | None = None,
         as_of: dt.datetime | None = None,
     ) -> Report[Cycle]:
         """Return how many days records took to close: mean, median and percentiles of calendar days.
@@ -124,7 +124,7 @@ class AsyncAnalytics:
             outcome: which closed records count: `"won"`, `"lost"` or `"all"`.
             start: the field of the day or the instant at which a record began.
             model: the model.
-            zone: whose days are counted.
+            zone: whose days are counted; the actor's, if left out.
             as_of: records that closed later do not count; now by default.
 
         Raises:
@@ -132,7 +132,7 @@ class AsyncAnalytics:
             BadExpression: `by`, `where`, `outcome` or `start` does not fit the model.
         """
         population = self._population(model, where, as_of, zone)
-        return await cycles(population, by, start, outcome, Period.of(closed, zone))
+        return await cycles(population, by, start, outcome, Period.of(closed, population.zone))
 
     async def velocity(
         self,
@@ -143,7 +143,7 @@ class AsyncAnalytics:
         start: Ref = f.created_at,
         model: type[Any] = Opportunity,
         amount: Ref | None = None,
-        zone: str = "UTC",
+        zone: str | None = None,
         as_of: dt.datetime | None = None,
     ) -> Report[VelocityGroup]:
         """Return how much a group earns a day: open deals x win rate x mean worth of a won deal / median cycle in days.
@@ -158,11 +158,11 @@ class AsyncAnalytics:
             start: the field of the day or the instant at which a record began.
             model: the model.
             amount: the field that holds what a record is worth; the model's `amount` by default.
-            zone: whose days are counted.
+            zone: whose days are counted; the actor's, if left out.
             as_of: records that closed later count as open; now by default.
         """
         population = self._population(model, where, as_of, zone)
-        return await velocities(population, by, amount, start, Period.of(closed, zone))
+        return await velocities(population, by, amount, start, Period.of(closed, population.zone))
 
     async def forecast(
         self,
@@ -172,7 +172,7 @@ class AsyncAnalytics:
         where: Expr | Segment = everything,
         model: type[Any] = Opportunity,
         amount: Ref | None = None,
-        zone: str = "UTC",
+        zone: str | None = None,
         as_of: dt.datetime | None = None,
     ) -> Report[Forecast]:
         """Return what open deals are likely to bring by month, beside what was won; computed inside the store.
@@ -188,7 +188,7 @@ class AsyncAnalytics:
             where: which records count.
             model: the model; it must have a `close_date`.
             amount: the field that holds what a record is worth; the model's `amount` by default.
-            zone: whose days are meant.
+            zone: whose days are meant; the actor's, if left out.
             as_of: decides what is overdue; now by default. Stages and amounts are read as they are now.
 
         Raises:
@@ -196,7 +196,7 @@ class AsyncAnalytics:
             BadExpression: `by`, `where` or `amount` does not fit the model, or it has no `close_date`.
         """
         population = self._population(model, where, as_of, zone)
-        return await forecasts(population, by, amount, Period.of(due, zone))
+        return await forecasts(population, by, amount, Period.of(due, population.zone))
 
     async def pipeline_value(
         self,
@@ -220,7 +220,7 @@ class AsyncAnalytics:
             BadDefinition: the model is not one of this CRM's, or has no stages.
             BadExpression: `by`, `where` or `amount` does not fit the model.
         """
-        population = self._population(model, where, None, "UTC")
+        population = self._population(model, where, None, None)
         return await pipeline_values(population, by, amount, ended=ended)
 
     async def time_in_stage(
@@ -229,7 +229,7 @@ class AsyncAnalytics:
         *,
         left: Bounds | None = None,
         where: Expr | Segment = everything,
-        zone: str = "UTC",
+        zone: str | None = None,
         as_of: dt.datetime | None = None,
     ) -> Report[StageTime]:
         """Return how long visits to each stage took on average; computed inside the store from the history.
@@ -241,7 +241,7 @@ class AsyncAnalytics:
             pipeline: the pipeline.
             left: the time in which the visits ended, as a start and an end that is no longer part of it.
             where: which records count.
-            zone: whose days `left` means.
+            zone: whose days `left` means; the actor's, if left out.
             as_of: visits that ended later do not count; now by default.
 
         Raises:
@@ -253,12 +253,14 @@ class AsyncAnalytics:
                 f"a Pipeline is expected, not {type(pipeline).__name__}.", hint="Give the Pipeline itself."
             )
         population = Population(self._doors, self._doors.catalog[pipeline.entity], where, self._at(as_of), zone)
-        return await stage_times(population, pipeline, Period.of(left, zone))
+        return await stage_times(population, pipeline, Period.of(left, population.zone))
 
     def _at(self, as_of: dt.datetime | None) -> dt.datetime:
         return self._doors.clock() if as_of is None else moment_of(as_of, "as_of")
 
-    def _population(self, model: type[Any], where: Expr | Segment, as_of: dt.datetime | None, zone: str) -> Population:
+    def _population(
+        self, model: type[Any], where: Expr | Segment, as_of: dt.datetime | None, zone: str | None
+    ) -> Population:
         schema: Schema = self._doors.catalog.of(model)
         if not schema.staged:
             raise BadDefinition(f"{schema.name} has no stages.", hint="Give a model that moves through a pipeline.")

@@ -14,7 +14,7 @@ from crmkit.analytics.grouping import Grouping, order_of, text_of, too_many
 from crmkit.analytics.report import ALL, Report, label_of, row_of
 from crmkit.errors import BadExpression, near
 from crmkit.expr.build import Name, everything, f
-from crmkit.repository.zone import zone_of
+from crmkit.values.zone import zone_of
 
 if TYPE_CHECKING:
     from crmkit.analytics.period import Period
@@ -99,7 +99,7 @@ async def lengths(
         raise BadExpression(
             f"{start.text} is neither a day nor an instant of {schema.name}.", hint=near(start.text[2:], days)
         )
-    keys, parts = Grouping(doors, schema, by), Grouping(doors, schema, currency)
+    keys, parts = (Grouping(doors, schema, each, population.zone) for each in (by, currency))
     columns = tuple(dict.fromkeys(("id", begin.name, "closed_at", *keys.columns, *parts.columns)))
     begins, ends = columns.index(begin.name), columns.index("closed_at")
     key_at, part_at = (columns.index((*each.columns, "id")[0]) for each in (keys, parts))

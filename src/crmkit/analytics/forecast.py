@@ -17,8 +17,8 @@ from crmkit.errors import BadDefinition, BadExpression
 from crmkit.expr.build import f
 from crmkit.repository.aggregator import MoneyBag
 from crmkit.repository.grouping import by_month
-from crmkit.repository.zone import zone_of
 from crmkit.values import Money, money_of
+from crmkit.values.zone import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -173,7 +173,7 @@ class _Reading:
     async def won(self, condition: Expr) -> None:
         """Add up the won deals that satisfy a condition by the month in which they closed."""
         amounts = Amounts(self._population, self._by, self._money)
-        await amounts.read((f.outcome == "won") & condition, by_month(f.closed_at, self._population.zone))
+        await amounts.read((f.outcome == "won") & condition, by_month(f.closed_at))
         for key in amounts:
             for (month,), cells in amounts.further(key).items():
                 for currency, cell in cells.items():

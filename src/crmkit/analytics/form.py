@@ -271,11 +271,28 @@ def _write_where(where: Any) -> Any:
     return (_SEGMENT if isinstance(where, Segment) else DOCUMENT).write(where)
 
 
+def _bound(spelled: str) -> dt.date:
+    return dt.date.fromisoformat(spelled) if len(spelled) == len("2026-01-31") else _instant(spelled)
+
+
+_BOUND: Final = _as_text(_bound, "2026-01-31")
+_BOUNDS: Final = listed(lambda data, wanted: None if data is None else _BOUND(data, wanted), at_most=2, at_least=2)
+
+
+def _read_entered(data: Any, wanted: object) -> Any:
+    return _BOUNDS(data, wanted) if is_list(data) else _CONVERTER.structure(data, Period)
+
+
+def _write_entered(entered: Any) -> Any:
+    return plain(entered) if isinstance(entered, Period) else [bound and bound.isoformat() for bound in entered]
+
+
 _STORED: Final = _FORMAT.describe(
     Funnel,
     {
         "pipeline": Spelled(_PIPELINE.hook, _PIPELINE.write),
         "by": Spelled(_read_by, _write_by),
+        "entered": Spelled(_read_entered, _write_entered),
         "where": Spelled(_read_where, _write_where),
     },
     lead={"version": VERSION},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
@@ -16,8 +16,8 @@ from crmkit.expr.resolve import SAMPLE, resolve
 from crmkit.form.kept import Kept
 from crmkit.lifecycle import Pipeline
 from crmkit.repository.grouping import By, Span
-from crmkit.repository.zone import zone_of
 from crmkit.segment import Segment
+from crmkit.values.zone import zone_of
 
 if TYPE_CHECKING:
     from crmkit.form.form import Form
@@ -31,9 +31,9 @@ Reading: TypeAlias = Literal["reached", "observed", "strict"]
 _READINGS: Final[tuple[str, ...]] = get_args(Reading)
 
 
-def _period(given: Bounds | Period | None) -> Period:
-    # Days are days of the zone, so they are read once that is known.
-    return cast("Period", given)
+def _bounds(given: Bounds | Period | None) -> Bounds | Period:
+    # Days are days of a zone, so they stay what they are until one is known.
+    return Period() if given is None else given
 
 
 @attrs.frozen
@@ -54,7 +54,7 @@ class Funnel(Kept):
             days, their ISO spellings, aware datetimes, or `None` for no end. What happened later counts as well.
         where: which records count, as they are now.
         reading: when a record counts for a stage.
-        zone: whose days `entered` means.
+        zone: whose days are meant; the session's, if left out.
         as_of: the instant up to which history counts; now by default.
 
     Fields that `by` and `where` name are looked up when the funnel is counted, among the models of that CRM.
@@ -73,10 +73,10 @@ class Funnel(Kept):
 
     pipeline: Pipeline
     by: By | None = attrs.field(default=None, eq=repr, kw_only=True)
-    entered: Period = attrs.field(default=None, converter=_period, kw_only=True)
+    entered: Bounds | Period = attrs.field(default=Period(), converter=_bounds, kw_only=True)
     where: Expr | Segment = attrs.field(default=everything, kw_only=True)
     reading: Reading = attrs.field(default="reached", kw_only=True)
-    zone: str = attrs.field(default="UTC", kw_only=True)
+    zone: str | None = attrs.field(default=None, kw_only=True)
     as_of: dt.datetime | None = attrs.field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
@@ -89,17 +89,22 @@ class Funnel(Kept):
             )
         if self.reading not in _READINGS:
             raise BadDefinition(f"there is no reading {self.reading!r}.", hint=near(str(self.reading), _READINGS))
-        zone_of(self.zone)
         if not (self.by is None or isinstance(self.by, Ref | Span)):
             raise BadDefinition(
                 f"{self.by!r} cannot be grouped by.", hint="Write a field such as f.source, or by_month(f.created_at)."
             )
         if not isinstance(self.where, Expr | Segment):
             raise BadDefinition("where expects an expression.", hint='Write one with f, as in f.source == "web".')
-        if isinstance(self.by, Span):
-            zone_of(self.by.zone)
-        object.__setattr__(self, "entered", Period.of(self.entered, self.zone))
+        for zone in (self.zone, self.by.zone if isinstance(self.by, Span) else None):
+            if zone is not None:
+                zone_of(zone)
+        entered = Period.without_zone(self.entered) if self.zone is None else Period.of(self.entered, self.zone)
+        object.__setattr__(self, "entered", entered)
         object.__setattr__(self, "as_of", None if self.as_of is None else moment_of(self.as_of, "as_of"))
+
+    def period(self, zone: str) -> Period:
+        """Return the time in which records entered the pipeline, by the funnel's own zone or else by this one."""
+        return Period.of(self.entered, self.zone or zone)
 
     @classmethod
     def __form__(cls) -> Form:

@@ -52,7 +52,8 @@ class FunnelCount:
         self._moves = doors.of("stage_move")
         self._as_of = funnel.as_of or doors.clock()
         self._population = Population(doors, self._schema, funnel.where, self._as_of, funnel.zone)
-        self._keys = Grouping(doors, self._schema, funnel.by)
+        self._keys = Grouping(doors, self._schema, funnel.by, self._population.zone)
+        self._period = funnel.period(self._population.zone)
         self._rungs = Rungs.of(funnel.pipeline)
         self._columns = tuple(dict.fromkeys(("id", "pipeline", *self._keys.columns)))
         self._place = self._columns.index((*self._keys.columns, "id")[0])
@@ -62,7 +63,7 @@ class FunnelCount:
     async def report(self) -> FunnelReport:
         """Read everything and return the report."""
         name = self._funnel.pipeline.name
-        period = self._funnel.entered
+        period = self._period
         if period.start is None and period.end is None:
             here = await self._population.core(f.pipeline == name)
             async for rows in self._records.scan(here, self._columns[1:]):
@@ -118,7 +119,7 @@ class FunnelCount:
                 self._counter(key).no_history += 1
             return
         made = journey(log, self._rungs, self._as_of)
-        if made is not None and self._funnel.entered.covers(made.entered_at):
+        if made is not None and self._period.covers(made.entered_at):
             self._counter(key).take(made)
 
     async def _miss(self) -> None:
@@ -149,8 +150,8 @@ class FunnelCount:
             total=total,
             by=text_of(funnel.by),
             as_of=self._as_of,
-            zone=funnel.zone,
-            period=funnel.entered,
+            zone=self._population.zone,
+            period=self._period,
             pipeline=funnel.pipeline.name,
             reading=funnel.reading,
         )

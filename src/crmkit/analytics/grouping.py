@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from crmkit.errors import BadExpression
 from crmkit.expr.core import In
 from crmkit.repository.grouping import Span, group_key, keyed
-from crmkit.repository.zone import zone_of
+from crmkit.values.zone import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,17 +32,18 @@ class Grouping:
         doors: the doors of the session.
         schema: the records' model.
         by: what to group by; `None` puts all into one group.
+        zone: whose days a span means that names none.
 
     Raises:
         BadExpression: it does not fit the model.
     """
 
-    def __init__(self, doors: Doors, schema: Schema, by: By | None) -> None:
+    def __init__(self, doors: Doors, schema: Schema, by: By | None, zone: str) -> None:
         self._doors = doors
         self._columns: tuple[str, ...] = ()
         if by is None:
             return
-        self._key, self._field = group_key(doors.of(schema), by)
+        self._key, self._field = group_key(doors.of(schema), by, zone)
         self._known: list[dict[Any, Any]] = [{} for _ in self._key.hops]
         # What each step reads of the record it leads to: the next step's link, or in the end the key itself.
         self._read = [*(hop.relation.local for hop in self._key.hops), self._key.column]

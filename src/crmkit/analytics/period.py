@@ -10,8 +10,8 @@ import attrs
 
 from crmkit.errors import BadDefinition, Problem
 from crmkit.expr.build import Name, everything
-from crmkit.repository.zone import zone_of
 from crmkit.values import UTC, clean_instant
+from crmkit.values.zone import zone_of
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -62,11 +62,20 @@ class Period:
         """
         if bounds is None or isinstance(bounds, Period):
             return bounds or cls()
-        if not _is_pair(bounds):
-            raise BadDefinition(
-                "a period is a pair of a start and an end.", hint='Write ("2026-01-01", "2026-04-01"), for example.'
-            )
-        return cls(*(_instant(bound, zone_of(zone)) for bound in bounds))
+        return cls(*(_start(bound, zone_of(zone)) for bound in _pair(bounds)))
+
+    @classmethod
+    def without_zone(cls, bounds: Bounds | Period | None) -> Bounds | Period:
+        """Return the period that bounds name whatever the zone, or the bounds themselves if they name days.
+
+        Raises:
+            BadDefinition: as for `of`.
+        """
+        found = cls.of(bounds, "UTC")
+        if bounds is None or isinstance(bounds, Period):
+            return found
+        start, end = map(_day, bounds)
+        return (start, end) if any(type(bound) is dt.date for bound in (start, end)) else found
 
     def covers(self, at: dt.datetime) -> bool:
         """Return whether an instant lies within."""
@@ -94,25 +103,33 @@ def moment_of(value: Any, what: str) -> dt.datetime:
         raise BadDefinition(f"{what} {problem.message}", hint=problem.hint) from None
 
 
-def _is_pair(bounds: Any) -> bool:
-    return type(bounds) in {tuple, list} and len(bounds) == 2  # noqa: PLR2004 - a start and an end
+def _pair(bounds: Any) -> Any:
+    if type(bounds) not in {tuple, list} or len(bounds) != 2:  # noqa: PLR2004 - a start and an end
+        raise BadDefinition(
+            "a period is a pair of a start and an end.", hint='Write ("2026-01-01", "2026-04-01"), for example.'
+        )
+    return bounds
 
 
-def _instant(bound: Any, zone: ZoneInfo) -> dt.datetime | None:
-    if bound is None:
-        return None
+def _day(bound: Bound) -> dt.date | dt.datetime | None:
+    """Return a bound as a day or as an instant."""
     if isinstance(bound, str):
         try:
-            bound = dt.date.fromisoformat(bound)
+            return dt.date.fromisoformat(bound)
         except ValueError:
             raise BadDefinition(f"{bound!r} is not a day.", hint='Write it as "2026-01-31".') from None
-    if isinstance(bound, dt.date) and not isinstance(bound, dt.datetime):
-        try:
-            # A midnight that the clocks skip reads as the first instant after it, one that comes twice as its first.
-            return dt.datetime.combine(bound, dt.time(), zone).astimezone(UTC)
-        except OverflowError:
-            raise BadDefinition(f"{bound} lies too close to the end of the calendar.") from None
-    return moment_of(bound, "an end of a period")
+    return bound if bound is None or type(bound) is dt.date else moment_of(bound, "an end of a period")
+
+
+def _start(bound: Bound, zone: ZoneInfo) -> dt.datetime | None:
+    found = _day(bound)
+    if found is None or isinstance(found, dt.datetime):
+        return found
+    try:
+        # A midnight that the clocks skip reads as the first instant after it, one that comes twice as its first.
+        return dt.datetime.combine(found, dt.time(), zone).astimezone(UTC)
+    except OverflowError:
+        raise BadDefinition(f"{found} lies too close to the end of the calendar.") from None
 
 
 def _between(ref: Ref, start: Any, end: Any) -> Expr:

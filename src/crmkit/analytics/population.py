@@ -8,7 +8,7 @@ from crmkit.analytics.grouping import too_many
 from crmkit.errors import StoreError
 from crmkit.expr.resolve import Facts
 from crmkit.repository.aggregator import tally
-from crmkit.repository.zone import zone_of
+from crmkit.values.zone import zone_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -34,16 +34,18 @@ class Population:
         schema: the model.
         where: which records count.
         as_of: what relative moments in expressions are relative to.
-        zone: whose days they mean.
+        zone: whose days are meant; the actor's, if it is `None`.
     """
 
-    def __init__(self, doors: Doors, schema: Schema, where: Expr | Segment, as_of: dt.datetime, zone: str) -> None:
+    def __init__(
+        self, doors: Doors, schema: Schema, where: Expr | Segment, as_of: dt.datetime, zone: str | None
+    ) -> None:
         self.doors = doors
         self.door = doors.of(schema)
         self.schema = schema
         self.as_of = as_of
-        self.zone = zone
-        self._facts = Facts(as_of, zone_of(zone), doors.actor)
+        self.zone = doors.actor.zone if zone is None else zone
+        self._facts = Facts(as_of, zone_of(self.zone), doors.actor)
         self._where = where
         self._own: tuple[Core, ...] | None = None
 
@@ -62,7 +64,7 @@ class Population:
 
     async def tally(self, by: Sequence[By], *further: Expr, **measures: Measured) -> list[Group]:
         """Group and measure, inside the store, the records that also satisfy further expressions."""
-        groups = await tally(self.door, await self.core(*further), by, measures)
+        groups = await tally(self.door, await self.core(*further), by, measures, zone=self.zone)
         too_many(len({group.key[:1] for group in groups}))
         return groups
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import wraps
 from random import Random
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self
 
 from crmkit.crm.capability import Capabilities
 from crmkit.crm.session import AsyncSession
@@ -22,6 +23,7 @@ from crmkit.repository import Doors, Environment, PipelineRegistry
 from crmkit.repository.journal import History, Outbox
 from crmkit.security.access import Open
 from crmkit.storage.opening import open_store
+from crmkit.storage.spi.cancel import finished
 from crmkit.values import clean_instant, system_clock
 from crmkit.values.identifier import uuid7_source
 
@@ -38,6 +40,11 @@ if TYPE_CHECKING:
 __all__ = ["AsyncCrm", "aconnect", "connected"]
 
 P = ParamSpec("P")
+
+# Ids carry 74 random bits beside the time. They are names, not secrets, so a seeded generator will do.
+_CHANCE: Final = Random()  # noqa: S311 - see above
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_CHANCE.seed)  # or all forks would make the same ids
 
 
 class AsyncCrm:
@@ -64,7 +71,8 @@ class AsyncCrm:
 
     async def close(self) -> None:
         """Give back the connections that crmkit opened itself."""
-        await self._environment.store.close()
+        closing = self._environment.store.close()
+        await (finished(closing) if self._environment.awaited else closing)
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,7 +116,8 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
 
     Raises:
         BadDefinition: the models, the pipelines or the capabilities do not fit together.
-        StoreError: the database cannot be reached, or holds tables that do not fit the models.
+        StoreError: the database holds tables that do not fit the models.
+        Unreachable: the database does not answer.
         Unsupported: there is no store for this database.
 
     >>> from crmkit import Customer, connect, system
@@ -128,9 +137,9 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         store=store,
         policy=_policy(policy),
         clock=now,
-        # Ids carry 74 random bits beside the time. They are names, not secrets, so a seeded generator will do.
-        ids=ids or uuid7_source(now, Random(os.urandom(16))),  # noqa: S311 - see above
+        ids=ids or uuid7_source(now, _CHANCE),
         pause=_pause(awaited=awaited),
+        awaited=awaited,
         pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),
     )

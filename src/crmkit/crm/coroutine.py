@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from crmkit.errors import BadDefinition, Unsupported
+from crmkit.repository.gate import shut_gates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
@@ -29,6 +30,8 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     Raises:
         Unsupported: it suspended, as those of an asyncio store do, or asked for the event loop.
     """
+    gates = shut_gates()
+    before = len(gates)
     try:
         coroutine.send(None)
     except StopIteration as done:
@@ -38,6 +41,9 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         if not _misses_loop(error):
             raise
         raise _needs_loop() from error
+    finally:
+        while len(gates) > before:
+            gates.pop().open()
     coroutine.close()
     raise _needs_loop()
 

@@ -15,6 +15,7 @@ from crmkit.expr.node import Always, Expr, Me, Moment, Node, closed
 from crmkit.expr.table import ROW_OF, Sort
 from crmkit.form.document import is_list
 from crmkit.values import UTC
+from crmkit.values.zone import zone_of
 
 __all__ = ["SAMPLE", "Asker", "Facts", "resolve"]
 
@@ -42,6 +43,11 @@ class Asker(Protocol):
         """Every team the user belongs to."""
         ...
 
+    @property
+    def zone(self) -> str:
+        """The IANA name of the time zone in which they mean days."""
+        ...
+
 
 @attrs.frozen
 class Facts:
@@ -49,18 +55,19 @@ class Facts:
 
     Attributes:
         now: the instant of the reading.
-        zone: in which `today` is meant.
+        zone: in which `today` is meant; if left out that of the actor, or UTC where nobody asks.
         me: the actor who asks; `None` where there is none, so that `me` is refused.
     """
 
     now: dt.datetime
-    zone: dt.tzinfo = UTC
+    zone: dt.tzinfo | None = None
     me: Asker | None = None
 
     @property
     def today(self) -> dt.date:
         """The day of the reading."""
-        return self.now.astimezone(self.zone).date()
+        zone = self.zone or (UTC if self.me is None else zone_of(self.me.zone))
+        return self.now.astimezone(zone).date()
 
 
 _SOMEBODY: Final = UUID(int=1)
@@ -72,6 +79,7 @@ class _Sample:
     key: str = "sample"
     team_id: UUID | None = _SOMEBODY
     team_ids: tuple[UUID, ...] = (_SOMEBODY,)
+    zone: str = "UTC"
 
 
 SAMPLE: Final = Facts(dt.datetime(2000, 1, 1, tzinfo=UTC), UTC, _Sample())

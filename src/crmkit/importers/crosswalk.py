@@ -55,6 +55,13 @@ class Crosswalk:
         for by, text in natural:
             self._name(entity, by, text, id)
 
+    def forget(self, entity: str, external: str, id: UUID, natural: Iterable[tuple[str, str]]) -> None:
+        """Take back that a row was accepted."""
+        self._external.get(entity, {}).pop(external, None)
+        for by, text in (("", external), *natural):
+            index, key = self._natural.get((entity, by), {}), key_of(text)
+            index[key] = tuple(each for each in index.get(key, ()) if each != id)
+
     def refuse(self, entity: str, external: str, record: int) -> None:
         """Take note of a rejected row, so that those which hang on it can say why they are rejected too."""
         if external:

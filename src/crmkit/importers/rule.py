@@ -22,8 +22,8 @@ from crmkit.form.document import is_list
 from crmkit.form.hook import an_object, integer, listed, table, text, word
 from crmkit.form.problem import Problems
 from crmkit.lifecycle import Pipeline
-from crmkit.repository.zone import zone_of
 from crmkit.values import key_of
+from crmkit.values.zone import zone_of
 
 __all__ = ["MOST", "FieldRule", "FileKind", "FileRule", "MappingRule", "OnUpdate", "Spellings", "key_of"]
 

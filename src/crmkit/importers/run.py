@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from crmkit.errors import Busy, Duplicate, Problem
@@ -24,6 +25,10 @@ __all__ = ["Progress", "Run"]
 
 BATCH: Final = 5_000
 """How many rows make one transaction."""
+_PATIENCE: Final = 100.0
+"""Seconds for which a batch waits for another import. One that was killed leaves a transaction with MongoDB, which ends
+it after 60 seconds (`transactionLifetimeLimitSeconds`) and looks for such every 30."""
+_PAUSE: Final = 0.1
 
 Progress = Callable[[int, int], None]
 """Gets, after each batch, how many rows were read and how many there are; 0 as long as nobody knows."""
@@ -75,9 +80,7 @@ class Run:
             await self.doors.unit.rollback()
             self.spool.close()
             if isinstance(error, Duplicate) and error.entity == "external_id":
-                message = f"another import from {self.mapping.source!r} wrote the same records meanwhile."
-                hint = "Wait for it to end, then run this one again: it goes on where it stopped."
-                raise Busy(message, hint=hint) from None
+                raise self._overtaken("wrote the same records meanwhile") from None
             raise
         return ImportReport(
             counts=self.counts,
@@ -182,6 +185,26 @@ class Run:
         self.spool.reject(section.number, parsed.record, parsed.cells, parsed.problems)
         self.counts[section.number].reject += 1
         self.crosswalk.refuse(section.rule.entity, parsed.key, parsed.record)
+
+    async def own(self) -> None:
+        """Wait until no other import from the same source is writing, and keep others from it until the batch ends.
+
+        Raises:
+            Busy: another one still is after a while.
+        """
+        until = monotonic() + _PATIENCE
+        while True:
+            try:
+                return await self.doors.lock(f"import {self.mapping.source}")
+            except Busy:
+                await self.doors.unit.rollback()
+                if monotonic() > until:
+                    raise self._overtaken("is writing") from None
+                await self.doors.pause(_PAUSE)
+
+    def _overtaken(self, what: str) -> Busy:
+        hint = "Wait for it to end, then run this one again: it goes on where it stopped."
+        return Busy(f"another import from {self.mapping.source!r} {what}.", hint=hint)
 
     async def end_batch(self) -> None:
         """Commit a batch, or undo it in a dry run, and report progress."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -12,6 +12,7 @@ import attrs
 from crmkit.errors import BadRecord, Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
+from crmkit.importers.family import Families
 from crmkit.importers.rule import FileKind, OnUpdate
 from crmkit.importers.section import defaults_of
 from crmkit.importers.staging import Staging
@@ -63,6 +64,7 @@ class SectionLoad:
         self._seen: dict[str, bytes] = run.seen.setdefault(section.schema.name, {})
         self._taken: dict[tuple[str, ...], dict[tuple[Any, ...], UUID]] = {}
         self._waiting = WaitingRoom(run.crosswalk, section.schema.name)
+        self._families = Families(self._door)
         self._batch = _Batch()
         self._defaults: dict[str, Any] = {}
         self._stored: dict[str, Any] = {}
@@ -229,6 +231,8 @@ class SectionLoad:
             if not parsed.problems:
                 self._run.resolve(parsed)
                 await self._join(parsed)
+        await self._refuse_circles(batch)
+        for parsed in batch:
             stored = self._stored.get(parsed.key)
             outcome = "reject"
             if not parsed.problems:
@@ -246,13 +250,43 @@ class SectionLoad:
             self._run.spool.claim(section.number, accepted)
         await self._write()
 
+    async def _refuse_circles(self, batch: Sequence[Parsed]) -> None:
+        """Refuse rows by which a record would stand above itself, and those that hang on records which fall away."""
+        if not self._schema.trees:
+            return
+        new: dict[UUID, Parsed] = {}
+        changed: dict[UUID, tuple[Parsed, dict[str, Any]]] = {}
+        for parsed in batch:
+            stored = self._stored.get(parsed.key)
+            if parsed.problems:
+                continue
+            if stored is None:
+                new[self._id(parsed)] = parsed
+            elif (record := self._live.get(stored.record_id)) is not None:
+                changed[record.id] = parsed, self._changed(parsed, record)
+        await self._families.refuse(new, changed)
+        lost = {id: parsed for id, parsed in new.items() if parsed.problems}
+        while lost:
+            for id, parsed in lost.items():
+                self._run.crosswalk.forget(self._schema.name, parsed.key, id, self._own_names(parsed).items())
+                self._run.crosswalk.refuse(self._schema.name, parsed.key, parsed.record)
+            hanging = [each for each in batch if not each.problems and not lost.keys().isdisjoint(self._linked(each))]
+            for parsed in hanging:
+                self._run.resolve(parsed)
+            lost = {id: parsed for id, parsed in new.items() if parsed in hanging}
+
+    def _linked(self, parsed: Parsed) -> Iterator[Any]:
+        return (parsed.values.get(link.field) for link in parsed.links.values() if link.entity == self._schema.name)
+
     async def _write(self) -> None:
         batch, self._batch = self._batch, _Batch()
         if not self._run.write:
             self._intake.allow(batch.created)
             return
+        if batch.created or batch.changed or batch.digests:
+            await self._run.own()
         await self._intake.add(batch.created, batch.moves, batch.names)
-        for record, changes, moves in batch.changed:
+        for record, changes, moves in self._families.downward(batch.changed):
             await self._intake.change(record, changes, moves)
         crosswalk = Intake(self._doors, self._doors.catalog["external_id"])
         for stored, digest in batch.digests:
@@ -325,6 +359,14 @@ class SectionLoad:
 
     def _changes(self, parsed: Parsed, record: Any) -> dict[str, Any]:
         """Return the fields of a record that a row changes, as the mapping's rules for reruns allow it."""
+        changes = self._changed(parsed, record)
+        if self._schema.extra:
+            extra = check_extra(self._schema, {**record.extra, **parsed.extra})
+            if extra != record.extra:
+                changes["extra"] = extra
+        return changes
+
+    def _changed(self, parsed: Parsed, record: Any) -> dict[str, Any]:
         changes: dict[str, Any] = {}
         for name, value in parsed.values.items():
             held = getattr(record, name)
@@ -332,10 +374,6 @@ class SectionLoad:
             keeps = rule is OnUpdate.NEVER or (rule is OnUpdate.FILL and held not in {None, ()})
             if name not in {"id", "created_at"} and held != value and not keeps:
                 changes[name] = value
-        if self._schema.extra:
-            extra = check_extra(self._schema, {**record.extra, **parsed.extra})
-            if extra != record.extra:
-                changes["extra"] = extra
         return changes
 
     # -- names --------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from crmkit.lifecycle.rule import Place, Rule
 from crmkit.lifecycle.stage import Stage, checked_name
 from crmkit.lifecycle.step import StagedRecord, Step, StepKind
 from crmkit.model.schema import Schema, entity_of, schema_of
-from crmkit.values import NOT_YET, UTC, clean_instant
+from crmkit.values import NOT_YET, clean_instant
 
 __all__ = ["Pipeline"]
 
@@ -150,7 +150,7 @@ class Pipeline:
         at: dt.datetime,
         roles: AbstractSet[str] = _NO_ROLES,
         me: Asker | None = None,
-        zone: dt.tzinfo = UTC,
+        zone: dt.tzinfo | None = None,
     ) -> tuple[str, ...]:
         """Return every reason why a record may not move to a stage now; none if it may.
 
@@ -160,7 +160,7 @@ class Pipeline:
             at: when it is to move.
             roles: the actor's roles.
             me: the actor, for guards that name `me`.
-            zone: in which guards mean `today()`.
+            zone: in which guards mean `today()`; that of `me`, or UTC, if left out.
         """
         unknown = self._misplaced(record) or self._unknown(target)
         if unknown:
@@ -183,7 +183,7 @@ class Pipeline:
         at: dt.datetime,
         roles: AbstractSet[str] = _NO_ROLES,
         me: Asker | None = None,
-        zone: dt.tzinfo = UTC,
+        zone: dt.tzinfo | None = None,
     ) -> tuple[str, ...]:
         """Return the stages to which a record may move now, in order; see `why_not`."""
         return tuple(
@@ -198,7 +198,7 @@ class Pipeline:
         at: dt.datetime,
         roles: AbstractSet[str] = _NO_ROLES,
         me: Asker | None = None,
-        zone: dt.tzinfo = UTC,
+        zone: dt.tzinfo | None = None,
     ) -> Step:
         """Return the step that moves a record to a stage; see `why_not`.
 
@@ -217,7 +217,7 @@ class Pipeline:
         *,
         at: dt.datetime,
         me: Asker | None = None,
-        zone: dt.tzinfo = UTC,
+        zone: dt.tzinfo | None = None,
     ) -> Step:
         """Return the step by which a new record enters: at a stage, or where the record says, or at the beginning.
 
@@ -235,7 +235,7 @@ class Pipeline:
         *,
         at: dt.datetime,
         me: Asker | None = None,
-        zone: dt.tzinfo = UTC,
+        zone: dt.tzinfo | None = None,
     ) -> Step:
         """Return the step by which a record comes from another pipeline, or from another version of this one.
 
@@ -244,7 +244,7 @@ class Pipeline:
             stage: where it goes on; by default the stage of the same name.
             at: when it moves.
             me: the actor, for guards that name `me`.
-            zone: in which guards mean `today()`.
+            zone: in which guards mean `today()`; that of `me`, or UTC, if left out.
 
         Raises:
             MoveRefused: there is no such stage here, or it demands what the record lacks.

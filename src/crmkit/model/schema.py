@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from crmkit.errors import BadDefinition, BadRecord, Problem, near
-from crmkit.model.field import Column, ExtraField, Field, ReferenceField
+from crmkit.model.field import Column, ExtraField, Field, LinkField, ReferenceField
 from crmkit.model.field.refusal import listed
 from crmkit.model.kind import Kind
 from crmkit.values import clean_text
@@ -107,6 +107,11 @@ class Schema:
     def links(self) -> tuple[ReferenceField, ...]:
         """The fields that hold another record's id."""
         return tuple(field for field in self.fields.values() if isinstance(field, ReferenceField))
+
+    @cached_property
+    def trees(self) -> tuple[LinkField, ...]:
+        """The links that lead from a record to the one above it."""
+        return tuple(each for each in self.links if isinstance(each, LinkField) and each.tree and each.to == self.name)
 
     @cached_property
     def extra(self) -> Mapping[str, Field]:

@@ -73,11 +73,17 @@ class Group:
 
 
 async def tally(
-    door: Door[Any], where: Where, by: By | Sequence[By], measures: Mapping[str, Measured], *, deleted: bool = False
+    door: Door[Any],
+    where: Where,
+    by: By | Sequence[By],
+    measures: Mapping[str, Measured],
+    *,
+    deleted: bool = False,
+    zone: str | None = None,
 ) -> list[Group]:
-    """Group and measure the rows that satisfy an expression."""
+    """Group and measure the rows that satisfy an expression; days are those of the zone, or of the actor's."""
     parts = await door.bind(where)
-    keys = [group_key(door, each) for each in (by if isinstance(by, Sequence) else [by])]
+    keys = [group_key(door, each, zone or door.zone) for each in (by if isinstance(by, Sequence) else [by])]
     wanted = {name: _Plan.of(door, name, measured) for name, measured in (measures or {"count": count()}).items()}
     # One tally per money field that is measured, as each needs its currency among the keys, and one for all the rest.
     # Without keys there is always one group, even where no record matches and a tally by currency returns no row.

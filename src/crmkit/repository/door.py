@@ -7,11 +7,12 @@ Rows become records or values in `_fetch`'s two callers, `records` and `columns`
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
-from crmkit.errors import BadExpression, NotAllowed, NotFound, Refused, Stale
+from crmkit.errors import BadExpression, BadRecord, NotAllowed, NotFound, Refused, Stale
 from crmkit.expr.bind import UNKNOWN_STAGE
 from crmkit.expr.build import everything
 from crmkit.expr.core import And, Compare, Constant, Core, In
@@ -22,6 +23,7 @@ from crmkit.repository.change import Change, ChangeKind
 from crmkit.repository.claim import as_claimed, differences, refuse_unsaved, same_id
 from crmkit.repository.link import check_links
 from crmkit.repository.registry import NotRead
+from crmkit.repository.tree import circle, climb
 from crmkit.security.access import Action
 from crmkit.segment import Segment
 from crmkit.storage.spi import Hop, Patch, Query, SortKey, Tally
@@ -57,6 +59,7 @@ class Door(Generic[T]):
     Attributes:
         schema: the model.
         catalog: all models.
+        zone: the actor's, in which they mean days.
 
     Args:
         schema: the model.
@@ -67,6 +70,7 @@ class Door(Generic[T]):
     def __init__(self, schema: Schema, codec: Codec[T], inside: Inside) -> None:
         self.schema = schema
         self.catalog = inside.catalog
+        self.zone = inside.actor.zone
         self.replace = codec.replace
         self._codec = codec
         self._inside = inside
@@ -187,6 +191,13 @@ class Door(Generic[T]):
         unit = await self._unit.reading()
         return await unit.tally(Tally(self.schema, core, by, measures))
 
+    async def above(self, link: str, id: UUID) -> UUID | None:
+        """Return the id of the record above another one, by a link that makes a tree, whether or not it may be seen."""
+        # What is deleted counts as well, as it may be restored.
+        rows = await self.columns((same_id(id),), (link,), action=None, deleted=True)
+        above: UUID | None = rows[0][0] if rows else None
+        return above
+
     async def _fetch(
         self, where: Where, names: tuple[str, ...], order: tuple[SortKey, ...], limit: int | None,
         action: Action | None, *, deleted: bool,
@@ -215,7 +226,7 @@ class Door(Generic[T]):
             NotAllowed: the policy does not let the actor create such a record.
         """
         schema = self.schema
-        await check_links(schema, records, schema.links, self._inside.door_of, frozenset(ids))
+        await check_links(schema, records, schema.links, self._inside.door_of, ids)
         rows, turn = self._dumped(records, ids, at), self._unit.turn
         change = Change(
             kind=kind, schema=schema, at=at, actor=self._inside.actor.key, ids=ids, moves=moves,
@@ -273,7 +284,7 @@ class Door(Generic[T]):
             moves: the rows of history that go with it.
 
         Raises:
-            BadRecord: a link leads nowhere.
+            BadRecord: a link leads nowhere, or back to the record itself.
             Stale: somebody else changed the record first.
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
@@ -290,6 +301,7 @@ class Door(Generic[T]):
         links = [link for link in self.schema.links if link.name in clean]
         if links:
             await check_links(self.schema, [changed], links, self._inside.door_of)
+            await self._check_trees(held.id, clean)
         await self._change(held, changed, changes, kind)
         await self._inside.tell(
             Change(
@@ -298,6 +310,17 @@ class Door(Generic[T]):
             )
         )  # fmt: skip
         return changed
+
+    async def _check_trees(self, id: UUID, clean: Mapping[str, Any]) -> None:
+        """Refuse a link by which a record would stand above itself; one writer at a time makes such links."""
+        for link in self.schema.trees:
+            above = clean.get(link.name)
+            if above is None:
+                continue
+            unit = await self._unit.reading()
+            await unit.lock(self._inside.actor.tenant, f"{self.schema.name}.{link.name}")
+            if await climb(id, above, partial(self.above, link.name)):
+                raise BadRecord(self.schema.name, [circle(link.name, None if above == id else above)])
 
     async def _change(self, record: Any, changed: T, changes: dict[str, Any], kind: ChangeKind) -> None:
         action, restoring = _action(kind), kind is ChangeKind.RESTORED

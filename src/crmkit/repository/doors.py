@@ -12,8 +12,8 @@ from crmkit.repository.door import Door
 from crmkit.repository.guard import Guard
 from crmkit.repository.inside import Inside
 from crmkit.repository.unit_of_work import UnitOfWork
-from crmkit.repository.zone import zone_of
 from crmkit.storage.spi import Feature
+from crmkit.values.zone import zone_of
 
 if TYPE_CHECKING:
     from crmkit.repository.change import Change
@@ -35,6 +35,7 @@ class Doors:
         zone: in which they mean days.
         clock: tells the time.
         ids: makes ids.
+        pause: waits for some seconds, without blocking anything else that runs.
 
     Args:
         environment: what the whole CRM shares.
@@ -48,12 +49,14 @@ class Doors:
     def __init__(self, environment: Environment, actor: Actor, *, entered: bool = True) -> None:
         self._environment = environment
         self._doors: dict[str, Door[Any]] = {}
-        self.unit = UnitOfWork(environment.store, (environment.place, actor.tenant), entered=entered)
+        place = (environment.place, actor.tenant)
+        self.unit = UnitOfWork(environment.store, place, awaited=environment.awaited, entered=entered)
         self.catalog = environment.catalog
         self.actor = actor
         self.zone = zone_of(actor.zone)
         self.clock = environment.clock
         self.ids = environment.ids
+        self.pause = environment.pause
         guard = Guard(self.catalog, environment.policy, actor, self.facts, self._stages)
         self._inside = Inside(
             catalog=self.catalog, unit=self.unit, guard=guard, actor=actor, ids=self.ids, facts=self.facts,
@@ -96,6 +99,15 @@ class Doors:
     def facts(self) -> Facts:
         """Return what placeholders in expressions stand for now."""
         return Facts(self.clock(), self.zone, self.actor)
+
+    async def lock(self, name: str) -> None:
+        """Keep other sessions of the tenant from taking a lock of this name until the transaction ends.
+
+        Raises:
+            Busy: another session has it.
+        """
+        unit = await self.unit.reading()
+        await unit.lock(self.actor.tenant, name)
 
     def apart(self) -> Doors:
         """Return doors of the same actor to another transaction."""

@@ -34,6 +34,7 @@ class Environment:
         ids: makes ids.
         pause: waits for some seconds, without blocking anything else that runs.
         pipelines: the pipelines that records may move through.
+        awaited: whether calls are awaited, in an event loop.
         observers: what learns of each change inside its transaction.
         place: stands for the database, and holds nothing of it: records remember it for longer than it is open.
     """
@@ -45,6 +46,7 @@ class Environment:
     ids: IdSource
     pause: Callable[[float], Awaitable[None]]
     pipelines: PipelineRegistry
+    awaited: bool = False
     observers: tuple[Observer, ...] = ()
     place: object = attrs.field(init=False, factory=object)
     _codecs: dict[str, Codec[Any]] = attrs.field(init=False, factory=dict[str, Codec[Any]], repr=False)

@@ -9,8 +9,8 @@ import attrs
 from crmkit.errors import BadExpression, Problem
 from crmkit.expr.node import Ref
 from crmkit.repository.path import field_at
-from crmkit.repository.zone import zone_of
 from crmkit.storage.spi import Bucket, GroupKey
+from crmkit.values.zone import zone_of
 
 if TYPE_CHECKING:
     from crmkit.model.field import Field
@@ -26,45 +26,50 @@ class Span:
     Attributes:
         ref: the field or path.
         bucket: the span.
-        zone: for an instant: whose days are meant, as an IANA name.
+        zone: for an instant: whose days are meant, as an IANA name; those of the call, if left out.
     """
 
     ref: Ref
     bucket: Bucket
-    zone: str = "UTC"
+    zone: str | None = None
 
 
 By: TypeAlias = Ref | Span
 """What records can be grouped by."""
 
 
-def by_day(ref: Ref, zone: str = "UTC") -> Span:
-    """Return the grouping of a date or an instant by day."""
+def by_day(ref: Ref, zone: str | None = None) -> Span:
+    """Return the grouping of a date or an instant by day: of the zone, or of the session's if none is named."""
     return Span(ref, Bucket.DAY, zone)
 
 
-def by_week(ref: Ref, zone: str = "UTC") -> Span:
+def by_week(ref: Ref, zone: str | None = None) -> Span:
     """Return the grouping of a date or an instant by week; weeks begin on Monday."""
     return Span(ref, Bucket.WEEK, zone)
 
 
-def by_month(ref: Ref, zone: str = "UTC") -> Span:
+def by_month(ref: Ref, zone: str | None = None) -> Span:
     """Return the grouping of a date or an instant by month."""
     return Span(ref, Bucket.MONTH, zone)
 
 
-def by_quarter(ref: Ref, zone: str = "UTC") -> Span:
+def by_quarter(ref: Ref, zone: str | None = None) -> Span:
     """Return the grouping of a date or an instant by quarter of the calendar year."""
     return Span(ref, Bucket.QUARTER, zone)
 
 
-def by_year(ref: Ref, zone: str = "UTC") -> Span:
+def by_year(ref: Ref, zone: str | None = None) -> Span:
     """Return the grouping of a date or an instant by calendar year."""
     return Span(ref, Bucket.YEAR, zone)
 
 
-def group_key(door: Door[Any], by: By) -> tuple[GroupKey, Field]:
+def group_key(door: Door[Any], by: By, zone: str) -> tuple[GroupKey, Field]:
     """Return what to group by, each step of the way guarded, and the field that it ends at.
+
+    Args:
+        door: the door of the model.
+        by: what to group by.
+        zone: whose days a span means that names none.
 
     Raises:
         BadDefinition: there is no such zone.
@@ -82,8 +87,9 @@ def group_key(door: Door[Any], by: By) -> tuple[GroupKey, Field]:
         return GroupKey(field.name, hops), field
     if not field.temporal:
         raise BadExpression(f"{ref.text} is neither a date nor an instant, so it has no {span.bucket.value}.")
-    zone_of(span.zone)
-    return GroupKey(field.name, hops, span.bucket, span.zone), field
+    named = zone if span.zone is None else span.zone
+    zone_of(named)
+    return GroupKey(field.name, hops, span.bucket, named), field
 
 
 def keyed(value: Any, field: Field) -> Any:

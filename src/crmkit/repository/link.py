@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadRecord, Problem
 from crmkit.expr.core import In
+from crmkit.repository.tree import refuse_circles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +24,7 @@ async def check_links(
     records: Sequence[Any],
     fields: Iterable[ReferenceField],
     door_of: DoorOf,
-    own: frozenset[UUID] = frozenset(),
+    own: Sequence[UUID] = (),
 ) -> None:
     """Check that what records link to exists, in the same tenant, live, and visible to the actor.
 
@@ -32,11 +33,12 @@ async def check_links(
         records: the records to be written.
         fields: which of their links to check.
         door_of: gives the doors of the models that they link to.
-        own: ids of records of the same model that are written in the same call.
+        own: the records' ids, if they are new.
 
     Raises:
-        BadRecord: a link leads nowhere. Whether it exists for somebody else is not said.
+        BadRecord: a link leads nowhere, whether or not it exists for somebody else; or new records stand in a circle.
     """
+    new = frozenset(own)
     wanted: dict[str, set[UUID]] = {}
     for field in fields:
         if not field.link_target:
@@ -45,8 +47,9 @@ async def check_links(
             continue
         ids = {getattr(record, field.name) for record in records}
         ids.discard(None)
-        if field.to == schema.name:
-            ids -= own
+        if field.to == schema.name and not new.isdisjoint(ids):
+            refuse_circles(schema, records, own)
+            ids -= new
         if ids:
             wanted.setdefault(field.to, set()).update(ids)
     lost: dict[str, set[UUID]] = {}

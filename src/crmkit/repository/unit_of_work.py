@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from crmkit.errors import CrmError, NotAllowed
+from crmkit.errors import CrmError, NotAllowed, SessionInUse
+from crmkit.repository.gate import Gate, GatedUnit
 from crmkit.storage.spi import Feature
+from crmkit.storage.spi.cancel import finished
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Hashable
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable
 
     from crmkit.model.schema import Schema
     from crmkit.storage.spi import Store, Unit
 
 __all__ = ["Turn", "UnitOfWork"]
 
+T = TypeVar("T")
+
 _REFUSED: Final = "A write was refused that this database cannot undo alone, so the whole session was undone."
 _BROKEN: Final = "A write broke off halfway, so the whole session was undone."
+_CANCELLED: Final = "A call was cancelled after something had been written, so the whole session was undone."
+_CROWDED: Final = "the session was left while another thread or task was using it, so all of it was undone."
 _WAY_OUT: Final = "Call rollback() to go on, or open a new session, and write again what should stay."
+
+
+_INHERITED: Final[list[Unit | None]] = []
+"""Transactions of the process that this one was forked from: to end them, or to collect them, would reach into it."""
 
 
 @attrs.define(eq=False)
@@ -41,19 +51,26 @@ class Turn:
 class UnitOfWork:
     """The store's transaction of one session: begun when first needed, again after each commit or rollback.
 
+    It serves one operation at a time: its gate is shut meanwhile.
+
     Attributes:
         turn: changes when something is committed or undone; what was read before may not hold after.
 
     Args:
         store: the database.
         place: stands for the database and the tenant.
+        awaited: whether its coroutines run in an event loop.
         entered: whether it may be used at once; a session may only once it is entered, as nothing else would commit.
     """
 
-    def __init__(self, store: Store, place: Hashable, *, entered: bool = True) -> None:
+    def __init__(self, store: Store, place: Hashable, *, awaited: bool = False, entered: bool = True) -> None:
+        self._awaited = awaited
         self.turn = Turn(place)
         self._store = store
+        self._gate = Gate(awaited=awaited)
         self._unit: Unit | None = None
+        self._shared: GatedUnit | None = None
+        self._left: Unit | None = None
         self._written: set[str] = set()
         self._sequel: Callable[[], None] | None = None
         self._depth = 0
@@ -66,20 +83,32 @@ class UnitOfWork:
 
         Raises:
             CrmError: the session was not entered, or has ended, or a refused write undid everything.
+            SessionInUse: another thread or task is using the session.
         """
-        if self._unit is None:
-            if self._ended:
-                raise CrmError("the session has ended.", hint="Open a new one with crm.session(actor).")
-            if not self._entered:
-                raise CrmError("the session was not entered.", hint="Write: with crm.session(actor) as s.")
-            self._check_whole()
-            self._unit = await self._store.begin()
-        return self._unit
+        self._gate.enter()
+        if not self._awaited:
+            return self._unit or await self._begun()
+        try:
+            unit = self._unit or await self._begun()
+            self._shared = self._shared or GatedUnit(unit, self._gate, self._cancelled)
+        finally:
+            self._gate.leave()
+        return self._shared
+
+    async def _begun(self) -> Unit:
+        if self._ended:
+            raise CrmError("the session has ended.", hint="Open a new one with crm.session(actor).")
+        if not self._entered:
+            raise CrmError("the session was not entered.", hint="Write: with crm.session(actor) as s.")
+        self._check_whole()
+        unit = self._unit = await self._store.begin()
+        return unit
 
     async def writing(self, schema: Schema) -> Unit:
-        """Return the store's transaction, to write rows of a model."""
+        """Return the store's transaction, to write rows of a model; see `reading`."""
+        unit = await self.reading()
         self._written.add(schema.name)
-        return self._unit or await self.reading()
+        return unit
 
     def vouches(self, record: Any) -> bool:
         """Return whether a record is what this database holds, or held, of this tenant under its id and version."""
@@ -107,7 +136,8 @@ class UnitOfWork:
             Unsupported: the store has no savepoints.
         """
         unit = await self.reading()
-        savepoint = await unit.savepoint()
+        with self._gate:
+            savepoint = await self._settled(unit.savepoint())
         self._depth += 1
         try:
             yield
@@ -115,10 +145,14 @@ class UnitOfWork:
             self.turn = Turn(self.turn.place)
             self._sequel = None
             with suppress(CrmError):  # an error that ended the unit also ended its savepoints
-                await savepoint.rollback()
+                with self._gate:
+                    await self._settled(savepoint.rollback())
+                if self._left is not None:  # what was cancelled was within
+                    self._unit, self._left, self._undone = self._left, None, ""
             raise
         else:
-            await savepoint.release()
+            with self._gate:
+                await self._settled(savepoint.release())
         finally:
             self._depth = max(self._depth - 1, 0)
 
@@ -149,32 +183,34 @@ class UnitOfWork:
         """Undo everything since the last commit, and refuse to go on, as half of a write must not be committed."""
         await self._undo(_BROKEN)
 
+    def _cancelled(self) -> None:
+        # Nobody knows how far the call came. What it wrote is undone as soon as the session is asked for anything.
+        if self._written:
+            self._left, self._unit, self._shared = self._unit, None, None
+            self._undone = _CANCELLED
+
     # -- ending --------------------------------------------------------------------------------------------------------
 
     async def commit(self) -> None:
-        """Make everything permanent.
+        """Make everything permanent. A task that is cancelled meanwhile is cancelled once that is done.
 
         Raises:
             CrmError: a nested part has not ended, or a refused write undid everything.
+            SessionInUse: another thread or task is using the session.
         """
-        self._check_whole()
-        sequel, turn = self._sequel, self.turn
-        unit = self._close()
-        if unit is not None:
-            await unit.commit()
-        turn.committed = True
-        if sequel is not None:
-            sequel()
+        with self._gate:
+            self._check_whole()
+            await self._settled(self._finish(commit=True))
 
     async def rollback(self) -> None:
         """Undo everything since the last commit.
 
         Raises:
             CrmError: a nested part has not ended.
+            SessionInUse: another thread or task is using the session.
         """
-        unit = self._close()
-        if unit is not None:
-            await unit.rollback()
+        with self._gate:
+            await self._settled(self._finish(commit=False))
 
     def enter(self) -> None:
         """Allow use from now on."""
@@ -186,18 +222,39 @@ class UnitOfWork:
         Raises:
             CrmError: it was to commit, and a refused write had undone everything: whoever caught that refusal may not
                 know that the rest is gone as well.
+            SessionInUse: it was to commit, and another thread or task was using the session; everything is undone.
         """
+        if self._gate.inherited:
+            _INHERITED.append(self._unit)
+            self._gate.enter()
+        self._ended = True
         self._depth = 0
         undone = self._undone
-        try:
-            if commit and not undone:
-                await self.commit()
-            else:
-                await self.rollback()
-        finally:
-            self._ended = True
+        crowded = await self._settled(self._last(commit=commit and not undone))
+        if commit and crowded:
+            raise SessionInUse(_CROWDED, hint="Wait for every thread and task before you leave the session.")
         if commit and undone:
             raise CrmError(undone, hint=_WAY_OUT)
+
+    async def _last(self, *, commit: bool) -> bool:
+        """Commit or roll back after whoever uses the session, and return whether anybody does."""
+        crowded = await self._gate.last()
+        try:
+            await self._finish(commit=commit and not crowded)
+        finally:
+            self._gate.leave()
+        return crowded
+
+    async def _finish(self, *, commit: bool) -> None:
+        sequel, turn, unit = self._sequel, self.turn, self._close()
+        if unit is not None:
+            await (unit.commit() if commit else unit.rollback())
+        turn.committed = commit
+        if commit and sequel is not None:
+            sequel()
+
+    async def _settled(self, work: Coroutine[Any, Any, T]) -> T:
+        return await (finished(work) if self._awaited else work)
 
     def _check_whole(self) -> None:
         if self._undone:
@@ -211,7 +268,7 @@ class UnitOfWork:
     def _close(self) -> Unit | None:
         if self._depth:
             raise CrmError("a nested part of the session has not ended.", hint="Leave its with-block first.")
-        unit, self._unit = self._unit, None
+        unit, self._unit, self._shared, self._left = self._unit or self._left, None, None, None
         self._undone = ""
         self._sequel = None
         self._written.clear()

@@ -16,7 +16,7 @@ from crmkit.expr.resolve import SAMPLE, Asker, Facts, resolve
 from crmkit.model.catalog import Catalog
 from crmkit.model.schema import Schema, entity_of, schema_of
 from crmkit.segment.limit import MAX_DESCRIPTION, MAX_NAME
-from crmkit.values import UTC, clean_instant, clean_text
+from crmkit.values import clean_instant, clean_text
 
 __all__ = ["Segment"]
 
@@ -95,14 +95,14 @@ class Segment:
             )
         return self.where
 
-    def contains(self, record: Any, *, at: dt.datetime, me: Asker | None = None, zone: dt.tzinfo = UTC) -> bool:
+    def contains(self, record: Any, *, at: dt.datetime, me: Asker | None = None, zone: dt.tzinfo | None = None) -> bool:
         """Return whether one record, as it is in memory, belongs to the segment.
 
         Args:
             record: a record of the segment's model.
             at: what `now()` and `today()` stand for.
             me: the actor who asks, for conditions that name `me`.
-            zone: in which `today()` is meant.
+            zone: in which `today()` is meant; that of `me`, or UTC, if left out.
 
         Raises:
             BadExpression: the record is of another model, or the condition names `me` and nobody asks.

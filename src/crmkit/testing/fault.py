@@ -280,6 +280,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "a joined unit has a transaction of its own": Fault(join="apart"),
     "a joined unit keeps what it undid": Fault(join="undo keeps"),
     "a joined unit ends the host's transaction": Fault(join="ends the host's"),
+    "locks keep nobody out": Fault(unlocked=True),
     "preparing again clears": Fault(forgets=True),
     "suspends": Fault(suspends=True),
     **{f"{each.value} not declared": Fault(features=frozenset(Feature) - {each}) for each in Feature},

@@ -44,6 +44,7 @@ class Fault:
         early: inserts are committed at once.
         blind: units do not see their own writes.
         suspends: its coroutines suspend, though it declares that they never do.
+        unlocked: locks keep nobody out.
         forgets: preparing it again loses every row.
     """
 
@@ -63,6 +64,7 @@ class Fault:
     blind: bool = False
     suspends: bool = False
     forgets: bool = False
+    unlocked: bool = False
 
 
 class Liar:
@@ -145,6 +147,10 @@ class _LyingUnit:
     async def remove(self, removal: Removal) -> int:
         hits = await self._unit.remove(attrs.evolve(removal, where=self._rewritten(removal.where)))
         return hits if self._fault.hits is None else self._fault.hits(hits)
+
+    async def lock(self, tenant: str, name: str) -> None:
+        if not self._fault.unlocked:
+            await self._unit.lock(tenant, name)
 
     async def savepoint(self) -> Savepoint:
         if self._fault.savepoint == "commits":

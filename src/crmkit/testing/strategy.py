@@ -196,6 +196,7 @@ class Asker:
     key: str
     team_id: UUID | None
     team_ids: tuple[UUID, ...]
+    zone: str = "UTC"
 
 
 def _literals(field: Field, world: World) -> st.SearchStrategy[Any]:

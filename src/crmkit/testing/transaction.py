@@ -235,6 +235,24 @@ class Contention:
         assert len(await ground.ids(Badge, _ALL)) == 1
 
     @driven(Feature.TRANSACTIONS)
+    async def test_two_units_that_want_one_lock(self, ground: Ground) -> None:
+        """While one unit has a lock, another is told that the store is busy; later it sees what the first one wrote."""
+        first, second = await ground.store.begin(), await ground.store.begin()
+        await first.lock(ground.tenant, "kit")
+        try:
+            await second.lock(ground.tenant, "kit")
+        except Busy:
+            await second.rollback()
+        else:
+            raise AssertionError("two units have one lock")
+        await ground.insert(first, [_account()])
+        await first.commit()
+        third = await ground.store.begin()
+        await third.lock(ground.tenant, "kit")
+        assert len(await ground.load(Account, _ALL, third)) == 1
+        await third.commit()
+
+    @driven(Feature.TRANSACTIONS)
     async def test_many_workers_lose_no_update(self, ground: Ground) -> None:
         """Workers that each read a version and write the next one, at the same time, add up."""
         account = _account(score=0)

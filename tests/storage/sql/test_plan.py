@@ -100,7 +100,7 @@ def test_an_index_on_the_condition_does_not_take_the_place_of_the_link_s(sqlite_
         where = deals._within(step(deals.bind(moved)), Action.READ, deleted=False)
         text, values = crm.environment.store._database.query(Query(deals.schema, where, ("id",)))
         s.opportunities.count()  # opens the connection
-        rows = step(step(doors.unit.reading())._channel.rows(f"EXPLAIN QUERY PLAN {text}", values))
+        rows = step(doors.unit._unit._channel.rows(f"EXPLAIN QUERY PLAN {text}", values))
         found = [detail for *_, detail in rows if "SEARCH t1" in detail]
         assert found == [
             "SEARCH t1 USING INDEX uq_stage_moves__entity_record_id_number (tenant=? AND entity=? AND record_id=?)"

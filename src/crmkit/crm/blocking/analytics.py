@@ -63,7 +63,7 @@ class Analytics:
         where: Expr | Segment = everything,
         model: type[Any] = Opportunity,
         amount: Ref | None = None,
-        zone: str = "UTC",
+        zone: str | None = None,
         as_of: dt.datetime | None = None,
     ) -> Report[WinRate]:
         """Return how much of what was decided was won, by count and by value; computed inside the store.
@@ -76,7 +76,7 @@ class Analytics:
             where: which records count.
             model: the model.
             amount: the field that holds what a record is worth; the model's `amount`, if it has one, by default.
-            zone: whose days `closed` means.
+            zone: whose days `closed` means; the actor's, if left out.
             as_of: records that closed later count as open, and ones that were created later not at all; now by default.
                 An outcome that was changed since is read as it is now.
 
@@ -97,7 +97,7 @@ class Analytics:
         outcome: Ending = "won",
         start: Ref = f.created_at,
         model: type[Any] = Opportunity,
-        zone: str = "UTC",
+        zone: str | None = None,
         as_of: dt.datetime | None = None,
     ) -> Report[Cycle]:
         """Return how many days records took to close: mean, median and percentiles of calendar days.
@@ -112,7 +112,7 @@ class Analytics:
             outcome: which closed records count: `"won"`, `"lost"` or `"all"`.
             start: the field of the day or the instant at which a record began.
             model: the model.
-            zone: whose days are counted.
+            zone: whose days are counted; the actor's, if left out.
             as_of: records that closed later do not count; now by default.
 
         Raises:
@@ -134,7 +134,7 @@ class Analytics:
         start: Ref = f.created_at,
         model: type[Any] = Opportunity,
         amount: Ref | None = None,
-        zone: str = "UTC",
+        zone: str | None = None,
         as_of: dt.datetime | None = None,
     ) -> Report[VelocityGroup]:
         """Return how much a group earns a day: open deals x win rate x mean worth of a won deal / median cycle in days.
@@ -149,7 +149,7 @@ class Analytics:
             start: the field of the day or the instant at which a record began.
             model: the model.
             amount: the field that holds what a record is worth; the model's `amount` by default.
-            zone: whose days are counted.
+            zone: whose days are counted; the actor's, if left out.
             as_of: records that closed later count as open; now by default.
         """
         return run(
@@ -166,7 +166,7 @@ class Analytics:
         where: Expr | Segment = everything,
         model: type[Any] = Opportunity,
         amount: Ref | None = None,
-        zone: str = "UTC",
+        zone: str | None = None,
         as_of: dt.datetime | None = None,
     ) -> Report[Forecast]:
         """Return what open deals are likely to bring by month, beside what was won; computed inside the store.
@@ -182,7 +182,7 @@ class Analytics:
             where: which records count.
             model: the model; it must have a `close_date`.
             amount: the field that holds what a record is worth; the model's `amount` by default.
-            zone: whose days are meant.
+            zone: whose days are meant; the actor's, if left out.
             as_of: decides what is overdue; now by default. Stages and amounts are read as they are now.
 
         Raises:
@@ -223,7 +223,7 @@ class Analytics:
         *,
         left: Bounds | None = None,
         where: Expr | Segment = everything,
-        zone: str = "UTC",
+        zone: str | None = None,
         as_of: dt.datetime | None = None,
     ) -> Report[StageTime]:
         """Return how long visits to each stage took on average; computed inside the store from the history.
@@ -235,7 +235,7 @@ class Analytics:
             pipeline: the pipeline.
             left: the time in which the visits ended, as a start and an end that is no longer part of it.
             where: which records count.
-            zone: whose days `left` means.
+            zone: whose days `left` means; the actor's, if left out.
             as_of: visits that ended later do not count; now by default.
 
         Raises:

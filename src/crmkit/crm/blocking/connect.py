@@ -56,7 +56,8 @@ def connect(
 
     Raises:
         BadDefinition: the models, the pipelines or the capabilities do not fit together.
-        StoreError: the database cannot be reached, or holds tables that do not fit the models.
+        StoreError: the database holds tables that do not fit the models.
+        Unreachable: the database does not answer.
         Unsupported: there is no store for this database.
 
     >>> from crmkit import Customer, connect, system

@@ -56,11 +56,18 @@ class ReferenceField(KeyField):
         raise NotImplementedError
 
 
+@attrs.frozen(kw_only=True)
 class LinkField(ReferenceField):
-    """A link to a record of one model, `to`."""
+    """A link to a record of one model, `to`.
+
+    Attributes:
+        tree: whether records of one model that it links form trees, so that it never leads back to where it started.
+    """
 
     closed = False
     word = "link"
+
+    tree: bool = True
 
     @property
     def _expected(self) -> str:
@@ -80,7 +87,9 @@ class LinkField(ReferenceField):
         return [] if self.name.endswith("_id") else ["a link's name must end in _id."]
 
 
-def link(to: str, *, back: str = "", default: UUID | Missing = REQUIRED, doc: str = "") -> UUID | Missing:
+def link(
+    to: str, *, back: str = "", tree: bool = True, default: UUID | Missing = REQUIRED, doc: str = ""
+) -> UUID | Missing:
     """Declare a link to another record of the same tenant.
 
     The attribute's name must end in `_id`; without that ending it names the relation in expressions, so that
@@ -89,7 +98,9 @@ def link(to: str, *, back: str = "", default: UUID | Missing = REQUIRED, doc: st
     Args:
         to: the target model's name.
         back: what the relation from there to here is called, such as `"contacts"`; blank for none.
+        tree: whether a link to the model itself makes a tree, such as superiors do: no record then stands above itself.
+            Give `False` for one that may lead back, such as a spouse's.
         default: `None` makes the link optional.
         doc: one sentence for the reference.
     """
-    return declare(LinkField(to=to, back=back, doc=doc), default=default)
+    return declare(LinkField(to=to, back=back, tree=tree, doc=doc), default=default)

@@ -39,7 +39,7 @@ class Actor:
         roles: the names of their roles.
         team_id: their own team.
         team_ids: every team they belong to, their own included.
-        zone: the IANA name of the time zone in which they mean `today()`.
+        zone: the IANA name of the time zone in which they mean days.
 
     Raises:
         BadDefinition: one of these is not acceptable.

@@ -190,6 +190,16 @@ class MemoryUnit:
                 raise Busy("another unit of work wrote the same record and has not ended.", hint="Run this one again.")
             self._claimed[key] = None
 
+    async def lock(self, tenant: str, name: str) -> None:
+        """Keep other units from taking the same lock until this one ends.
+
+        Raises:
+            Busy: another unit has it.
+        """
+        with self._lock:
+            self._check_open()
+            self._claim([(tenant, name)])
+
     # -- savepoints ----------------------------------------------------------------------------------------------------
 
     async def savepoint(self) -> MemorySavepoint:

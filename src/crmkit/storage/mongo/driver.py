@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import attrs
 from pymongo import AsyncMongoClient, MongoClient
@@ -15,8 +15,10 @@ from crmkit.storage.mongo.wire import DOCUMENTS
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema
 
-__all__ = ["AnyClient", "Driver", "make_driver"]
+__all__ = ["LOCKS", "AnyClient", "Driver", "make_driver"]
 
+LOCKS: Final = "crmkit_locks"
+"""The one collection that holds no records."""
 AnyClient: TypeAlias = MongoClient[Any] | AsyncMongoClient[Any]
 
 
@@ -39,6 +41,11 @@ class Driver:
     async def settle(self, answer: Any) -> Any:
         """Return what a call of the driver answered."""
         return await answer if self.io == "asyncio" else answer
+
+    @property
+    def locks(self) -> Any:
+        """The collection that holds a document for each lock."""
+        return self.database[LOCKS]
 
     def collection(self, schema: Schema) -> Any:
         """Return the collection that holds a model's rows."""

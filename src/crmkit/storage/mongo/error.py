@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pymongo.errors import (
-    AutoReconnect,
     BulkWriteError,
     ConnectionFailure,
     DocumentTooLarge,
@@ -13,7 +12,7 @@ from pymongo.errors import (
     PyMongoError,
 )
 
-from crmkit.errors import Busy, CrmError, Duplicate, StoreError
+from crmkit.errors import Busy, CrmError, Duplicate, StoreError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +22,10 @@ __all__ = ["error_of"]
 _DUPLICATE: Final = 11000
 _TOO_LARGE: Final = {10334, 17280, 17419, 17420}
 _TOO_MUCH: Final = 388
-_BUSY: Final = {24, 112, 246, 251}
-"""LockTimeout, WriteConflict, SnapshotUnavailable, NoSuchTransaction."""
+_CONFLICT: Final = {24, 112}
+"""LockTimeout, WriteConflict."""
+_ABORTED: Final = {225, 246, 251, 290}
+"""TransactionTooOld, SnapshotUnavailable, NoSuchTransaction, TransactionExceededLifetimeLimitSeconds."""
 
 
 def error_of(error: Exception, entity: str) -> CrmError:
@@ -39,9 +40,13 @@ def error_of(error: Exception, entity: str) -> CrmError:
         pattern: Mapping[str, Any] = details.get("keyPattern") or {}
         columns = [name for name in pattern if name != "tenant"]
         return Duplicate(entity, ("id",) if columns == ["_id"] else columns)
-    if code in _BUSY or (isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError")):
+    if isinstance(error, ConnectionFailure):  # before the label below, which these carry as well within a transaction
+        return Unreachable("the database cannot be reached.", hint="Check its address, and that it runs.")
+    if code in _CONFLICT:
+        return Busy("another transaction is writing there.", hint="Run the session again.")
+    if code in _ABORTED or (isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError")):
         return Busy(
-            "the database aborted the transaction because another one is writing there.", hint="Run the session again."
+            "the database aborted the transaction, which it also does after a minute.", hint="Run the session again."
         )
     if isinstance(error, DocumentTooLarge) or code in _TOO_LARGE:
         return StoreError(f"one {entity} does not fit into a document of 16 MB.")
@@ -50,8 +55,6 @@ def error_of(error: Exception, entity: str) -> CrmError:
             "the transaction is larger than the database's cache can hold.",
             hint="Write less in one session, or give mongod a larger --wiredTigerCacheSizeGB.",
         )
-    if isinstance(error, ConnectionFailure | AutoReconnect):
-        return StoreError("the database cannot be reached.", hint="Check its address, and that it runs.")
     shown = type(error).__name__ if code is None else f"code {code}{_name(details)}"
     return StoreError(f"the database refused to work on {entity}: {shown}.")
 

@@ -8,6 +8,7 @@ import attrs
 
 from crmkit.errors import StoreError
 from crmkit.storage.mongo.document import Document, key_of
+from crmkit.storage.mongo.driver import LOCKS
 from crmkit.storage.mongo.wire import LEAST
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ async def prepare_indexes(driver: Driver, catalog: Catalog, *, create: bool) -> 
         )
     if not create and findings.missing:
         raise StoreError(f"the database lacks {_listed(findings.missing)}.", hint="Prepare it once with create=True.")
+    if create and LOCKS not in there:  # a transaction that is to see one snapshot cannot create it
+        commands.append({"create": LOCKS})
     for command in commands:
         await driver.settle(driver.database.command(command, writeConcern={"w": "majority"}))
 

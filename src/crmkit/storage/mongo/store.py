@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from bson.errors import BSONError
@@ -17,9 +18,12 @@ from crmkit.storage.mongo.index import prepare_indexes
 from crmkit.storage.mongo.select import MOST_KEYS
 from crmkit.storage.mongo.unit import MongoUnit
 from crmkit.storage.mongo.wire import WIRES
+from crmkit.storage.spi.fork import outlive_forks
 from crmkit.storage.spi.store import Feature
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crmkit.model.catalog import Catalog
     from crmkit.model.codec import Wires
 
@@ -28,6 +32,8 @@ __all__ = ["MongoStore", "open_async_mongo", "open_mongo"]
 _OLDEST: Final = 9
 """The wire version of MongoDB 4.4."""
 _DUPLICATE: Final = 11000
+_PATIENCE: Final = ("serverSelectionTimeoutMS", 5_000)
+"""After how many milliseconds a server that does not answer is given up, unless the host says otherwise."""
 _ADDRESS: Final = 'Write "mongodb://localhost/crm?replicaSet=rs0", crm being the database.'
 
 
@@ -39,17 +45,21 @@ class MongoStore:
 
     Args:
         driver: the client and its database.
+        anew: makes another client for the same database, for a fork of the process; `None` for a client of the host's.
         most_keys: how many keys of related rows one plan may carry; past that, the server looks them up row by row.
     """
 
     features: frozenset[Feature] = frozenset(Feature) - {Feature.JOIN, Feature.SAVEPOINT}
     wires: Wires = WIRES
 
-    def __init__(self, driver: Driver, most_keys: int = MOST_KEYS) -> None:
+    def __init__(self, driver: Driver, anew: Callable[[], Driver] | None = None, most_keys: int = MOST_KEYS) -> None:
         self._driver = driver
+        self._anew = anew
+        self._inherited: list[Driver] = []
         self._most_keys = most_keys
         self._catalog: Catalog | None = None
         self._closed = False
+        outlive_forks(self)
 
     @property
     def io(self) -> Literal["blocking", "asyncio"]:
@@ -100,6 +110,15 @@ class MongoStore:
             Unsupported: always.
         """
         raise Unsupported("this store cannot join a transaction that somebody else began.")
+
+    def before_fork(self) -> None:
+        """Do nothing: the driver's connections may be copied, if only they are not used."""
+
+    def after_fork(self) -> None:
+        """Go on with a client of this process; the driver itself looks after those of the host's."""
+        if self._anew is not None and not self._closed:
+            self._inherited.append(self._driver)
+            self._driver = self._anew()
 
     async def close(self) -> None:
         """Close the client, unless the host brought it."""
@@ -155,15 +174,33 @@ def _open(
     client: Any = url_or_client
     if isinstance(url_or_client, Database | AsyncDatabase):
         client, database = url_or_client.client, database or url_or_client.name
-    options = {"connect": False, **options}  # prepare() connects, and reports what fails
     if isinstance(url_or_client, str):
-        try:
-            client = kind(url_or_client, **options)
-        except (ConfigurationError, TypeError, ValueError):  # what the driver says may quote the address's password
-            raise StoreError("the MongoDB driver does not accept the address or an option.", hint=_ADDRESS) from None
+        return _opened(partial(_client, kind, url_or_client, options), database)
+    name = database or _default_of(client, 'Hand over a database of the client: client["crm"].')
+    return MongoStore(make_driver(client, name, own=False))
+
+
+def _opened(client: Callable[[], AnyClient], database: str | None) -> MongoStore:
+    first = client()
+    name = database or _default_of(first, _ADDRESS)
+    return MongoStore(make_driver(first, name, own=True), lambda: make_driver(client(), name, own=True))
+
+
+def _default_of(client: Any, hint: str) -> str:
     try:
-        name: str = database or client.get_default_database().name
+        name: str = client.get_default_database().name
     except ConfigurationError:
-        hint = _ADDRESS if isinstance(url_or_client, str) else 'Hand over a database of the client: client["crm"].'
         raise StoreError("no database is named.", hint=hint) from None
-    return MongoStore(make_driver(client, name, own=isinstance(url_or_client, str)))
+    return name
+
+
+def _client(kind: type[Any], url: str, options: dict[str, Any]) -> AnyClient:
+    # prepare() connects, and reports what fails. An option of the address counts for more than one that is given here.
+    given = {"connect": False, **options}
+    if _PATIENCE[0].lower() not in f"{url} {[*options]}".lower():
+        given[_PATIENCE[0]] = _PATIENCE[1]
+    try:
+        client: AnyClient = kind(url, **given)
+    except (ConfigurationError, TypeError, ValueError):  # what the driver says may quote the address's password
+        raise StoreError("the MongoDB driver does not accept the address or an option.", hint=_ADDRESS) from None
+    return client

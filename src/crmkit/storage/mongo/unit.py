@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from bson.errors import BSONError
-from pymongo.errors import PyMongoError
+from pymongo import timeout
+from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from crmkit.errors import StoreError, Unsupported
+from crmkit.errors import StoreError, Unreachable, Unsupported
 from crmkit.expr.core import Constant
 from crmkit.model.codec import pause_collector
 from crmkit.storage.mongo.document import Document, documents_of, key_of, projection, rows_of
@@ -35,6 +37,8 @@ __all__ = ["MongoUnit"]
 _BATCH: Final = 10_000
 _FAULTS: Final = (PyMongoError, BSONError, OverflowError)
 _COMMIT_ATTEMPTS: Final = 5
+_LAST_WORDS: Final = 0.1
+"""Seconds in which a server that does not answer is told once more that a transaction is over."""
 _UNKNOWN_COMMIT: Final = "UnknownTransactionCommitResult"
 
 
@@ -83,7 +87,7 @@ class MongoUnit:
                     batch_size=min(query.limit or _BATCH, _BATCH),
                     session=self._session,
                 )
-                documents = await self._call(schema, cursor.to_list)
+                documents = await self._call(schema.name, cursor.to_list)
             return rows_of(schema, columns, documents)
 
     @followed
@@ -98,8 +102,8 @@ class MongoUnit:
     async def _run(self, schema: Schema, stages: Sequence[Document]) -> list[Document]:
         aggregate = self._driver.collection(schema).aggregate
         options = {"session": self._session, "allowDiskUse": True, "batchSize": _BATCH}
-        cursor = await self._call(schema, partial(aggregate, list(stages), **options))
-        found: list[Document] = await self._call(schema, cursor.to_list)
+        cursor = await self._call(schema.name, partial(aggregate, list(stages), **options))
+        found: list[Document] = await self._call(schema.name, cursor.to_list)
         return found
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -114,7 +118,7 @@ class MongoUnit:
         await self._write()
         if rows:
             insert = self._driver.collection(schema).insert_many
-            await self._call(schema, partial(insert, documents_of(schema, rows), session=self._session))
+            await self._call(schema.name, partial(insert, documents_of(schema, rows), session=self._session))
 
     @followed
     async def patch(self, patch: Patch) -> int:
@@ -148,7 +152,18 @@ class MongoUnit:
             ids = [document["_id"] for document in found]
             matches = [{"_id": {"$in": ids[start : start + _BATCH]}} for start in range(0, len(ids), _BATCH)]
         for match in matches:
-            yield await self._call(plan.schema, partial(write, match, session=self._session))
+            yield await self._call(plan.schema.name, partial(write, match, session=self._session))
+
+    async def lock(self, tenant: str, name: str) -> None:
+        """Keep other units from taking the same lock until this one ends, by writing one document that stands for it.
+
+        Raises:
+            Busy: another unit has it, or has ended since this one began to write. The unit is finished.
+        """
+        await self._write()
+        key = {"_id": {"tenant": tenant, "name": name}}
+        update = partial(self._driver.locks.update_one, key, {"$inc": {"taken": 1}}, upsert=True)
+        await self._call("a lock", partial(update, session=self._session))
 
     async def _write(self) -> None:
         self._check()
@@ -201,7 +216,8 @@ class MongoUnit:
             try:
                 await self._driver.settle(self._session.commit_transaction())
             except PyMongoError as error:
-                if not error.has_error_label(_UNKNOWN_COMMIT) or attempt + 1 == _COMMIT_ATTEMPTS:
+                absent = isinstance(error, ServerSelectionTimeoutError)
+                if absent or not error.has_error_label(_UNKNOWN_COMMIT) or attempt + 1 == _COMMIT_ATTEMPTS:
                     raise
             else:
                 return
@@ -219,15 +235,16 @@ class MongoUnit:
 
     # -- the driver ----------------------------------------------------------------------------------------------------
 
-    async def _call(self, schema: Schema, call: Callable[[], Any]) -> Any:
+    async def _call(self, entity: str, call: Callable[[], Any]) -> Any:
         """Return what a call of the driver gives; make its errors crmkit's, and be finished after one that aborts."""
         try:
             return await self._driver.settle(call())
         except _FAULTS as error:
-            failure = error_of(error, schema.name)
+            failure = error_of(error, entity)
         if self._writing:
             self._over = f"the database aborted this unit of work: {failure.message}"
-            await self._driver.settle(self._session.abort_transaction())
+            with timeout(_LAST_WORDS) if isinstance(failure, Unreachable) else nullcontext():
+                await self._driver.settle(self._session.abort_transaction())
             self._writing = False
         raise failure  # outside the handler, so that the driver's error, which may hold values, does not travel along
 

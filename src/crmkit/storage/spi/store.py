@@ -91,6 +91,16 @@ class Unit(Protocol):
         """Remove rows and return how many."""
         ...
 
+    async def lock(self, tenant: str, name: str) -> None:
+        """Keep other units from taking the same lock until this one ends, as a part of it: a write.
+
+        From then on the unit reads all that was written under the lock before; where that cannot be, it is refused.
+
+        Raises:
+            Busy: another unit has the lock, or had it since this one began to write.
+        """
+        ...
+
     async def savepoint(self) -> Savepoint:
         """Set a savepoint. That keeps nobody from writing: locks are taken by writes.
 

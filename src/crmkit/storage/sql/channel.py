@@ -46,6 +46,12 @@ class Channels(Protocol):
         """Return a channel that has no connection yet."""
         ...
 
-    def close(self) -> None:
+    def drain(self) -> None:
         """Give back the connections that are kept between units, if any are."""
+
+    def abandon(self) -> object:
+        """Forget these connections without closing them, and return what holds them."""
+
+    def close(self) -> None:
+        """Give these connections back, and keep none from now on."""
         ...

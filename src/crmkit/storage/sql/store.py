@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["AnySqlStore", "AsyncSqlStore", "SqlStore"]
 
 _FEATURES: Final = frozenset(Feature) - {Feature.JOIN}
+_INHERITED: Final[list[object]] = []
+"""Connections of the process that this one was forked from: the collector must not close them."""
 
 
 class _Store(ABC):
@@ -103,6 +105,17 @@ class _Store(ABC):
         """
         raise Unsupported("this store cannot join a transaction that somebody else began.")
 
+    def before_fork(self) -> None:
+        """Close what is idle: of an open file, SQLite would take the locks of this process for the other's own."""
+        if self._own and self.io == "blocking":
+            self._channels.drain()
+            self._engine.pool.dispose()
+
+    def after_fork(self) -> None:
+        """Leave all connections to the process that opened them."""
+        _INHERITED.append((self._channels.abandon(), self._engine.pool))
+        self._engine.dispose(close=False)
+
     def _unreachable(self, error: Exception) -> StoreError | Busy:
         failure = self._dialect.failure(getattr(error, "orig", None) or error)
         if failure.cause is Cause.BUSY:
@@ -116,6 +129,11 @@ class _Store(ABC):
         hint = self._dialect.writable if failure.cause is Cause.READ_ONLY else "Check the address."
         address = self._engine.url.render_as_string(hide_password=True)
         return StoreError(f"the database {address} cannot be used: {failure.detail}.", hint=hint)
+
+    @property
+    @abstractmethod
+    def io(self) -> Literal["blocking", "asyncio"]:
+        """Whether its coroutines suspend."""
 
     @abstractmethod
     async def _with_connection(self, work: Callable[[Connection], None]) -> None: ...

@@ -129,6 +129,10 @@ class SqlUnit:
         """Remove rows and return how many."""
         return await self._change(removal.schema, self._database.removal(removal))
 
+    async def lock(self, tenant: str, name: str) -> None:  # noqa: ARG002 - one lock serves all
+        """Begin to write: of the databases so far, each has one writer at a time."""
+        await self._start(None)
+
     async def _change(self, schema: Schema, command: Command) -> int:
         await self._start(schema)
         try:
@@ -136,16 +140,18 @@ class SqlUnit:
         except self._errors as error:
             raise await self._refused(schema, error) from None
 
-    async def _start(self, schema: Schema) -> None:
+    async def _start(self, schema: Schema | None) -> None:
         if not self._writing:
             try:
                 if not self._opened:
                     await self._open()
+                self._writing = True  # already, as a task may be cancelled while the transaction begins
                 await self._channel.change(self._database.dialect.begin)
             except self._errors as error:
+                self._writing = False
                 raise await self._refused(schema, error) from None
-            self._writing = True
-        self._written[schema.name] = schema
+        if schema is not None:
+            self._written[schema.name] = schema
 
     # -- savepoints ----------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from crmkit.storage.spi.cancel import finished
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine, PoolProxiedConnection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -54,12 +56,21 @@ class Sqlite3Channels:
         else:
             pooled.close()
 
-    def close(self) -> None:
-        """Give all connections back to the pool, and keep none from now on."""
-        self._size = 0
+    def drain(self) -> None:
+        """Give back to the pool the connections that are kept."""
         with suppress(IndexError):
             while True:
                 self._leases.pop()[0].close()
+
+    def abandon(self) -> object:
+        """Forget the connections that are kept, without closing them, and return them."""
+        abandoned, self._leases = self._leases, deque()
+        return abandoned
+
+    def close(self) -> None:
+        """Give all connections back to the pool, and keep none from now on."""
+        self._size = 0
+        self.drain()
 
 
 class Sqlite3Channel:
@@ -109,6 +120,12 @@ class AiosqliteChannels:
         """Return a channel that has no connection yet."""
         return AiosqliteChannel(self._engine)
 
+    def drain(self) -> None:
+        """Do nothing."""
+
+    def abandon(self) -> None:
+        """Do nothing."""
+
     def close(self) -> None:
         """Do nothing."""
 
@@ -125,9 +142,13 @@ class AiosqliteChannel:
 
     async def open(self) -> bool:
         """Take a connection out of the pool."""
+        if self._lease is None:  # it may have been taken for a task that was cancelled meanwhile
+            await finished(self._take())
+        return bool(self._driver.in_transaction)
+
+    async def _take(self) -> None:
         self._lease = await self._engine.connect()
         self._driver = (await self._lease.get_raw_connection()).driver_connection
-        return bool(self._driver.in_transaction)
 
     async def rows(self, text: str, values: Values) -> list[Any]:
         """Carry out a statement and return all its rows."""

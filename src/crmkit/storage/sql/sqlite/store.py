@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from crmkit.errors import StoreError, Unsupported
+from crmkit.storage.spi.fork import outlive_forks
 from crmkit.storage.sql.sqlite.channel import AiosqliteChannels, Sqlite3Channels
 from crmkit.storage.sql.sqlite.dialect import SqliteDialect
 from crmkit.storage.sql.store import AsyncSqlStore, SqlStore
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["open_async_sqlite", "open_sqlite"]
 
 _AnyEngine = TypeVar("_AnyEngine", "Engine", "AsyncEngine")
+
+_AnyStore = TypeVar("_AnyStore", SqlStore, AsyncSqlStore)
 
 _IDLE_CONNECTIONS: Final = 5
 _MALFORMED: Final = "the address of the database is malformed."
@@ -97,12 +100,19 @@ def open_async_sqlite(url: str | URL | AsyncEngine, *, busy_timeout: float = 5.0
 
 def _blocking(engine: Engine, *, own: bool) -> SqlStore:
     _check(engine)
-    return SqlStore(engine, SqliteDialect(), Sqlite3Channels(engine, _IDLE_CONNECTIONS if own else 0), own=own)
+    channels = Sqlite3Channels(engine, _IDLE_CONNECTIONS if own else 0)
+    return _forkable(SqlStore(engine, SqliteDialect(), channels, own=own), engine)
 
 
 def _awaited(engine: AsyncEngine, *, own: bool) -> AsyncSqlStore:
     _check(engine.sync_engine)
-    return AsyncSqlStore(engine, SqliteDialect(), AiosqliteChannels(engine), own=own)
+    return _forkable(AsyncSqlStore(engine, SqliteDialect(), AiosqliteChannels(engine), own=own), engine.sync_engine)
+
+
+def _forkable(store: _AnyStore, engine: Engine) -> _AnyStore:
+    if "vfs" not in engine.url.query:  # a database in memory is its connections, and is copied with them
+        outlive_forks(store)
+    return store
 
 
 def _check(engine: Engine) -> None:
