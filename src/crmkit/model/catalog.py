@@ -5,15 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from crmkit.errors import BadDefinition, near
-from crmkit.model.field import ReferenceField
+from crmkit.model.field import Field, ReferenceField
 from crmkit.model.field.declaration import named_field
 from crmkit.model.schema import Relation, Schema, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Catalog"]
+__all__ = ["Catalog", "Naming"]
+
+
+@attrs.frozen
+class Naming:
+    """A field by which rows say what they are about.
+
+    Attributes:
+        field: the field, which holds an id.
+        ways: how to get from there to the record, one way for each model that it may be of.
+        model: the field beside it that names the model, where there may be several; blank otherwise.
+    """
+
+    field: str
+    ways: tuple[Relation, ...]
+    model: str = ""
 
 
 class Catalog:
@@ -44,6 +61,11 @@ class Catalog:
         for schema in self:
             for field in schema.links:
                 self._connect(schema, field)
+        self._namings = {
+            schema.name: tuple(self._naming(schema, schema.fields[n]) for n in schema.about) for schema in self
+        }
+        for schema in self:
+            self._check_circle(schema.name, ())
 
     def _admit(self, schema: Schema) -> None:
         held = self._schemas.get(schema.name)
@@ -85,6 +107,24 @@ class Catalog:
             )
         taken[relation.name] = relation
 
+    def _naming(self, schema: Schema, field: Field) -> Naming:
+        if field.link_target:
+            return Naming(field.name, (self._relations[schema.name][field.name.removesuffix("_id")],))
+        # What is itself about a record of any model is no such record.
+        targets = [each for each in self if not each.about_any and (each.staged or getattr(field, "to", "*") == "*")]
+        ways = (Relation("record", schema.name, each.name, False, field.name, "id") for each in targets)
+        return Naming(field.name, tuple(ways), "entity")
+
+    def _check_circle(self, name: str, way: tuple[str, ...]) -> None:
+        if name in way:
+            raise BadDefinition(
+                f"rows of {name} would be as visible as themselves: {' is about '.join((*way, name))}.",
+                hint="Declare which links count, as in @entity(about=('customer_id',)).",
+            )
+        for naming in self._namings[name]:
+            for each in naming.ways:
+                self._check_circle(each.target, (*way, name))
+
     def __iter__(self) -> Iterator[Schema]:
         """Yield the schemas in the order of declaration."""
         return iter(self._schemas.values())
@@ -117,3 +157,7 @@ class Catalog:
     def relations(self, schema: Schema) -> Mapping[str, Relation]:
         """Return the ways that lead from a model, by name; none from a model that is not part of this catalog."""
         return self._relations.get(schema.name, {})
+
+    def namings(self, schema: Schema) -> tuple[Naming, ...]:
+        """Return the fields by which rows of a model say what they are about."""
+        return self._namings.get(schema.name, ())

@@ -58,6 +58,7 @@ class Schema:
         indexes: the groups of fields that stores keep an index on, besides links, uniques and single indexed fields.
         staged: whether its records move through a pipeline.
         append_only: whether its records are written once and never changed.
+        about: the fields that name what its records are about; they are as visible as all of these.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Schema:
     indexes: tuple[tuple[str, ...], ...] = ()
     staged: bool = False
     append_only: bool = False
+    about: tuple[str, ...] = ()
 
     if not TYPE_CHECKING:
         __hash__ = object.__hash__
@@ -99,6 +101,11 @@ class Schema:
     def links(self) -> tuple[ReferenceField, ...]:
         """The fields that hold another record's id."""
         return tuple(field for field in self.fields.values() if isinstance(field, ReferenceField))
+
+    @property
+    def about_any(self) -> bool:
+        """Whether its records are about a record of any model, whose name stands beside the id."""
+        return any(not self.fields[name].link_target for name in self.about)
 
     @cached_property
     def extra(self) -> Mapping[str, Field]:

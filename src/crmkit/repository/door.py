@@ -338,8 +338,8 @@ class Door(Generic[T]):
             return
         async with self._unit.refusable():
             await write()
-            written: Where = (In("id", tuple(ids)),)
-            if len(await self.columns(written, ("id",), action=action, deleted=True)) < len(ids):
+            written = (*self._guard.outcome(self.schema, action), In("id", tuple(ids)))
+            if len(await self.columns(written, ("id",), action=None, deleted=True)) < len(ids):
                 raise self._refusal(action)
 
     def _refusal(self, action: Action) -> NotAllowed:
