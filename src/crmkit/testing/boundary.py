@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from crmkit.errors import BadRecord, StoreError, Unsupported
 from crmkit.expr import core
 from crmkit.expr.node import Op
@@ -28,6 +30,10 @@ def _account(**values: Any) -> Account:
     return made(Account, **{"name": "n", **values})
 
 
+def _same_id(account: Account) -> core.Core:
+    return core.Compare("id", Op.EQ, account.id)
+
+
 class Tenants:
     """One tenant's plan touches one tenant's rows."""
 
@@ -47,6 +53,37 @@ class Tenants:
         assert await ground.remove(unit, Account, _ALL) == 1
         await unit.commit()
         assert [(record.name, record.score) for record in await other.load(Account, _ALL)] == [("theirs", 1)]
+
+    @driven()
+    async def test_ids_of_another_tenant_are_free(self, ground: Ground) -> None:
+        """Two tenants hold rows with the same ids, and each meets its own."""
+        grounds = {"mine": ground, "theirs": ground.elsewhere()}
+        account = _account()
+        for name, each in grounds.items():
+            await each.plant([attrs.evolve(account, name=name)])
+        for name, each in grounds.items():
+            assert [record.name for record in await each.load(Account, _same_id(account))] == [name]
+        unit = await ground.store.begin()
+        assert await ground.patch(unit, Account, _same_id(account), score=7) == 1
+        assert await ground.remove(unit, Account, _same_id(account)) == 1
+        await unit.commit()
+        assert [record.score for record in await grounds["theirs"].load(Account, _ALL)] == [account.score]
+
+    @driven(Feature.REACH)
+    async def test_relations_of_rows_with_the_same_ids_keep_to_their_tenant(self, ground: Ground) -> None:
+        """Where two tenants hold rows with the same ids, relations lead to those of the tenant that asks."""
+        grounds = {"mine": ground, "theirs": ground.elsewhere()}
+        region, account = made(Region, name="r"), _account()
+        for name, each in grounds.items():
+            await each.plant([attrs.evolve(region, name=name), attrs.evolve(account, region_id=region.id)])
+        relation = CATALOG.relations(CATALOG.of(Account))["region"]
+        for name, each in grounds.items():
+            for other in grounds:
+                where = each.mine(core.Compare("name", Op.EQ, other))
+                found = await each.ids(Account, core.Exists(relation, where))
+                assert found == ([account.id] if name == other else [])
+            key = GroupKey("name", (Hop(relation, each.mine()),))
+            assert await each.tally(Account, _ALL, [key], _COUNT) == [(name, 1)]
 
     @driven()
     async def test_names_of_tenants_are_exact(self, ground: Ground) -> None:

@@ -37,8 +37,7 @@ def error_of(error: Exception, entity: str) -> CrmError:
     code, details = _facts(error)
     if code == _DUPLICATE:
         pattern: Mapping[str, Any] = details.get("keyPattern") or {}
-        columns = [name for name in pattern if name != "tenant"]
-        return Duplicate(entity, ("id",) if columns == ["_id"] else columns)
+        return Duplicate(entity, [name for name in pattern if name != "tenant"])
     if code in _BUSY or (isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError")):
         return Busy(
             "the database aborted the transaction because another one is writing there.", hint="Run the session again."
