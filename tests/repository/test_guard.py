@@ -248,7 +248,7 @@ def test_a_rule_of_the_policy_takes_the_place_of_what_the_model_declares(owned: 
     with crm.session(ann) as s:
         assert s.stage_moves.count() == 2
         assert s.activities.count() == 1
-        assert {each.entity for each in s.outbox.find()} == {"user", "customer", "opportunity"}
+        assert s.outbox.count(f.entity == "activity") == 1
         assert s.outbox.count(f.entity == "customer") == 1
 
 
@@ -276,7 +276,7 @@ def test_rows_cannot_be_about_themselves() -> None:
         text: str = text()
         parent_id: UUID | None = link("comment", default=None)
 
-    with pytest.raises(BadDefinition, match="comment is about comment"):
+    with pytest.raises(BadDefinition, match="comment would be about itself"):
         Catalog([Comment])
 
 

@@ -61,11 +61,8 @@ class Catalog:
         for schema in self:
             for field in schema.links:
                 self._connect(schema, field)
-        self._namings = {
-            schema.name: tuple(self._naming(schema, schema.fields[n]) for n in schema.about) for schema in self
-        }
-        for schema in self:
-            self._check_circle(schema.name, ())
+        self._namings = {schema.name: tuple(self._naming(schema, field) for field in schema.namings) for schema in self}
+        self._cut_circles()
 
     def _admit(self, schema: Schema) -> None:
         held = self._schemas.get(schema.name)
@@ -115,15 +112,26 @@ class Catalog:
         ways = (Relation("record", schema.name, each.name, False, field.name, "id") for each in targets)
         return Naming(field.name, tuple(ways), "entity")
 
-    def _check_circle(self, name: str, way: tuple[str, ...]) -> None:
-        if name in way:
-            raise BadDefinition(
-                f"rows of {name} would be as visible as themselves: {' is about '.join((*way, name))}.",
-                hint="Declare which links count, as in @entity(about=('customer_id',)).",
-            )
-        for naming in self._namings[name]:
-            for each in naming.ways:
-                self._check_circle(each.target, (*way, name))
+    def _cut_circles(self) -> None:
+        """Let no row be about itself: models that need each other, and do not declare more, are about nothing."""
+        for schema in [each for each in self if each.about is None and each.name in self._named_from(each.name)]:
+            self._namings[schema.name] = ()
+        for schema in self:
+            if schema.name in self._named_from(schema.name):
+                raise BadDefinition(
+                    f"{schema.name} would be about itself.",
+                    hint="Declare which links count, as in @entity(about=('customer_id',)).",
+                )
+
+    def _named_from(self, name: str) -> set[str]:
+        """Return the models that rows of a model are about, also by way of others."""
+        found: set[str] = set()
+        left = [name]
+        while left:
+            targets = {way.target for naming in self._namings[left.pop()] for way in naming.ways}
+            left += targets - found
+            found |= targets
+        return found
 
     def __iter__(self) -> Iterator[Schema]:
         """Yield the schemas in the order of declaration."""

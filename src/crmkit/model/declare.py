@@ -13,7 +13,7 @@ import attrs
 
 from crmkit.errors import BadDefinition, BadRecord, Problem
 from crmkit.model.annotation import resolve
-from crmkit.model.field import NO_EXTRA, Field, ReferenceField, declare
+from crmkit.model.field import NO_EXTRA, declare
 from crmkit.model.field.attached import attached
 from crmkit.model.field.choice import choice
 from crmkit.model.field.day import day
@@ -124,17 +124,13 @@ def entity(
             indexes=(*(parent.indexes if parent else ()), *indexes),
             staged="stage" in fields and "pipeline_version" in fields,
             append_only=parent.append_only if parent else append_only,
-            about=about if about is not None else parent.about if parent else _needed(fields),
+            about=about if about is not None or parent is None else tuple(each.name for each in parent.namings),
         )
         refuse(cls, mistakes_of(schema, unknown))
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only
         return made
 
     return decorate
-
-
-def _needed(fields: Mapping[str, Field]) -> tuple[str, ...]:
-    return tuple(name for name, field in fields.items() if isinstance(field, ReferenceField) and field.required)
 
 
 def _snake(name: str) -> str:

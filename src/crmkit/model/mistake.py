@@ -135,7 +135,7 @@ def _about(schema: Schema) -> Iterator[BadDefinition]:
     if isinstance(schema.about, str):
         yield BadDefinition(f"{schema.name}: about is one text.", hint=f"Write about=({schema.about!r},).")
         return
-    for name in schema.about:
+    for name in schema.about or ():
         try:
             field = schema.field(name)
         except BadDefinition as mistake:

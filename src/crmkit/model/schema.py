@@ -58,7 +58,7 @@ class Schema:
         indexes: the groups of fields that stores keep an index on, besides links, uniques and single indexed fields.
         staged: whether its records move through a pipeline.
         append_only: whether its records are written once and never changed.
-        about: the fields that name what its records are about; they are as visible as all of these.
+        about: the fields that name what its records are about, if the model declares them.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Schema:
     indexes: tuple[tuple[str, ...], ...] = ()
     staged: bool = False
     append_only: bool = False
-    about: tuple[str, ...] = ()
+    about: tuple[str, ...] | None = None
 
     if not TYPE_CHECKING:
         __hash__ = object.__hash__
@@ -102,10 +102,17 @@ class Schema:
         """The fields that hold another record's id."""
         return tuple(field for field in self.fields.values() if isinstance(field, ReferenceField))
 
+    @cached_property
+    def namings(self) -> tuple[Field, ...]:
+        """The fields that name what its records are about: those declared, or the links that every record needs."""
+        if self.about is None:
+            return tuple(link for link in self.links if link.required)
+        return tuple(self.fields[name] for name in self.about)
+
     @property
     def about_any(self) -> bool:
         """Whether its records are about a record of any model, whose name stands beside the id."""
-        return any(not self.fields[name].link_target for name in self.about)
+        return any(not field.link_target for field in self.namings)
 
     @cached_property
     def extra(self) -> Mapping[str, Field]:

@@ -7,6 +7,7 @@ Rows become records or values in `_fetch`'s two callers, `records` and `columns`
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
@@ -291,13 +292,16 @@ class Door(Generic[T]):
         if written:
             await self._insert(self._dumped(written, [self._inside.ids() for _ in written], at))
 
-    def allow(self, records: Sequence[T]) -> None:
-        """Refuse records that the policy does not let the actor create, as far as their own fields tell.
+    def judge(self, action: Action) -> Callable[[T], bool] | None:
+        """Return what tells whether the policy allows a record as it will be, as far as its own fields tell.
 
-        Raises:
-            NotAllowed: there is one.
+        Returns:
+            A function of the record; `None` if the policy has nothing to say.
         """
-        self._judge(self._guard.rule(self.schema, Action.CREATE), records, Action.CREATE)
+        rule = self._guard.rule(self.schema, action)
+        if rule == everything:
+            return None
+        return partial(evaluate, rule) if is_local(rule, self.schema) else lambda _: True
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
