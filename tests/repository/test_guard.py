@@ -265,7 +265,7 @@ def test_rows_about_a_deleted_record_are_as_visible_as_it_was(owned: Callable[..
 
 def test_who_may_see_everything_is_asked_nothing_more() -> None:
     catalog = Catalog(BUILT_IN)
-    guard = Guard(catalog, Open(), ann, Facts(NOW, dt.UTC, ann), lambda _: ())
+    guard = Guard(catalog, Open(), ann, lambda: Facts(NOW, dt.UTC, ann), lambda _: ())
     for schema in catalog:
         assert {guard.scope(schema, action) for action in Action} == {guard.scope(schema, None)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from crmkit.errors import BadExpression
@@ -10,13 +11,16 @@ from crmkit.expr.build import everything
 from crmkit.expr.core import And, Compare, Constant, Core, Exists, In, Missing, Or
 from crmkit.expr.node import Expr, Op
 from crmkit.expr.normal import normalise
-from crmkit.expr.resolve import Facts, resolve
+from crmkit.expr.resolve import resolve
 from crmkit.security.access import Action
 from crmkit.segment import Segment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crmkit.expr.bind import Stages
     from crmkit.expr.node import Ref
+    from crmkit.expr.resolve import Facts
     from crmkit.model.catalog import Catalog, Naming
     from crmkit.model.schema import Relation, Schema
     from crmkit.security.access import Actor, Policy
@@ -29,16 +33,18 @@ _CHANGING: Final = frozenset({Action.UPDATE, Action.DELETE})
 class Guard:
     """Puts what an actor may touch around what they ask for.
 
-    Rules of the policy are read as of the moment the guard was made, once for the whole session, so that a session sees
-    one set of rules.
+    Placeholders in rules of the policy stand for what is true when the first one is asked for, once for the whole
+    session, so that a session sees one set of rules.
     """
 
-    def __init__(self, catalog: Catalog, policy: Policy, actor: Actor, facts: Facts, stages: Stages) -> None:
+    def __init__(
+        self, catalog: Catalog, policy: Policy, actor: Actor, facts: Callable[[], Facts], stages: Stages
+    ) -> None:
         self._catalog = catalog
         self._policy = policy
         self._actor = actor
-        self._facts = facts
-        self._scopes: dict[tuple[str, tuple[Action, ...], bool], tuple[Core, ...]] = {}
+        self._facts_now = facts
+        self._scopes: dict[tuple[str, Action | None, bool], tuple[Core, ...]] = {}
         self._permits: dict[tuple[str, Action], tuple[Core, ...]] = {}
         # Rules of the policy may follow relations too. There the tenant and deletion still count, but no further rule:
         # two models whose rules name each other would otherwise never end.
@@ -55,23 +61,21 @@ class Guard:
             action: what is done; `None` for what crmkit itself must know, no matter who acts: only the tenant counts.
             deleted: whether deleted rows count as well.
         """
-        actions = () if action is None else (Action.READ, action) if action in _CHANGING else (action,)
-        return self._scope(schema, actions, deleted=deleted)
+        key = (schema.name, action, deleted)
+        scope = self._scopes.get(key)
+        if scope is None:
+            actions = () if action is None else (Action.READ, action) if action in _CHANGING else (action,)
+            scope = self._scopes[key] = self._scope(schema, actions, deleted=deleted)
+        return scope
 
     def outcome(self, schema: Schema, action: Action) -> tuple[Core, ...]:
         """Return what a row must satisfy after an action; whoever hands it over need not see it any more."""
         return self._scope(schema, (action,), deleted=True)
 
     def _scope(self, schema: Schema, actions: tuple[Action, ...], *, deleted: bool) -> tuple[Core, ...]:
-        key = (schema.name, actions, deleted)
-        scope = self._scopes.get(key)
-        if scope is None:
-            scope = self._ground(deleted=deleted)
-            rules = [core for action in actions for core in self._permitted(schema, action)]
-            if rules:
-                scope = _items(normalise(self._catalog, schema, And((*scope, *rules))))
-            self._scopes[key] = scope
-        return scope
+        ground = self._ground(deleted=deleted)
+        rules = [core for action in actions for core in self._permitted(schema, action)]
+        return _items(normalise(self._catalog, schema, And((*ground, *rules)))) if rules else ground
 
     def _permitted(self, schema: Schema, action: Action) -> tuple[Core, ...]:
         """Return what the policy asks of a row; where it asks nothing of rows about records, what these ask."""
@@ -79,7 +83,7 @@ class Guard:
         held = self._permits.get(key)
         if held is None:
             rule = self.rule(schema, action)
-            if rule != everything:
+            if rule is not everything:
                 held = (self._rules.bind(schema, rule),)
             else:
                 held = self._contained(schema) if action is Action.READ else ()
@@ -125,9 +129,9 @@ class Guard:
     # -- expressions ---------------------------------------------------------------------------------------------------
 
     def rule(self, schema: Schema, action: Action) -> Expr:
-        """Return the policy's rule, its placeholders filled in."""
+        """Return the policy's rule, its placeholders filled in; `everything` itself where it allows everything."""
         rule = self._policy.rows(self._actor, action, schema)
-        return rule if rule == everything else resolve(rule, self._facts)
+        return everything if rule == everything else resolve(rule, self._facts)
 
     def bind(self, schema: Schema, expr: Expr | Segment, facts: Facts) -> tuple[Core, ...]:
         """Return what the caller's expression demands of a row, every step along a relation within the actor's scope.
@@ -171,6 +175,10 @@ class Guard:
             for step in steps
         )
         return guarded, end, rest
+
+    @cached_property
+    def _facts(self) -> Facts:
+        return self._facts_now()
 
     def _ground(self, *, deleted: bool) -> tuple[Core, ...]:
         tenant = Compare("tenant", Op.EQ, self._actor.tenant)

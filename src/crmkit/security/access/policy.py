@@ -22,6 +22,8 @@ unrestricted: Final[Expr] = Not(Always(False))
 class Action(Enum):
     """What is done to rows."""
 
+    __hash__ = object.__hash__  # looked up for each call of a session; Enum's own hash is a function in Python
+
     READ = "read"
     CREATE = "create"
     UPDATE = "update"
