@@ -16,7 +16,6 @@ from crmkit import (
     Action,
     Activity,
     Actor,
-    BadDefinition,
     Crm,
     Customer,
     Expr,
@@ -34,7 +33,6 @@ from crmkit import (
     link,
     me,
     system,
-    text,
     unrestricted,
 )
 from crmkit.entities import BUILT_IN
@@ -268,16 +266,6 @@ def test_who_may_see_everything_is_asked_nothing_more() -> None:
     guard = Guard(catalog, Open(), ann, lambda: Facts(NOW, dt.UTC, ann), lambda _: ())
     for schema in catalog:
         assert {guard.scope(schema, action) for action in Action} == {guard.scope(schema, None)}
-
-
-def test_rows_cannot_be_about_themselves() -> None:
-    @entity(about=("parent_id",))
-    class Comment(Record):
-        text: str = text()
-        parent_id: UUID | None = link("comment", default=None)
-
-    with pytest.raises(BadDefinition, match="comment would be about itself"):
-        Catalog([Comment])
 
 
 # -- whoever may not read may not change -------------------------------------------------------------------------------

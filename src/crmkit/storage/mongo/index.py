@@ -31,7 +31,7 @@ def indexes_of(schema: Schema) -> list[Document]:
     of its fields is missing. It says so by "at least the least value of its type", because the planner sees that a
     search for a value implies that.
     """
-    indexes = []
+    indexes: list[Document] = []
     for columns in (("id",), *schema.unique_columns()):
         partial = {
             name: {"$gte": LEAST[schema.by_column[name].kind]} for name in columns if schema.by_column[name].nullable
