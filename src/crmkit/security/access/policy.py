@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Action", "Open", "Policy", "unrestricted"]
 
 unrestricted: Final[Expr] = Not(Always(False))
-"""A policy's rule that every row may be read, also rows about records that may not; `everything` is no rule at all."""
+"""What a policy answers to open rows about records even where these are hidden; `everything` leaves them as they are."""
 
 
 @unique
