@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Action", "Open", "Policy", "unrestricted"]
 
 unrestricted: Final[Expr] = Not(Always(False))
-"""What a policy answers to open rows about records even where these are hidden; `everything` leaves them as they are."""
+"""What a policy answers to open rows about records even where these are hidden; `everything` does not open them."""
 
 
 @unique
