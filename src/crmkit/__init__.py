@@ -102,7 +102,7 @@ if TYPE_CHECKING:
     from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
     from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
     from crmkit.repository.pager import Page
-    from crmkit.security.access import Action, Actor, Open, Policy, system
+    from crmkit.security.access import Action, Actor, Open, Policy, system, unrestricted
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
     from crmkit.values.identifier import NEW
@@ -229,6 +229,7 @@ __all__ = [
     "to_json",
     "today",
     "total",
+    "unrestricted",
     "where_from",
 ]
 
@@ -356,6 +357,7 @@ _MODULE_OF = {
     "to_json": "crmkit.model.form",
     "today": "crmkit.expr.build",
     "total": "crmkit.repository.measure",
+    "unrestricted": "crmkit.security.access",
     "where_from": "crmkit.query",
 }
 

@@ -28,7 +28,7 @@ Messages never hold secrets, nor values of records that the caller did not suppl
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -224,6 +224,13 @@ class Stale(Refused):
         )
 
 
+_HOLDER: Final = (
+    "If it cannot be found, it is deleted or not visible to this actor: whoever may see it finds it with "
+    "find(..., deleted=True), and restore() brings a deleted one back."
+)
+"""The same wherever the record stands that has the key: an error does not tell one from the other."""
+
+
 class Duplicate(Refused):
     """A unique key is taken; nothing was written.
 
@@ -237,7 +244,7 @@ class Duplicate(Refused):
     def __init__(self, entity: str, fields: Iterable[str]) -> None:
         self.entity = entity
         self.fields = tuple(fields)
-        super().__init__(f"another {entity} already has this {' and '.join(self.fields) or 'key'}.")
+        super().__init__(f"another {entity} already has this {' and '.join(self.fields) or 'key'}.", hint=_HOLDER)
 
 
 class NotFound(CrmError):

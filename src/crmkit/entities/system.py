@@ -74,7 +74,7 @@ class StageMove(Record):
     note: str | None = text(default=None, max=4_000, doc="What the actor said about it.")
 
 
-@entity(plural="outbox", append_only=True, indexes=(("entity", "record_id"),))
+@entity(plural="outbox", append_only=True, indexes=(("entity", "record_id"),), about=("record_id",))
 class OutboxMessage(Record):
     """One thing that happened to one record, for the host to pass on after the transaction; never changed."""
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.errors import BadRecord, Problem
+from crmkit.errors import BadRecord, Duplicate, NotAllowed, Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
 from crmkit.importers.family import Families
@@ -19,6 +19,7 @@ from crmkit.importers.staging import Staging
 from crmkit.importers.waiting_room import WaitingRoom
 from crmkit.repository.added import check_extra
 from crmkit.repository.intake import Intake
+from crmkit.security.access import Action
 
 if TYPE_CHECKING:
     from crmkit.importers.run import Run
@@ -70,6 +71,10 @@ class SectionLoad:
         self._stored: dict[str, Any] = {}
         self._live: dict[UUID, Any] = {}
         self._rows: dict[int, dict[str, list[Parsed]]] = {}
+        self._judges = {action: self._door.judge(action) for action in (Action.CREATE, Action.UPDATE)}
+        self._changeable: frozenset[UUID] = frozenset()
+        joined = [set(each.rule.fields) for each in companions if each.rule.kind is FileKind.JOIN]
+        self._given = set(section.rule.fields).union(*joined)
 
     # -- the file -----------------------------------------------------------------------------------------------------
 
@@ -145,7 +150,9 @@ class SectionLoad:
             Compare("entity", Op.EQ, self._schema.name),
             In("external_id", tuple(parsed.key for parsed in batch)),
         )
-        known = await self._doors.of("external_id").records(where) if batch else []
+        # Also those of records that the actor may not see: their keys are taken all the same.
+        external_ids = self._doors.of("external_id")
+        known = await external_ids.records(where, action=None, deleted=True) if batch else []
         self._stored = {each.external_id: each for each in known}
         await self._gather_companions([parsed.key for parsed in batch])
         changed: list[UUID] = []
@@ -158,6 +165,27 @@ class SectionLoad:
         self._live = {id: None for (id,) in rows}
         records = await self._door.records((In("id", tuple(changed)),)) if changed else []
         self._live |= {record.id: record for record in records}
+        self._changeable = frozenset(self._live)
+        if self._judges[Action.UPDATE] is not None and changed:
+            rows = await self._door.columns((In("id", tuple(changed)),), ("id",), action=Action.UPDATE)
+            self._changeable = frozenset(id for (id,) in rows)
+        await self._refuse_hidden(batch)
+
+    async def _refuse_hidden(self, batch: Sequence[Parsed]) -> None:
+        """Refuse rows whose keys belong to records that the actor may not see, whatever else they say."""
+        lost = [each.record_id for each in self._stored.values() if each.record_id not in self._live]
+        if not lost:
+            return
+        rows = await self._door.columns((In("id", tuple(lost)),), ("id",), deleted=True)
+        hidden = set(lost).difference(id for (id,) in rows)
+        for parsed in batch:
+            stored = self._stored.get(parsed.key)
+            if stored is not None and stored.record_id in hidden:
+                self._refuse_taken(parsed, self._section.key_column, ("external_id",), parsed.key)
+
+    def _refuse_taken(self, parsed: Parsed, column: str, fields: Sequence[str], value: str) -> None:
+        taken = Duplicate(self._schema.name, fields)
+        parsed.refuse(column, Problem(taken.code, taken.message, hint=taken.hint), value)
 
     async def _gather_companions(self, keys: Sequence[str]) -> None:
         self._rows = {}
@@ -186,7 +214,7 @@ class SectionLoad:
     async def _check_uniques(self, batch: Sequence[Parsed]) -> None:
         """Refuse rows whose unique values another record has, before the store would refuse the whole batch."""
         for group in self._schema.unique_columns():
-            if not all(name in self._section.rule.fields for name in group):
+            if self._given.isdisjoint(group):
                 continue
             rows = [
                 (parsed, tuple(self._value(parsed, name) for name in group)) for parsed in batch if not parsed.problems
@@ -201,18 +229,22 @@ class SectionLoad:
                 if holder is None:
                     parsed.id = taken[values] = own or self._doors.ids()
                 elif holder != own:
-                    column = self._section.column(group[0])
-                    message = f"another {self._schema.name} already has this {' and '.join(group)}."
                     linked = parsed.links.get(group[0])
-                    parsed.refuse(
-                        column, Problem("duplicate", message), str(values[0]) if linked is None else linked.text
-                    )
+                    value = str(values[0]) if linked is None else linked.text
+                    self._refuse_taken(parsed, self._section.column(group[0]), group, value)
 
     def _value(self, parsed: Parsed, name: str) -> Any:
-        """Return the value of a field, also of a link that is still to be resolved; `None` if there is none yet."""
+        """Return the value that a field will have, also of a link that is still to be resolved; `None` if none yet."""
+        for section, rows in self._beside(parsed.key):
+            if section.rule.kind is FileKind.JOIN:
+                for row in rows:
+                    if name in row.values:
+                        return row.values[name]
         link = parsed.links.get(name)
         if link is None:
-            return parsed.values.get(name)
+            stored = self._stored.get(parsed.key)
+            record = self._section.defaults if stored is None else self._live.get(stored.record_id)
+            return parsed.values[name] if name in parsed.values else getattr(record, name, None)
         found = self._run.crosswalk.find(link.entity, link.by, link.text)
         return found[0] if len(found) == 1 else None
 
@@ -220,7 +252,7 @@ class SectionLoad:
         if not wanted:
             return {}
         first = tuple(dict.fromkeys(values[0] for values in wanted))
-        rows = await self._door.columns((In(group[0], first),), (*group, "id"), deleted=True)
+        rows = await self._door.columns((In(group[0], first),), (*group, "id"), action=None, deleted=True)
         return {values[:-1]: values[-1] for values in rows}
 
     # -- loading ------------------------------------------------------------------------------------------------------
@@ -281,7 +313,6 @@ class SectionLoad:
     async def _write(self) -> None:
         batch, self._batch = self._batch, _Batch()
         if not self._run.write:
-            self._intake.allow(batch.created)
             return
         if batch.created or batch.changed or batch.digests:
             await self._run.own()
@@ -312,10 +343,13 @@ class SectionLoad:
                 for problem in error.problems:
                     parsed.refuse(self._section.key_column, Problem(problem.code, str(problem)))
                 return "reject"
-        if self._schema.staged:
-            self._batch.moves += await self._staging.place(parsed, self._beside(parsed.key))
+        moves = await self._staging.place(parsed, self._beside(parsed.key)) if self._schema.staged else []
+        record = self._door.replace(self._section.defaults, **values)
+        if self._refused(parsed, record, Action.CREATE):
+            return "reject"
         self._learn(parsed.key, id, self._own_names(parsed).items())
-        self._batch.created.append(self._door.replace(self._section.defaults, **values))
+        self._batch.moves += moves
+        self._batch.created.append(record)
         self._batch.names.append(
             self._made(
                 "external_id",
@@ -350,12 +384,23 @@ class SectionLoad:
             moves = await self._staging.further(parsed, record, changes, self._beside(parsed.key))
             if parsed.problems:
                 return "reject"
+        if (changes or moves) and self._refused(parsed, self._door.replace(record, **changes), Action.UPDATE):
+            return "reject"
         self._learn(parsed.key, record.id, self._own_names(parsed).items())
         self._batch.digests.append((stored, digest))
         if not changes and not moves:
             return "skip"
         self._batch.changed.append((record, changes, moves))
         return "update"
+
+    def _refused(self, parsed: Parsed, record: Any, action: Action) -> bool:
+        """Refuse a row if the policy does not allow the record that it makes, and return whether it was refused."""
+        judge = self._judges[action]
+        if judge is None or (judge(record) and (action is Action.CREATE or record.id in self._changeable)):
+            return False
+        message = f"the policy does not let this actor {action.value} this {self._schema.name}."
+        parsed.refuse(self._section.key_column, Problem(NotAllowed.code, message), parsed.key)
+        return True
 
     def _changes(self, parsed: Parsed, record: Any) -> dict[str, Any]:
         """Return the fields of a record that a row changes, as the mapping's rules for reruns allow it."""

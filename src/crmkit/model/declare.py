@@ -76,6 +76,7 @@ def entity(
     uniques: tuple[tuple[str, ...], ...] = (),
     indexes: tuple[tuple[str, ...], ...] = (),
     append_only: bool = False,
+    about: tuple[str, ...] | None = None,
 ) -> Callable[[type[_T]], type[_T]]:
     """Declare a model.
 
@@ -86,6 +87,9 @@ def entity(
         uniques: groups of fields that no two records of a tenant may share.
         indexes: groups of fields to index together.
         append_only: whether records are written once and never changed.
+        about: the links to what a record is about, all those that every record needs if left out. Unless the policy
+            has a rule for this model, an actor sees a record if they may see everything that these links name, and one
+            that names nothing if it is theirs or nobody's.
 
     Raises:
         BadDefinition: a field, an annotation, a name or a group is not acceptable; it lists everything that is wrong.
@@ -120,6 +124,7 @@ def entity(
             indexes=(*(parent.indexes if parent else ()), *indexes),
             staged="stage" in fields and "pipeline_version" in fields,
             append_only=parent.append_only if parent else append_only,
+            about=about if about is not None or parent is None else tuple(each.name for each in parent.namings),
         )
         refuse(cls, mistakes_of(schema, unknown))
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only

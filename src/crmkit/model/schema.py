@@ -60,6 +60,7 @@ class Schema:
         indexes: the groups of fields that stores keep an index on, besides links, uniques and single indexed fields.
         staged: whether its records move through a pipeline.
         append_only: whether its records are written once and never changed.
+        about: the fields that name what its records are about, if the model declares them.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Schema:
     indexes: tuple[tuple[str, ...], ...] = ()
     staged: bool = False
     append_only: bool = False
+    about: tuple[str, ...] | None = None
 
     if not TYPE_CHECKING:
         __hash__ = object.__hash__
@@ -112,6 +114,18 @@ class Schema:
     def trees(self) -> tuple[LinkField, ...]:
         """The links that lead from a record to the one above it."""
         return tuple(each for each in self.links if isinstance(each, LinkField) and each.tree and each.to == self.name)
+
+    @cached_property
+    def namings(self) -> tuple[Field, ...]:
+        """The fields that name what its records are about: those declared, or the links that every record needs."""
+        if self.about is None:
+            return tuple(link for link in self.links if link.required)
+        return tuple(self.fields[name] for name in self.about)
+
+    @property
+    def about_any(self) -> bool:
+        """Whether its records are about a record of any model, whose name stands beside the id."""
+        return any(not field.link_target for field in self.namings)
 
     @cached_property
     def extra(self) -> Mapping[str, Field]:

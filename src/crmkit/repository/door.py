@@ -345,13 +345,16 @@ class Door(Generic[T]):
         if written:
             await self._insert(self._dumped(written, [self._inside.ids() for _ in written], at))
 
-    def allow(self, records: Sequence[T]) -> None:
-        """Refuse records that the policy does not let the actor create, as far as their own fields tell.
+    def judge(self, action: Action) -> Callable[[T], bool] | None:
+        """Return what tells whether the policy allows a record as it will be, as far as its own fields tell.
 
-        Raises:
-            NotAllowed: there is one.
+        Returns:
+            A function of the record; `None` if the policy has nothing to say.
         """
-        self._judge(self._guard.rule(self.schema, Action.CREATE), records, Action.CREATE)
+        rule = self._guard.rule(self.schema, action)
+        if rule is everything:
+            return None
+        return partial(evaluate, rule) if is_local(rule, self.schema) else lambda _: True
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
@@ -386,8 +389,8 @@ class Door(Generic[T]):
             return
         async with self._unit.refusable():
             await write()
-            written: Where = (In("id", tuple(ids)),)
-            if len(await self.columns(written, ("id",), action=action, deleted=True)) < len(ids):
+            written = (*self._guard.outcome(self.schema, action), In("id", tuple(ids)))
+            if len(await self.columns(written, ("id",), action=None, deleted=True)) < len(ids):
                 raise self._refusal(action)
 
     def _refusal(self, action: Action) -> NotAllowed:

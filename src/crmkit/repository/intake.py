@@ -48,14 +48,6 @@ class Intake:
         await self._door.add(records, [record.id for record in records], ChangeKind.IMPORTED, at=now, moves=moves)
         await self._doors.of("external_id").append(names, now)
 
-    def allow(self, records: Sequence[Any]) -> None:
-        """Refuse records that the policy does not let the actor create, as far as their own fields tell.
-
-        Raises:
-            NotAllowed: there is one.
-        """
-        self._door.allow(records)
-
     async def change(self, record: Any, changes: dict[str, Any], moves: Sequence[Any] = ()) -> Any:
         """Write changes to a record, stages included, and the moves that led there; return it as it now stands.
 

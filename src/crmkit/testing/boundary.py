@@ -49,6 +49,38 @@ class Tenants:
         assert [(record.name, record.score) for record in await other.load(Account, _ALL)] == [("theirs", 1)]
 
     @driven()
+    async def test_ids_of_another_tenant_are_free(self, ground: Ground) -> None:
+        """Two tenants hold rows with the same ids, and each meets its own."""
+        grounds = {"mine": ground, "theirs": ground.elsewhere()}
+        same = fresh_id()
+        for name, each in grounds.items():
+            await each.plant([_account(id=same, name=name)])
+        mine = core.Compare("id", Op.EQ, same)
+        for name, each in grounds.items():
+            assert [record.name for record in await each.load(Account, mine)] == [name]
+        unit = await ground.store.begin()
+        assert await ground.patch(unit, Account, mine, score=7) == 1
+        assert await ground.remove(unit, Account, mine) == 1
+        await unit.commit()
+        assert [record.score for record in await grounds["theirs"].load(Account, _ALL)] == [None]
+
+    @driven(Feature.REACH)
+    async def test_relations_of_rows_with_the_same_ids_keep_to_their_tenant(self, ground: Ground) -> None:
+        """Where two tenants hold rows with the same ids, relations lead to those of the tenant that asks."""
+        grounds = {"mine": ground, "theirs": ground.elsewhere()}
+        region, account = fresh_id(), fresh_id()
+        for name, each in grounds.items():
+            await each.plant([made(Region, id=region, name=name), _account(id=account, region_id=region)])
+        relation = CATALOG.relations(CATALOG.of(Account))["region"]
+        for name, each in grounds.items():
+            for other in grounds:
+                where = each.mine(core.Compare("name", Op.EQ, other))
+                found = await each.ids(Account, core.Exists(relation, where))
+                assert found == ([account] if name == other else [])
+            key = GroupKey("name", (Hop(relation, each.mine()),))
+            assert await each.tally(Account, _ALL, [key], _COUNT) == [(name, 1)]
+
+    @driven()
     async def test_names_of_tenants_are_exact(self, ground: Ground) -> None:
         """Tenants whose names look alike are not the same."""
         names = [ground.tenant + tail for tail in ("a", "A", "a ", "%", "'", "é", "e\u0301", "$")]

@@ -38,8 +38,7 @@ def error_of(error: Exception, entity: str) -> CrmError:
     code, details = _facts(error)
     if code == _DUPLICATE:
         pattern: Mapping[str, Any] = details.get("keyPattern") or {}
-        columns = [name for name in pattern if name != "tenant"]
-        return Duplicate(entity, ("id",) if columns == ["_id"] else columns)
+        return Duplicate(entity, [name for name in pattern if name != "tenant"])
     if isinstance(error, ConnectionFailure):  # before the label below, which these carry as well within a transaction
         return Unreachable("the database cannot be reached.", hint="Check its address, and that it runs.")
     if code in _CONFLICT:

@@ -14,7 +14,7 @@ import attrs
 from crmkit.errors import Unsupported
 from crmkit.expr.core import And, Compare, Constant, Core, Count, Exists, In, Not, Or
 from crmkit.expr.node import NEGATED, Op
-from crmkit.storage.mongo.document import Document, key_of
+from crmkit.storage.mongo.document import Document
 from crmkit.storage.mongo.predicate import NEVER, OPERATOR, all_of, any_of, leaf_filter
 from crmkit.storage.spi.compare import COMPARE
 
@@ -153,9 +153,9 @@ class Selector:
             return None
         stages = inner.stages()
         if relation.remote == "id" and not having:
-            stages.append({"$project": {"_id": 1}})
+            stages.append({"$project": {"_id": "$id"}})
         else:
-            stages += [CLASSIC, {"$group": {"_id": f"${key_of(relation.remote)}", "n": {"$sum": 1}}}, *having]
+            stages += [CLASSIC, {"$group": {"_id": f"${relation.remote}", "n": {"$sum": 1}}}, *having]
         found = await self._run(self._catalog[relation.target], [*stages, {"$limit": self._room + 1}])
         if len(found) > self._room:
             self._room = 0
@@ -177,7 +177,7 @@ def lookup(
         tail: what to do with them.
         name: the key under which they are put, as a list.
     """
-    same = {"$expr": {"$eq": [f"${key_of(relation.remote)}", "$$key"]}}
+    same = {"$expr": {"$eq": [f"${relation.remote}", "$$key"]}}
     first, *rest = inner.stages()
     found = {"$match": all_of([first["$match"], same])}
     return {
@@ -190,12 +190,12 @@ def _join(
 ) -> str:
     name = f"_join{len(joins)}"
     target = catalog[relation.target]
-    joins.append(lookup(target, relation, local=f"${key_of(relation.local)}", inner=inner, tail=tail, name=name))
+    joins.append(lookup(target, relation, local=f"${relation.local}", inner=inner, tail=tail, name=name))
     return name
 
 
 def _belonging(relation: Relation, keys: list[Any], *, negated: bool) -> Document:
-    return {key_of(relation.local): {"$nin" if negated else "$in": keys}}
+    return {relation.local: {"$nin" if negated else "$in": keys}}
 
 
 def _names_few(where: Core) -> bool:

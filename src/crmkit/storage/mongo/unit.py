@@ -16,7 +16,7 @@ from pymongo.write_concern import WriteConcern
 from crmkit.errors import StoreError, Unreachable, Unsupported
 from crmkit.expr.core import Constant
 from crmkit.model.codec import pause_collector
-from crmkit.storage.mongo.document import Document, documents_of, key_of, projection, rows_of
+from crmkit.storage.mongo.document import Document, documents_of, projection, rows_of
 from crmkit.storage.mongo.error import error_of
 from crmkit.storage.mongo.order import is_native, native_sort, ordered_stages
 from crmkit.storage.mongo.select import Selector
@@ -128,8 +128,7 @@ class MongoUnit:
             Duplicate: a unique group of columns is taken. The unit is finished.
             Busy: another unit that is still open wrote one of the rows. The unit is finished.
         """
-        changes = {"$set": {key_of(column): value for column, value in patch.changes.items()}}
-        update = partial(self._driver.collection(patch.schema).update_many, update=changes)
+        update = partial(self._driver.collection(patch.schema).update_many, update={"$set": dict(patch.changes)})
         return sum([done.matched_count async for done in self._each(patch, update)])
 
     @followed

@@ -68,7 +68,7 @@ class Unit(Protocol):
         insert or at the commit, that one no longer does; that is a `StoreError`.
 
         Raises:
-            Duplicate: a unique group of columns, or an id, is taken. It names the columns.
+            Duplicate: a unique group of columns, or an id, is taken in the tenant. It names the columns.
         """
 
     async def fetch(self, query: Query) -> list[Row]:
