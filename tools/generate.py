@@ -174,6 +174,8 @@ def nature(schema: Schema) -> str:
     if schema.staged:
         anchor = "fields-of-every-record-that-moves-through-a-pipeline"
         return f"Its records move through a [pipeline](index.md#{anchor}). {shared}"
+    if schema.kept:
+        return f"Its records are [kept](../../explanation/how-it-works.md#what-is-kept). {schema.kept} {shared}"
     return f"Its records are written once and never changed. {shared}" if schema.append_only else shared
 
 

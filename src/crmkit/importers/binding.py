@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["bind"]
 
 _HISTORY: Final = ("stage", "at", "by", "note")
-_OWN_MODELS: Final = frozenset({"external_id", "stage_move", "outbox_message", "pipeline_definition"})
 _SAMPLES: Final = (dt.datetime(2001, 2, 3, 4, 5), dt.datetime(2010, 11, 12, 10, 9))  # noqa: DTZ001 - only spelt, never kept
 
 
@@ -103,8 +102,9 @@ class _Check:
         except BadDefinition as error:
             self._refuse(place, error.message, error.hint)
             return None
-        if schema.name in _OWN_MODELS:
-            self._refuse(place, f"crmkit itself writes each {schema.name}.", "For history, write history_of.")
+        if schema.kept:
+            hint = "For history, write history_of." if schema.name == "stage_move" else schema.kept
+            self._refuse(place, f"{schema.name} records are not written directly.", hint)
             return None
         if rule.kind is not FileKind.RECORDS and schema.name not in self._made:
             self._refuse(

@@ -254,9 +254,9 @@ class SectionLoad:
         await self._intake.add(batch.created, batch.moves, batch.names)
         for record, changes, moves in batch.changed:
             await self._intake.change(record, changes, moves)
-        crosswalk = Intake(self._doors, self._doors.catalog["external_id"])
+        keeper = self._doors.keeper("external_id")
         for stored, digest in batch.digests:
-            await crosswalk.change(stored, {"row_digest": digest})
+            await keeper.amend(stored, {"row_digest": digest}, self._doors.clock())
 
     async def _join(self, parsed: Parsed) -> None:
         for section, rows in self._beside(parsed.key):

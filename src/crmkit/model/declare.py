@@ -76,6 +76,7 @@ def entity(
     uniques: tuple[tuple[str, ...], ...] = (),
     indexes: tuple[tuple[str, ...], ...] = (),
     append_only: bool = False,
+    kept: str = "",
 ) -> Callable[[type[_T]], type[_T]]:
     """Declare a model.
 
@@ -86,6 +87,8 @@ def entity(
         uniques: groups of fields that no two records of a tenant may share.
         indexes: groups of fields to index together.
         append_only: whether records are written once and never changed.
+        kept: how its records come about, as a sentence for those who try to write them: repositories and imports refuse
+            to, and reading stays as it is. Blank if callers may write.
 
     Raises:
         BadDefinition: a field, an annotation, a name or a group is not acceptable; it lists everything that is wrong.
@@ -120,6 +123,7 @@ def entity(
             indexes=(*(parent.indexes if parent else ()), *indexes),
             staged="stage" in fields and "pipeline_version" in fields,
             append_only=parent.append_only if parent else append_only,
+            kept=parent.kept if parent else kept,
         )
         refuse(cls, mistakes_of(schema, unknown))
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only

@@ -58,6 +58,7 @@ class Schema:
         indexes: the groups of fields that stores keep an index on, besides links, uniques and single indexed fields.
         staged: whether its records move through a pipeline.
         append_only: whether its records are written once and never changed.
+        kept: how its records come about, if no caller may write them; blank if callers may.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Schema:
     indexes: tuple[tuple[str, ...], ...] = ()
     staged: bool = False
     append_only: bool = False
+    kept: str = ""
 
     if not TYPE_CHECKING:
         __hash__ = object.__hash__

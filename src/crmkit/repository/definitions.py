@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
-    from crmkit.repository.door import Door
+    from crmkit.repository.keeper import Keeper
     from crmkit.repository.registry import Definition, PipelineRegistry, TenantPipelines
     from crmkit.repository.unit_of_work import UnitOfWork
 
@@ -37,11 +37,11 @@ class Place:
     """Where definitions are read and written.
 
     Attributes:
-        door: the door of their model.
+        door: the door of their keeper.
         unit: the transaction behind it.
     """
 
-    door: Door[Any]
+    door: Keeper[Any]
     unit: UnitOfWork
 
 

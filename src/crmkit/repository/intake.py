@@ -46,7 +46,7 @@ class Intake:
             records, moves = await self._entered(records, moves)
         now = self._doors.clock()
         await self._door.add(records, [record.id for record in records], ChangeKind.IMPORTED, at=now, moves=moves)
-        await self._doors.of("external_id").append(names, now)
+        await self._doors.keeper("external_id").append(names, now)
 
     def allow(self, records: Sequence[Any]) -> None:
         """Refuse records that the policy does not let the actor create, as far as their own fields tell.

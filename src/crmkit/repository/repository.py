@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from crmkit.errors import BadRecord, NotAllowed, Problem
+from crmkit.errors import BadRecord, Problem
 from crmkit.repository.added import check_extra
 from crmkit.repository.change import ChangeKind
 from crmkit.repository.door import BATCH, pause_collector
+from crmkit.repository.external_id import ExternalIds
 from crmkit.repository.mover import Mover
 from crmkit.repository.reader import AsyncReader
 
@@ -78,7 +79,7 @@ class AsyncRepository(AsyncReader[T]):
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy does not let the actor do this.
         """
-        self._check_added(record)
+        self._check_changeable(record)
         return await self._door.change(record, self._cleaned(changes), ChangeKind.UPDATED, at=self._doors.clock())
 
     async def delete(self, record: T) -> T:
@@ -86,8 +87,7 @@ class AsyncRepository(AsyncReader[T]):
 
         It keeps its unique values. Raises what `update` raises.
         """
-        self._check_added(record)
-        self._not_append_only()
+        self._check_changeable(record)
         now = self._doors.clock()
         return await self._door.change(record, {"deleted_at": now}, ChangeKind.DELETED, at=now)
 
@@ -96,8 +96,7 @@ class AsyncRepository(AsyncReader[T]):
 
         Raises what `update` raises, and `Refused` if the record is not deleted.
         """
-        self._check_added(record)
-        self._not_append_only()
+        self._check_changeable(record)
         now = self._doors.clock()
         return await self._door.change(record, {"deleted_at": None}, ChangeKind.RESTORED, at=now)
 
@@ -119,7 +118,7 @@ class AsyncRepository(AsyncReader[T]):
             MoveRefused: the pipeline does not allow it; it lists every reason.
             Stale: somebody else changed the record first.
         """
-        self._check_added(record)
+        self._check_changeable(record)
         clean = self._cleaned(changes)
         return await self._moved(record, clean, *(await self._mover.plan(record, clean, stage, at)), note)
 
@@ -132,7 +131,7 @@ class AsyncRepository(AsyncReader[T]):
             stage: the stage it continues in.
             note: why, for the history.
         """
-        self._check_added(record)
+        self._check_changeable(record)
         names = {pipeline or getattr(record, "pipeline", "")}
         async with self._doors.definitions.entering(self._schema, names):
             return await self._moved(record, {}, *(await self._mover.transfer(record, pipeline, stage)), note)
@@ -147,10 +146,44 @@ class AsyncRepository(AsyncReader[T]):
         self._check_added(record)
         return await self._mover.allowed(record)
 
+    # -- other systems -------------------------------------------------------------------------------------------------
+
+    async def add_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Note what another system calls a record; nothing happens if that is known already.
+
+        Read it by relation: `f.external_ids.any((f.source == "erp") & (f.external_id == "4711"))`. A later import from
+        the same source finds the record by it.
+
+        Args:
+            record: the record.
+            source: the other system, such as `"salesforce"`.
+            external_id: what the other system calls it.
+
+        Raises:
+            BadRecord: the source or the external id is blank or too long.
+            Duplicate: another record of this model has this external id.
+            NotFound: the record is gone, or was never there for this actor.
+            NotAllowed: the policy does not let the actor change the record.
+        """
+        await self._external_ids(record).add(record, source, external_id)
+
+    async def remove_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Forget what another system calls a record.
+
+        Raises what `add_external_id` raises, and `NotFound` if the record has no such external id.
+        """
+        await self._external_ids(record).remove(record, source, external_id)
+
+    def _external_ids(self, record: Any) -> ExternalIds:
+        self._door.check_writable(anew=True)
+        self._check_added(record)
+        return ExternalIds(self._doors, self._schema)
+
     # -- within --------------------------------------------------------------------------------------------------------
 
     async def _add(self, records: list[Any]) -> Change[T]:
         schema = self._schema
+        self._door.check_writable(anew=True)
         for record in records:
             self._check_model(record)
         now = self._doors.clock()
@@ -169,6 +202,10 @@ class AsyncRepository(AsyncReader[T]):
             message = f"expects {self._schema.cls.__name__}, not {type(record).__name__}."
             raise BadRecord(self._schema.name, [Problem("wrong_model", message)])
 
+    def _check_changeable(self, record: Any) -> None:
+        self._door.check_writable(anew=False)
+        self._check_added(record)
+
     def _check_added(self, record: Any) -> None:
         self._check_model(record)
         if record.version == 0:
@@ -176,7 +213,6 @@ class AsyncRepository(AsyncReader[T]):
             raise BadRecord(self._schema.name, [Problem("not_added", "the record was never added.", hint=hint)])
 
     def _cleaned(self, changes: dict[str, Any]) -> dict[str, Any]:
-        self._not_append_only()
         problems: list[Problem] = []
         for name in changes:
             field = self._schema.fields.get(name)
@@ -191,10 +227,6 @@ class AsyncRepository(AsyncReader[T]):
         if "extra" in clean:
             clean["extra"] = check_extra(self._schema, changes["extra"])
         return clean
-
-    def _not_append_only(self) -> None:
-        if self._schema.append_only:
-            raise NotAllowed(f"{self._schema.name} records are written once and never changed.")
 
     async def _moved(
         self, record: Any, clean: dict[str, Any], fields: dict[str, Any], step: Step, note: str | None

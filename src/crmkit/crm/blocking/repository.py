@@ -206,3 +206,29 @@ class Repository(Generic[T]):
     def allowed_moves(self, record: T) -> tuple[str, ...]:
         """Return the stages to which a record may move now."""
         return run(self._inner.allowed_moves(record))
+
+    def add_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Note what another system calls a record; nothing happens if that is known already.
+
+        Read it by relation: `f.external_ids.any((f.source == "erp") & (f.external_id == "4711"))`. A later import from
+        the same source finds the record by it.
+
+        Args:
+            record: the record.
+            source: the other system, such as `"salesforce"`.
+            external_id: what the other system calls it.
+
+        Raises:
+            BadRecord: the source or the external id is blank or too long.
+            Duplicate: another record of this model has this external id.
+            NotFound: the record is gone, or was never there for this actor.
+            NotAllowed: the policy does not let the actor change the record.
+        """
+        run(self._inner.add_external_id(record, source, external_id))
+
+    def remove_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Forget what another system calls a record.
+
+        Raises what `add_external_id` raises, and `NotFound` if the record has no such external id.
+        """
+        run(self._inner.remove_external_id(record, source, external_id))
