@@ -54,19 +54,21 @@ SALES = pipeline("contact", "needs", "proposal", "negotiation")
 
 
 def write(session: Session, records: Iterable[Any]) -> None:
-    """Write records exactly as they are, managed fields and all: history that no repository would write."""
+    """Write records exactly as they are, managed fields and all: history as another program may have left it.
+
+    No repository would: what `add(..., history=[...])` accepts is loaded by it.
+    """
     doors = session._inner.doors
-    batches: dict[str, list[Any]] = {}
+    batches: dict[type[Any], list[Any]] = {}
     for record in records:
-        door = doors.of(type(record))
-        present = [each.name for each in run(doors.definitions.read()).of(door.schema)]
-        if door.schema.staged and record.pipeline in present:
-            run(doors.definitions.entered(door.schema, record.pipeline))
-        id_ = record.id if record.id.int else new_id()
-        row = door._codec.dump_new(record, doors.actor.tenant, id_, doors.clock(), "test")
-        batches.setdefault(door.schema.name, []).append(row)
-    for name, rows in batches.items():
-        run(doors.of(name)._insert(rows))
+        batches.setdefault(type(record), []).append(record)
+    for model, found in batches.items():
+        keeper = doors.keeper(model.__schema__.name)
+        if keeper.schema.staged:
+            names = run(doors.definitions.read()).names(keeper.schema)
+            for name in {record.pipeline for record in found}.intersection(names):
+                run(doors.definitions.entered(keeper.schema, name))
+        run(keeper.add(found, [record.id if record.id.int else new_id() for record in found], at=doors.clock()))
 
 
 def move(record: Any, number: int, stage: str, at: dt.datetime, within: Pipeline = SALES, **more: Any) -> StageMove:

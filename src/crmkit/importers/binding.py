@@ -200,7 +200,7 @@ class _Check:
     def _stages(self, rule: FileRule, schema: Schema) -> None:
         if not schema.staged:
             return
-        pipelines = {pipeline.name: pipeline for pipeline in self._kept.of(schema)}
+        pipelines = self._kept.names(schema)
         made = next(
             (each for each in self._mapping.files if each.kind is FileKind.RECORDS and each.entity == rule.entity), rule
         )
@@ -213,9 +213,8 @@ class _Check:
         # A row may choose its pipeline itself; then only the row shows which stages there are.
         if chosen and chosen.const is None:
             return
-        pipeline = pipelines.get(named[0]) if named else next(iter(pipelines.values()), None)
-        if pipeline is not None:
-            self._known(rule, pipeline)
+        if (named[0] in pipelines) if named else pipelines:
+            self._known(rule, self._kept.named(schema, named[0] if named else "").pipeline)
 
     def _known(self, rule: FileRule, pipeline: Pipeline) -> None:
         stage = rule.fields.get("stage")

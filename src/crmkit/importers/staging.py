@@ -78,7 +78,11 @@ class Staging:
 
         What the record's fields become is put into `changes`; a history that contradicts ours is a problem of the row.
         """
-        pipeline = await self._definitions.followed(self._schema, record.pipeline, record.pipeline_version)
+        try:
+            pipeline = await self._definitions.followed(self._schema, record.pipeline, record.pipeline_version)
+        except BadDefinition as error:
+            parsed.refuse(self._section.key_column, Problem(error.code, error.message, hint=error.hint), parsed.key)
+            return []
         stored = await self._stored(record)
         known = {(move.to_stage, move.at) for move in stored}
         imported = next((move.to_stage for move in reversed(stored) if move.created_by == self._doors.actor.key), None)

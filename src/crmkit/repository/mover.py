@@ -83,7 +83,7 @@ class Mover:
             MoveRefused: a record names a stage that is not one of its pipeline's.
         """
         definitions = self._doors.definitions
-        if not (await definitions.read()).of(self._schema):
+        if not (await definitions.read()).names(self._schema):
             return list(records), []
         present = {name: await definitions.entered(self._schema, name) for name in {each.pipeline for each in records}}
         entered: list[Any] = []

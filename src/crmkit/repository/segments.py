@@ -8,6 +8,7 @@ from crmkit.errors import BadDefinition, NotFound, near
 from crmkit.expr.build import f
 from crmkit.repository.change import ChangeKind
 from crmkit.repository.repository import AsyncRepository
+from crmkit.repository.stored import stored_segment
 from crmkit.segment import Segment
 
 if TYPE_CHECKING:
@@ -66,14 +67,9 @@ class AsyncSegments:
 
         Raises:
             NotFound: there is no such segment.
-            BadExpression: what is stored is malformed, or no longer fits the models.
+            BadExpression: what is stored is damaged, or no longer fits the models; the error names the row.
         """
-        from crmkit.expr.form.document import from_json
-
-        held = await self._held(name)
-        segment = Segment(held.name, held.entity, from_json(held.expression), description=held.description or "")
-        segment.check(self._doors.catalog)
-        return segment
+        return stored_segment(await self._held(name), self._doors.catalog)
 
     async def names(self) -> list[str]:
         """Return the names of all segments, in order."""

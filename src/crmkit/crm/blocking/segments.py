@@ -44,7 +44,7 @@ class Segments:
 
         Raises:
             NotFound: there is no such segment.
-            BadExpression: what is stored is malformed, or no longer fits the models.
+            BadExpression: what is stored is damaged, or no longer fits the models; the error names the row.
         """
         return run(self._inner.get(name))
 
