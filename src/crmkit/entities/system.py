@@ -68,14 +68,16 @@ class StageMove(Record):
     from_stage: str = text(default="", max=80, doc="The stage it left; blank when it entered the pipeline.")
     to_stage: str = text(min=1, max=80, doc="The stage it entered.")
     kind: str = choice(
-        "enter", "forward", "back", "close", "reopen", "transfer",
-        doc="Which way it went; a transfer leads into another pipeline or version.",
+        "enter", "forward", "back", "close", "reopen", "stay", "transfer",
+        doc="Which way it went; a stay leads nowhere, and a transfer into another pipeline or version.",
     )  # fmt: skip
     position: int = integer(min=1, doc="The place of the stage it entered among the pipeline's stages, from 1.")
     outcome: Outcome = choice(*OUTCOMES, doc="What the stage it entered means: open, or how the record ended.")
     at: datetime = instant(doc="When it moved.")
     spent: int | None = integer(
-        default=None, min=0, doc="How long it had been in the stage it left, in milliseconds; missing on entering."
+        default=None,
+        min=0,
+        doc="How long it had been in the stage it left, in milliseconds; missing on entering and staying.",
     )
     actor: str = text(default="", max=120, doc="The key of the actor who moved it; blank if the history does not say.")
     note: str | None = text(default=None, max=4_000, doc="What the actor said about it.")

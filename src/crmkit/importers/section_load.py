@@ -12,6 +12,7 @@ import attrs
 from crmkit.errors import BadRecord, Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
+from crmkit.importers.history import in_order
 from crmkit.importers.rule import FileKind, OnUpdate
 from crmkit.importers.section import defaults_of
 from crmkit.importers.staging import Staging
@@ -68,6 +69,7 @@ class SectionLoad:
         self._stored: dict[str, Any] = {}
         self._live: dict[UUID, Any] = {}
         self._rows: dict[int, dict[str, list[Parsed]]] = {}
+        self._told: dict[int, dict[str, int]] = {}
 
     # -- the file -----------------------------------------------------------------------------------------------------
 
@@ -166,6 +168,9 @@ class SectionLoad:
             await self._run.prepare(everything)
             for parsed in everything:
                 self._run.resolve(parsed)
+            if section.rule.kind is FileKind.HISTORY:
+                self._told[section.number] = {key: len(each) for key, each in rows.items()}
+                rows = {key: in_order(each) for key, each in rows.items()}
             self._rows[section.number] = rows
 
     def _beside(self, key: str) -> Iterable[tuple[Section, list[Parsed]]]:
@@ -241,6 +246,7 @@ class SectionLoad:
                 counts = self._run.counts[section.number]
                 good = sum(not row.problems for row in rows)
                 setattr(counts, outcome, getattr(counts, outcome) + good)
+                counts.skip += self._told.get(section.number, {}).get(parsed.key, len(rows)) - len(rows)
             accepted.append(parsed.key)
         for section in self._companions:
             self._run.spool.claim(section.number, accepted)

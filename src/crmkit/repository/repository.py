@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -15,13 +16,13 @@ from crmkit.repository.reader import AsyncReader
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
     from uuid import UUID
 
-    from crmkit.lifecycle import Step
+    from crmkit.lifecycle import Entry, Step
     from crmkit.model.schema import Schema
     from crmkit.repository.change import Change
     from crmkit.repository.doors import Doors
+    from crmkit.repository.retelling import Histories
 
 __all__ = ["AsyncRepository"]
 
@@ -41,20 +42,28 @@ class AsyncRepository(AsyncReader[T]):
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    async def add(self, record: T) -> T:
+    async def add(self, record: T, *, history: Iterable[Entry] = ()) -> T:
         """Write a new record and return it as it now stands: with its id, version 1 and times.
 
+        Args:
+            record: the record.
+            history: the moves that it made elsewhere, as in `[moved("contact", at=...), moved("won", at=...)]`, in
+                order. It then stands where the last one led, and the rules of its pipeline are not asked.
+
         Raises:
-            BadRecord: a link leads nowhere, an added field is not declared, or the record is of another model.
+            BadRecord: a link leads nowhere, an added field is not declared, the record is of another model, or the
+                history cannot be true.
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor create such a record.
             MoveRefused: the stage given is not one to enter.
         """
-        return (await self._add([record])).after[0]
+        change = await self._add([(record, history)] if history else [record], "history")
+        return change.after[0]
 
-    async def add_many(self, records: Iterable[T]) -> list[UUID]:
+    async def add_many(self, records: Iterable[T | tuple[T, Iterable[Entry]]]) -> list[UUID]:
         """Write any number of new records in batches and return their ids, in order.
 
+        Each may come with its history, as a pair: `[(deal, [moved("contact", at=...)]), ...]`.
         Everything happens in the session's transaction. Raises what `add` raises; the session should then be rolled
         back, as earlier batches are written already.
         """
@@ -62,7 +71,7 @@ class AsyncRepository(AsyncReader[T]):
         source = iter(records)
         while batch := list(islice(source, BATCH)):
             with pause_collector():
-                ids += (await self._add(batch)).ids
+                ids += (await self._add(batch, "[{}].history", len(ids))).ids
         return ids
 
     async def update(self, record: T, /, **changes: Any) -> T:
@@ -181,21 +190,42 @@ class AsyncRepository(AsyncReader[T]):
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    async def _add(self, records: list[Any]) -> Change[T]:
+    async def _add(self, given: list[Any], path: str, first: int = 0) -> Change[T]:
+        """Write new records; `path` names the history of the one with a number, which counts from `first`."""
         schema = self._schema
         self._door.check_writable(anew=True)
-        for record in records:
-            self._check_model(record)
+        records, histories = self._apart(given, path, first)
         now = self._doors.clock()
         make_id = self._doors.ids
         ids = [record.id if record.id.int else make_id() for record in records]
         if schema.extra or any(record.extra for record in records):
             records = [self._door.replace(record, extra=check_extra(schema, record.extra)) for record in records]
+        if histories:
+            self._mover.check_staged()
         if not schema.staged:
             return await self._door.add(records, ids, at=now)
         async with self._doors.definitions.entering(schema, {record.pipeline for record in records}):
-            records, moves = await self._mover.enter(records, ids, now)
+            records, moves = await self._mover.enter(records, ids, now, histories)
             return await self._door.add(records, ids, at=now, moves=moves)
+
+    def _apart(self, given: list[Any], path: str, first: int) -> tuple[list[Any], Histories]:
+        """Return records, and the histories that some come with, by the place of the record."""
+        if set(map(type, given)) == {self._schema.cls}:
+            return given, {}
+        records: list[Any] = []
+        histories: Histories = {}
+        for place, each in enumerate(given):
+            record, history = each if isinstance(each, tuple) and len(each) == 2 else (each, ())  # noqa: PLR2004 - a pair
+            self._check_model(record)
+            records.append(record)
+            named = path.format(first + place)
+            if not isinstance(history, Iterable):
+                message = f"expects a list of moved(...), not {type(history).__name__}."
+                raise BadRecord(self._schema.name, [Problem("wrong_type", message, field=named)])
+            entries = list(history)
+            if entries:
+                histories[place] = named, entries
+        return records, histories
 
     def _check_model(self, record: Any) -> None:
         if type(record) is not self._schema.cls:
