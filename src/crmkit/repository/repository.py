@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,9 +12,11 @@ from crmkit.repository.door import BATCH, pause_collector
 from crmkit.repository.external_id import ExternalIds
 from crmkit.repository.mover import Mover
 from crmkit.repository.reader import AsyncReader
+from crmkit.repository.retelling import told
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterable
     from uuid import UUID
 
     from crmkit.lifecycle import Entry, Step
@@ -215,16 +216,13 @@ class AsyncRepository(AsyncReader[T]):
         records: list[Any] = []
         histories: Histories = {}
         for place, each in enumerate(given):
-            record, history = each if isinstance(each, tuple) and len(each) == 2 else (each, ())  # noqa: PLR2004 - a pair
-            self._check_model(record)
-            records.append(record)
-            named = path.format(first + place)
-            if not isinstance(history, Iterable):
-                message = f"expects a list of moved(...), not {type(history).__name__}."
-                raise BadRecord(self._schema.name, [Problem("wrong_type", message, field=named)])
-            entries = list(history)
-            if entries:
-                histories[place] = named, entries
+            paired = isinstance(each, tuple) and len(each) == 2  # noqa: PLR2004 - a record and its history
+            pair: tuple[Any, Any] = each if paired else (each, ())
+            self._check_model(pair[0])
+            records.append(pair[0])
+            entries = told(self._schema, path.format(first + place), pair[1])
+            if entries[1]:
+                histories[place] = entries
         return records, histories
 
     def _check_model(self, record: Any) -> None:

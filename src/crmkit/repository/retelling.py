@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from crmkit.lifecycle import Pipeline
+    from crmkit.model.schema import Schema
     from crmkit.repository.door import Door
     from crmkit.repository.doors import Doors
 
-__all__ = ["Histories", "Retelling", "Told"]
+__all__ = ["Histories", "Retelling", "Told", "told"]
 
 Histories: TypeAlias = "dict[int, tuple[str, list[Entry]]]"
 """The histories that some of several records come with, by the record's place: what names each in problems, and it."""
@@ -142,3 +143,15 @@ class Retelling:
 
     def _refuse(self, path: str, code: str, message: str, hint: str = "") -> None:
         self._problems.append(Problem(code, message, hint=hint, field=path))
+
+
+def told(schema: Schema, path: str, history: object) -> tuple[str, list[Entry]]:
+    """Return what a caller gives as the history of a record, with the path that names it in problems.
+
+    Raises:
+        BadRecord: it is not a collection of moves.
+    """
+    if not isinstance(history, Iterable):
+        message = f"expects a list of moved(...), not {type(history).__name__}."
+        raise BadRecord(schema.name, [Problem("wrong_type", message, field=path)])
+    return path, list(history)
