@@ -178,6 +178,8 @@ def nature(schema: Schema) -> str:
     if schema.staged:
         anchor = "fields-of-every-record-that-moves-through-a-pipeline"
         return f"Its records move through a [pipeline](index.md#{anchor}). {about}{shared}"
+    if schema.kept:
+        return f"Its records are [kept](../../explanation/how-it-works.md#what-is-kept). {schema.kept} {about}{shared}"
     if schema.append_only:
         return f"Its records are written once and never changed. {about}{shared}"
     return f"{about.replace('They', 'Its records')}{shared}"

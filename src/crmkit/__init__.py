@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from crmkit.expr.evaluate import evaluate
     from crmkit.expr.node import Expr
     from crmkit.importers import pipelines_in
-    from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, reopen
+    from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, moved, reopen
     from crmkit.model.declare import (
         Record,
         choice,
@@ -218,6 +218,7 @@ __all__ = [
     "me",
     "money",
     "move",
+    "moved",
     "nothing",
     "now",
     "pipelines_in",
@@ -346,6 +347,7 @@ _MODULE_OF = {
     "me": "crmkit.expr.build",
     "money": "crmkit.model.declare",
     "move": "crmkit.lifecycle",
+    "moved": "crmkit.lifecycle",
     "nothing": "crmkit.expr.build",
     "now": "crmkit.expr.build",
     "pipelines_in": "crmkit.importers",

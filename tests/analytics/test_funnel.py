@@ -26,14 +26,14 @@ from crmkit import (
 from crmkit.analytics import Funnel
 from crmkit.lifecycle.built_in import OPPORTUNITY
 from crmkit.storage.opening import open_store
-from tests.analytics.loading import SALES, START, day, deal, move, pipeline, write
+from tests.analytics.loading import SALES, START, day, deal, move, pipeline, told, write
 
 
 def put(session, *deals):
-    """Write deals, each told as its visits, and return the source of fields to tell them apart."""
+    """Load deals, each told as its visits, and return the source of fields to tell them apart."""
     for each in deals:
         visits, fields = (each[:-1], each[-1]) if isinstance(each[-1], dict) else (each, {})
-        write(session, deal(*visits, **fields))
+        session.opportunities.add(Opportunity(name="deal", **fields), history=told(*visits))
 
 
 def counted(group):

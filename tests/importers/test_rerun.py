@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 
 from crmkit import UTC, Busy, Crm, Money, connect, f, system
+from crmkit.lifecycle.built_in import OPPORTUNITY
 from crmkit.values.identifier import uuid7_source
 from tests.importers.conftest import customers
 
@@ -95,12 +96,89 @@ def test_history_sets_the_stage_and_every_managed_field(crm, files):
         deal = s.opportunities.first()
         moves = sorted(s.stage_moves.stream(f.record_id == deal.id), key=lambda move: move.number)
     assert [(m.from_stage, m.to_stage, m.kind) for m in moves] == [
-        ("", "contact", "enter"), ("contact", "proposal", "forward"), ("proposal", "won", "close"),
+        ("", "contact", "enter"), ("contact", "proposal", "forward"), ("proposal", "proposal", "stay"),
+        ("proposal", "won", "close"),
     ]  # fmt: skip
-    assert [m.spent for m in moves] == [None, 31 * 86_400_000, 28 * 86_400_000]
+    assert [m.spent for m in moves] == [None, 31 * 86_400_000, None, 28 * 86_400_000]
     assert (deal.outcome, deal.stage_reached, deal.amount) == ("won", 3, Money(12, "EUR"))
     assert deal.closed_at == deal.stage_since == dt.datetime(2025, 3, 1, tzinfo=UTC)
     assert (deal.pipeline, deal.pipeline_version) == ("opportunity", 1)
+
+
+LOGGED = {
+    **DEALS,
+    "file": [
+        {"path": "people.csv", "into": "user", "id": "Name", "fields": {"name": "Name"}},
+        DEALS["file"][0],
+        {
+            "path": "log.csv", "history_of": "opportunity", "record": "No",
+            "fields": {"stage": "To", "at": "At", "note": "Said", "by": {"link": "user", "column": "By", "by": "name"}},
+        },
+    ],
+}  # fmt: skip
+SAID = "No,To,At,Said,By\n"
+
+
+def told(crm):
+    """What history says: where from and to, on which day, and with which words of whom."""
+    with crm.session(job) as s:
+        names = {str(each.id): each.name for each in s.users.stream()}
+        moves = sorted(s.stage_moves.stream(), key=lambda move: move.number)
+        return [(m.kind, m.to_stage, m.at.day, m.note, names.get(m.actor, "")) for m in moves]
+
+
+def test_a_row_that_keeps_the_stage_keeps_its_time_its_note_and_its_author(crm, files):
+    rows = "1,contact,2025-01-01,met,Ann\n1,contact,2025-01-02,called,Bo\n"
+    rows += "1,won,2025-01-03,,Ann\n1,won,2025-01-04,paid,Bo\n"
+    folder = files(people__csv="Name\nAnn\nBo\n", deals__csv=HEAD + "1,Line 4,won,2025-01-01,\n", log__csv=SAID + rows)
+    run = load(crm, folder, LOGGED)
+    assert (run.counts[-1].create, run.counts[-1].skip) == (4, 0)
+    assert told(crm) == [
+        ("enter", "contact", 1, "met", "Ann"),
+        ("stay", "contact", 2, "called", "Bo"),
+        ("close", "won", 3, None, "Ann"),
+        ("stay", "won", 4, "paid", "Bo"),
+    ]
+    with crm.session(job) as s:
+        deal = s.opportunities.first()
+        assert deal.closed_at == deal.stage_since == dt.datetime(2025, 1, 3, tzinfo=UTC)
+        contact = s.analytics.time_in_stage(OPPORTUNITY)["contact"]
+        assert (contact.visits, contact.mean) == (1, dt.timedelta(days=2))
+
+
+def test_a_row_that_returns_to_an_earlier_stage_is_a_move_even_if_an_earlier_row_says_the_same(crm, files):
+    rows = "1,contact,2025-01-01,,Ann\n1,needs,2025-01-01,,Ann\n1,contact,2025-01-01,,Ann\n"
+    folder = files(people__csv="Name\nAnn\n", deals__csv=HEAD + "1,Line 4,contact,2025-01-01,\n", log__csv=SAID + rows)
+    run = load(crm, folder, LOGGED)
+    assert (run.counts[-1].create, run.counts[-1].skip) == (3, 0)
+    assert [(kind, stage) for kind, stage, *_ in told(crm)] == [
+        ("enter", "contact"), ("forward", "needs"), ("back", "contact"),
+    ]  # fmt: skip
+    more = "1,needs,2025-01-01,,Ann\n1,contact,2025-01-01,,Ann\n"
+    load(crm, files(log__csv=SAID + rows + more), LOGGED)
+    assert [(kind, stage) for kind, stage, *_ in told(crm)[3:]] == [("forward", "needs"), ("back", "contact")]
+    assert load(crm, files(), LOGGED).total("update") == 0
+
+
+def test_a_row_that_only_repeats_another_is_skipped(crm, files):
+    rows = "1,contact,2025-01-01,,Ann\n1,needs,2025-01-02,,Ann\n1,contact,2025-01-01,,Ann\n"
+    folder = files(people__csv="Name\nAnn\n", deals__csv=HEAD + "1,Line 4,needs,2025-01-01,\n", log__csv=SAID + rows)
+    run = load(crm, folder, LOGGED)
+    assert (run.counts[-1].create, run.counts[-1].skip) == (2, 1)
+    assert [(kind, stage) for kind, stage, *_ in told(crm)] == [("enter", "contact"), ("forward", "needs")]
+
+
+def test_what_is_yet_to_come_is_no_history(crm, files):
+    folder = files(
+        deals__csv=HEAD + "1,Line 4,,2025-01-01,\n", log__csv=LOG + "1,contact,2025-01-01\n1,won,2125-01-01\n"
+    )
+    run = load(crm, folder, DEALS)
+    assert [(each.file, each.code) for each in run.problems] == [("log.csv", "yet_to_come")]
+    entered = {**DEALS, "file": [{**DEALS["file"][0], "entered": {"won": "Created"}}]}
+    run = load(crm, files(deals__csv=HEAD + "2,Line 5,won,2125-01-01,\n"), entered)
+    assert [(each.column, each.code) for each in run.problems] == [("Created", "yet_to_come")]
+    with crm.session(job) as s:
+        assert [(each.name, each.stage) for each in s.opportunities.stream()] == [("Line 4", "contact")]
 
 
 def test_new_history_is_added_and_old_history_is_never_rewritten(crm, files):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -9,6 +10,7 @@ import attrs
 from crmkit.analytics.amounts import Amounts, amount_field
 from crmkit.analytics.grouping import order_of, text_of
 from crmkit.analytics.report import ALL, Report, label_of, row_of
+from crmkit.errors import BadDefinition
 from crmkit.expr.build import everything, f
 from crmkit.repository.aggregator import MoneyBag
 
@@ -85,11 +87,7 @@ async def pipeline_values(
     """Return what stands in each stage; see `AsyncAnalytics.pipeline_value`."""
     amounts = Amounts(population, by, amount_field(population.schema, amount))
     await amounts.read(everything if ended else f.outcome == "open", f.pipeline, f.stage, f.outcome)
-    order = {
-        (pipeline.name, stage.name): number
-        for pipeline in (await population.doors.definitions.read()).of(population.schema)
-        for number, stage in enumerate(pipeline.stages)
-    }
+    order = await _order(population)
     whole = PipelineValue(key=None, label=ALL, stages=_stages(amounts.whole(), None, order))
     groups = (
         PipelineValue(key=key, label=label_of(key), stages=_stages(amounts, key, order))
@@ -99,6 +97,16 @@ async def pipeline_values(
         definition="pipeline.value/1", groups=(whole,) if by is None else tuple(groups), total=whole,
         by=text_of(by), as_of=population.as_of, zone=population.zone,
     )  # fmt: skip
+
+
+async def _order(population: Population) -> dict[tuple[str, str], int]:
+    known = await population.doors.definitions.read()
+    order: dict[tuple[str, str], int] = {}
+    for name in known.names(population.schema):
+        with suppress(BadDefinition):  # the stages of a damaged definition come last
+            stages = known.named(population.schema, name).pipeline.stages
+            order |= {(name, stage.name): number for number, stage in enumerate(stages)}
+    return order
 
 
 def _stages(amounts: Amounts, key: Any, order: dict[tuple[str, str], int]) -> tuple[StageValue, ...]:

@@ -17,6 +17,7 @@ from rich.table import Table
 from crmkit import Funnel, Pipeline, PipelineDefinition, connect, f, pipelines_in, system
 from crmkit.errors import BadFile, CrmError, NotFound, near
 from crmkit.importers import ImportReport
+from crmkit.repository.stored import StoredPipeline
 
 __all__ = ["app", "run"]
 
@@ -169,7 +170,7 @@ def _definition(s: Any, name: str) -> Pipeline:
     if found is None:
         names = {each.name for each in definitions.stream()}
         raise NotFound(f"there is no pipeline {name!r}.", hint=near(name, names))
-    return Pipeline.from_json(found.definition)
+    return StoredPipeline(found.id, found.entity, found.name, found.number, found.definition).read()
 
 
 def _ref(path: str | None) -> Any:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["bind"]
 
 _HISTORY: Final = ("stage", "at", "by", "note")
-_OWN_MODELS: Final = frozenset({"external_id", "stage_move", "outbox_message", "pipeline_definition"})
 _SAMPLES: Final = (dt.datetime(2001, 2, 3, 4, 5), dt.datetime(2010, 11, 12, 10, 9))  # noqa: DTZ001 - only spelt, never kept
 
 
@@ -103,8 +102,9 @@ class _Check:
         except BadDefinition as error:
             self._refuse(place, error.message, error.hint)
             return None
-        if schema.name in _OWN_MODELS:
-            self._refuse(place, f"crmkit itself writes each {schema.name}.", "For history, write history_of.")
+        if schema.kept:
+            hint = "For history, write history_of." if schema.name == "stage_move" else schema.kept
+            self._refuse(place, f"{schema.name} records are not written directly.", hint)
             return None
         if rule.kind is not FileKind.RECORDS and schema.name not in self._made:
             self._refuse(
@@ -200,7 +200,7 @@ class _Check:
     def _stages(self, rule: FileRule, schema: Schema) -> None:
         if not schema.staged:
             return
-        pipelines = {pipeline.name: pipeline for pipeline in self._kept.of(schema)}
+        pipelines = self._kept.names(schema)
         made = next(
             (each for each in self._mapping.files if each.kind is FileKind.RECORDS and each.entity == rule.entity), rule
         )
@@ -213,9 +213,8 @@ class _Check:
         # A row may choose its pipeline itself; then only the row shows which stages there are.
         if chosen and chosen.const is None:
             return
-        pipeline = pipelines.get(named[0]) if named else next(iter(pipelines.values()), None)
-        if pipeline is not None:
-            self._known(rule, pipeline)
+        if (named[0] in pipelines) if named else pipelines:
+            self._known(rule, self._kept.named(schema, named[0] if named else "").pipeline)
 
     def _known(self, rule: FileRule, pipeline: Pipeline) -> None:
         stage = rule.fields.get("stage")

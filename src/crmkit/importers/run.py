@@ -123,13 +123,18 @@ class Run:
             await self.prepare(batch)
             for parsed in batch:
                 self.resolve(parsed)
-                if once and not parsed.problems and seen.setdefault(parsed.key, parsed.digest) != parsed.digest:
+                again = once and not parsed.problems and parsed.key in seen
+                if again and seen[parsed.key] != parsed.digest:
                     message = "stands here for the second time, with other content."
                     parsed.refuse(section.key_column, Problem("duplicate_id", message), parsed.key)
                 if parsed.problems:
                     self.reject(section, parsed)
-                elif not self.spool.put(section.number, parsed.key, parsed.record, parsed.cells, parsed.digest):
+                elif again:
                     self.counts[section.number].skip += 1
+                else:
+                    if once:
+                        seen[parsed.key] = parsed.digest
+                    self.spool.put(section.number, parsed.key, parsed.record, parsed.cells)
             await self.end_batch()
 
     def _orphans(self, section: Section) -> None:

@@ -13,6 +13,7 @@ from crmkit.errors import BadRecord, Duplicate, NotAllowed, Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
 from crmkit.importers.family import Families
+from crmkit.importers.history import in_order
 from crmkit.importers.rule import FileKind, OnUpdate
 from crmkit.importers.section import defaults_of
 from crmkit.importers.staging import Staging
@@ -75,6 +76,7 @@ class SectionLoad:
         self._changeable: frozenset[UUID] = frozenset()
         joined = [set(each.rule.fields) for each in companions if each.rule.kind is FileKind.JOIN]
         self._given = set(section.rule.fields).union(*joined)
+        self._told: dict[int, dict[str, int]] = {}
 
     # -- the file -----------------------------------------------------------------------------------------------------
 
@@ -196,6 +198,9 @@ class SectionLoad:
             await self._run.prepare(everything)
             for parsed in everything:
                 self._run.resolve(parsed)
+            if section.rule.kind is FileKind.HISTORY:
+                self._told[section.number] = {key: len(each) for key, each in rows.items()}
+                rows = {key: in_order(each) for key, each in rows.items()}
             self._rows[section.number] = rows
 
     def _beside(self, key: str) -> Iterable[tuple[Section, list[Parsed]]]:
@@ -277,6 +282,7 @@ class SectionLoad:
                 counts = self._run.counts[section.number]
                 good = sum(not row.problems for row in rows)
                 setattr(counts, outcome, getattr(counts, outcome) + good)
+                counts.skip += self._told.get(section.number, {}).get(parsed.key, len(rows)) - len(rows)
             accepted.append(parsed.key)
         for section in self._companions:
             self._run.spool.claim(section.number, accepted)
@@ -319,9 +325,9 @@ class SectionLoad:
         await self._intake.add(batch.created, batch.moves, batch.names)
         for record, changes, moves in self._families.downward(batch.changed):
             await self._intake.change(record, changes, moves)
-        crosswalk = Intake(self._doors, self._doors.catalog["external_id"])
+        keeper = self._doors.keeper("external_id")
         for stored, digest in batch.digests:
-            await crosswalk.change(stored, {"row_digest": digest})
+            await keeper.amend(stored, {"row_digest": digest}, self._doors.clock())
 
     async def _join(self, parsed: Parsed) -> None:
         for section, rows in self._beside(parsed.key):

@@ -77,6 +77,7 @@ def entity(
     indexes: tuple[tuple[str, ...], ...] = (),
     append_only: bool = False,
     about: tuple[str, ...] | None = None,
+    kept: str = "",
 ) -> Callable[[type[_T]], type[_T]]:
     """Declare a model.
 
@@ -90,6 +91,8 @@ def entity(
         about: the links to what a record is about, all those that every record needs if left out. Unless the policy
             has a rule for this model, an actor sees a record if they may see everything that these links name, and one
             that names nothing if it is theirs or nobody's.
+        kept: how its records come about, as a sentence for those who try to write them: repositories and imports refuse
+            to, and reading stays as it is. Blank if callers may write.
 
     Raises:
         BadDefinition: a field, an annotation, a name or a group is not acceptable; it lists everything that is wrong.
@@ -125,6 +128,7 @@ def entity(
             staged="stage" in fields and "pipeline_version" in fields,
             append_only=parent.append_only if parent else append_only,
             about=about if about is not None or parent is None else tuple(each.name for each in parent.namings),
+            kept=parent.kept if parent else kept,
         )
         refuse(cls, mistakes_of(schema, unknown))
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only

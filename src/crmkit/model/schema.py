@@ -61,6 +61,7 @@ class Schema:
         staged: whether its records move through a pipeline.
         append_only: whether its records are written once and never changed.
         about: the fields that name what its records are about, if the model declares them.
+        kept: how its records come about, if no caller may write them; blank if callers may.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Schema:
     staged: bool = False
     append_only: bool = False
     about: tuple[str, ...] | None = None
+    kept: str = ""
 
     if not TYPE_CHECKING:
         __hash__ = object.__hash__

@@ -6,7 +6,7 @@ Rows become records or values in `_fetch`'s two callers, `records` and `columns`
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from crmkit.model.schema import Relation, Schema
     from crmkit.repository.inside import Inside
     from crmkit.repository.unit_of_work import Turn
-    from crmkit.storage.spi import GroupKey, Measure
+    from crmkit.storage.spi import GroupKey, Measure, Unit
 
 __all__ = ["BATCH", "Door", "DoorOf", "Hop", "Row", "SortKey", "Where", "pause_collector", "same_id"]
 
@@ -335,15 +335,29 @@ class Door(Generic[T]):
 
         await self._unless_refused(write, rule, (record.id,), action)
 
-    async def append(self, records: Iterable[T], at: dt.datetime) -> None:
-        """Write records that crmkit itself keeps besides others: no policy is asked, and the journal does not see them.
+    async def check_reach(self, record: Any, action: Action) -> None:
+        """Refuse a record to which the actor may not do this, by what the store holds of it.
 
         Raises:
-            Duplicate: a unique field's value is taken.
+            NotFound: it is not there for this actor.
+            NotAllowed: the policy does not let the actor do this.
         """
-        written = list(records)
-        if written:
-            await self._insert(self._dumped(written, [self._inside.ids() for _ in written], at))
+        if not await self.columns((same_id(record.id),), ("id",), action=action):
+            await self._diagnose(record, action, restoring=False)
+
+    def check_writable(self, *, anew: bool) -> None:
+        """Refuse to write a model that is kept from callers, and to change one that is only ever added to.
+
+        Args:
+            anew: whether new records are written, rather than changed ones.
+
+        Raises:
+            NotAllowed: it is one, and this is not its keeper's door.
+        """
+        if self.schema.append_only and not anew:
+            raise NotAllowed(f"{self.schema.name} records are written once and never changed.", hint=self.schema.kept)
+        if self.schema.kept:
+            raise NotAllowed(f"{self.schema.name} records are not written directly.", hint=self.schema.kept)
 
     def judge(self, action: Action) -> Callable[[T], bool] | None:
         """Return what tells whether the policy allows a record as it will be, as far as its own fields tell.
@@ -367,12 +381,17 @@ class Door(Generic[T]):
         return self._codec.load(map(itemgetter(*map(places.__getitem__, self._codec.read)), rows), turn)
 
     async def _insert(self, rows: list[Row]) -> None:
-        unit = await self._unit.writing(self.schema)
+        unit = await self._writing(anew=True)
         await unit.insert(self.schema, rows)
 
     async def _patch(self, where: Core, values: Mapping[str, Any]) -> int:
-        unit = await self._unit.writing(self.schema)
+        unit = await self._writing(anew=False)
         return await unit.patch(Patch(self.schema, where, self._codec.spell(values)))
+
+    async def _writing(self, *, anew: bool) -> Unit:
+        # The one way to a transaction that writes, so that no write of a kept model can be forgotten.
+        self.check_writable(anew=anew)
+        return await self._unit.writing(self.schema)
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class Intake:
             records, moves = await self._entered(records, moves)
         now = self._doors.clock()
         await self._door.add(records, [record.id for record in records], ChangeKind.IMPORTED, at=now, moves=moves)
-        await self._doors.of("external_id").append(names, now)
+        await self._doors.keeper("external_id").append(names, now)
 
     async def change(self, record: Any, changes: dict[str, Any], moves: Sequence[Any] = ()) -> Any:
         """Write changes to a record, stages included, and the moves that led there; return it as it now stands.

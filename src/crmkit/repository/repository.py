@@ -6,23 +6,26 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from crmkit.errors import BadRecord, MoveRefused, NotAllowed, Problem
+from crmkit.errors import BadRecord, MoveRefused, Problem
 from crmkit.repository.added import check_extra
 from crmkit.repository.change import ChangeKind
 from crmkit.repository.claim import refuse_managed
 from crmkit.repository.door import BATCH, pause_collector
+from crmkit.repository.external_id import ExternalIds
 from crmkit.repository.mover import Mover
 from crmkit.repository.reader import AsyncReader
+from crmkit.repository.retelling import told
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import AsyncGenerator, Iterable
     from uuid import UUID
 
-    from crmkit.lifecycle import Step
+    from crmkit.lifecycle import Entry, Step
     from crmkit.model.schema import Schema
     from crmkit.repository.change import Change
     from crmkit.repository.doors import Doors
+    from crmkit.repository.retelling import Histories
 
 __all__ = ["AsyncRepository"]
 
@@ -43,20 +46,28 @@ class AsyncRepository(AsyncReader[T]):
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    async def add(self, record: T) -> T:
+    async def add(self, record: T, *, history: Iterable[Entry] = ()) -> T:
         """Write a new record and return it as it now stands: with its id, version 1 and times.
 
+        Args:
+            record: the record.
+            history: the moves that it made elsewhere, as in `[moved("contact", at=...), moved("won", at=...)]`, in
+                order. It then stands where the last one led, and the rules of its pipeline are not asked.
+
         Raises:
-            BadRecord: a link leads nowhere, an added field is not declared, or the record is of another model.
+            BadRecord: a link leads nowhere, an added field is not declared, the record is of another model, or the
+                history cannot be true.
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor create such a record.
             MoveRefused: the stage given is not one to enter.
         """
-        return (await self._add([record])).after[0]
+        change = await self._add([(record, history)] if history else [record], "history")
+        return change.after[0]
 
-    async def add_many(self, records: Iterable[T]) -> list[UUID]:
+    async def add_many(self, records: Iterable[T | tuple[T, Iterable[Entry]]]) -> list[UUID]:
         """Write any number of new records in batches and return their ids, in order.
 
+        Each may come with its history, as a pair: `[(deal, [moved("contact", at=...)]), ...]`.
         Everything happens in the session's transaction. Raises what `add` raises; the session should then be rolled
         back, as earlier batches are written already.
         """
@@ -64,7 +75,7 @@ class AsyncRepository(AsyncReader[T]):
         source = iter(records)
         while batch := list(islice(source, BATCH)):
             with pause_collector():
-                ids += (await self._add(batch)).ids
+                ids += (await self._add(batch, "[{}].history", len(ids))).ids
         return ids
 
     async def update(self, record: T, /, **changes: Any) -> T:
@@ -81,7 +92,7 @@ class AsyncRepository(AsyncReader[T]):
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy does not let the actor do this.
         """
-        self._check_added(record)
+        self._check_changeable(record)
         return await self._written(record, self._cleaned(changes), ChangeKind.UPDATED)
 
     async def delete(self, record: T) -> T:
@@ -89,8 +100,7 @@ class AsyncRepository(AsyncReader[T]):
 
         It keeps its unique values. Raises what `update` raises; nothing else is saved, so a changed copy is refused.
         """
-        self._check_added(record)
-        self._not_append_only()
+        self._check_changeable(record)
         return await self._written(record, {}, ChangeKind.DELETED)
 
     async def restore(self, record: T) -> T:
@@ -98,8 +108,7 @@ class AsyncRepository(AsyncReader[T]):
 
         Raises what `delete` raises, and `Refused` if the record is not deleted.
         """
-        self._check_added(record)
-        self._not_append_only()
+        self._check_changeable(record)
         return await self._written(record, {}, ChangeKind.RESTORED)
 
     # -- pipelines -----------------------------------------------------------------------------------------------------
@@ -122,7 +131,7 @@ class AsyncRepository(AsyncReader[T]):
             MoveRefused: the pipeline does not allow it; it lists every reason.
             Stale: somebody else changed the record first.
         """
-        self._check_added(record)
+        self._check_changeable(record)
         held, clean = await self._door.claimed(record, self._cleaned(changes), ChangeKind.MOVED)
         async with self._present(held):
             fields, step = await self._mover.plan(held, clean, stage, at)
@@ -137,7 +146,7 @@ class AsyncRepository(AsyncReader[T]):
             stage: the stage it continues in.
             note: why, for the history.
         """
-        self._check_added(record)
+        self._check_changeable(record)
         held, clean = await self._door.claimed(record, {}, ChangeKind.MOVED)
         name = pipeline or getattr(held, "pipeline", "")
         async with self._present(held), self._doors.definitions.entering(self._schema, {name}):
@@ -158,27 +167,83 @@ class AsyncRepository(AsyncReader[T]):
         self._check_added(record)
         return await self._mover.allowed(*(await self._door.claimed(record, {})))
 
+    # -- other systems -------------------------------------------------------------------------------------------------
+
+    async def add_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Note what another system calls a record; nothing happens if that is known already.
+
+        Read it by relation: `f.external_ids.any((f.source == "erp") & (f.external_id == "4711"))`. A later import from
+        the same source finds the record by it.
+
+        Args:
+            record: the record.
+            source: the other system, such as `"salesforce"`.
+            external_id: what the other system calls it.
+
+        Raises:
+            BadRecord: the source or the external id is blank or too long.
+            Duplicate: another record of this model has this external id.
+            NotFound: the record is gone, or was never there for this actor.
+            NotAllowed: the policy does not let the actor change the record.
+        """
+        await self._external_ids(record).add(record, source, external_id)
+
+    async def remove_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Forget what another system calls a record.
+
+        Raises what `add_external_id` raises, and `NotFound` if the record has no such external id.
+        """
+        await self._external_ids(record).remove(record, source, external_id)
+
+    def _external_ids(self, record: Any) -> ExternalIds:
+        self._door.check_writable(anew=True)
+        self._check_added(record)
+        return ExternalIds(self._doors, self._schema)
+
     # -- within --------------------------------------------------------------------------------------------------------
 
-    async def _add(self, records: list[Any]) -> Change[T]:
+    async def _add(self, given: list[Any], path: str, first: int = 0) -> Change[T]:
+        """Write new records; `path` names the history of the one with a number, which counts from `first`."""
         schema = self._schema
-        for record in records:
-            self._check_model(record)
+        self._door.check_writable(anew=True)
+        records, histories = self._apart(given, path, first)
         now = self._doors.clock()
         make_id = self._doors.ids
         ids = [record.id if record.id.int else make_id() for record in records]
         if schema.extra or any(record.extra for record in records):
             records = [self._door.replace(record, extra=check_extra(schema, record.extra)) for record in records]
+        if histories:
+            self._mover.check_staged()
         if not schema.staged:
             return await self._door.add(records, ids, at=now)
         async with self._doors.definitions.entering(schema, {record.pipeline for record in records}):
-            records, moves = await self._mover.enter(records, ids, now)
+            records, moves = await self._mover.enter(records, ids, now, histories)
             return await self._door.add(records, ids, at=now, moves=moves)
+
+    def _apart(self, given: list[Any], path: str, first: int) -> tuple[list[Any], Histories]:
+        """Return records, and the histories that some come with, by the place of the record."""
+        if set(map(type, given)) == {self._schema.cls}:
+            return given, {}
+        records: list[Any] = []
+        histories: Histories = {}
+        for place, each in enumerate(given):
+            paired = isinstance(each, tuple) and len(each) == 2  # noqa: PLR2004 - a record and its history
+            pair: tuple[Any, Any] = each if paired else (each, ())
+            self._check_model(pair[0])
+            records.append(pair[0])
+            entries = told(self._schema, path.format(first + place), pair[1])
+            if entries[1]:
+                histories[place] = entries
+        return records, histories
 
     def _check_model(self, record: Any) -> None:
         if type(record) is not self._schema.cls:
             message = f"expects {self._schema.cls.__name__}, not {type(record).__name__}."
             raise BadRecord(self._schema.name, [Problem("wrong_model", message)])
+
+    def _check_changeable(self, record: Any) -> None:
+        self._door.check_writable(anew=False)
+        self._check_added(record)
 
     def _check_added(self, record: Any) -> None:
         self._check_model(record)
@@ -187,16 +252,11 @@ class AsyncRepository(AsyncReader[T]):
             raise BadRecord(self._schema.name, [Problem("not_added", "the record was never added.", hint=hint)])
 
     def _cleaned(self, changes: dict[str, Any]) -> dict[str, Any]:
-        self._not_append_only()
         refuse_managed(self._schema, changes)
         clean = self._schema.clean(changes)
         if "extra" in clean:
             clean["extra"] = check_extra(self._schema, changes["extra"])
         return clean
-
-    def _not_append_only(self) -> None:
-        if self._schema.append_only:
-            raise NotAllowed(f"{self._schema.name} records are written once and never changed.")
 
     async def _written(self, record: T, clean: dict[str, Any], kind: ChangeKind) -> T:
         held, clean = await self._door.claimed(record, clean, kind)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from crmkit.expr.build import Sort
     from crmkit.expr.node import Expr, Ref
+    from crmkit.lifecycle import Entry
     from crmkit.repository.aggregator import Group
     from crmkit.repository.grouping import By
     from crmkit.repository.measure import Measured
@@ -123,20 +124,27 @@ class Repository(Generic[T]):
         """
         return run(self._inner.tally(by=by, where=where, deleted=deleted, **measures))
 
-    def add(self, record: T) -> T:
+    def add(self, record: T, *, history: Iterable[Entry] = ()) -> T:
         """Write a new record and return it as it now stands: with its id, version 1 and times.
 
+        Args:
+            record: the record.
+            history: the moves that it made elsewhere, as in `[moved("contact", at=...), moved("won", at=...)]`, in
+                order. It then stands where the last one led, and the rules of its pipeline are not asked.
+
         Raises:
-            BadRecord: a link leads nowhere, an added field is not declared, or the record is of another model.
+            BadRecord: a link leads nowhere, an added field is not declared, the record is of another model, or the
+                history cannot be true.
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor create such a record.
             MoveRefused: the stage given is not one to enter.
         """
-        return run(self._inner.add(record))
+        return run(self._inner.add(record, history=history))
 
-    def add_many(self, records: Iterable[T]) -> list[UUID]:
+    def add_many(self, records: Iterable[T | tuple[T, Iterable[Entry]]]) -> list[UUID]:
         """Write any number of new records in batches and return their ids, in order.
 
+        Each may come with its history, as a pair: `[(deal, [moved("contact", at=...)]), ...]`.
         Everything happens in the session's transaction. Raises what `add` raises; the session should then be rolled
         back, as earlier batches are written already.
         """
@@ -213,3 +221,29 @@ class Repository(Generic[T]):
     def allowed_moves(self, record: T) -> tuple[str, ...]:
         """Return the stages to which a record may move now; see `why_not`."""
         return run(self._inner.allowed_moves(record))
+
+    def add_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Note what another system calls a record; nothing happens if that is known already.
+
+        Read it by relation: `f.external_ids.any((f.source == "erp") & (f.external_id == "4711"))`. A later import from
+        the same source finds the record by it.
+
+        Args:
+            record: the record.
+            source: the other system, such as `"salesforce"`.
+            external_id: what the other system calls it.
+
+        Raises:
+            BadRecord: the source or the external id is blank or too long.
+            Duplicate: another record of this model has this external id.
+            NotFound: the record is gone, or was never there for this actor.
+            NotAllowed: the policy does not let the actor change the record.
+        """
+        run(self._inner.add_external_id(record, source, external_id))
+
+    def remove_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Forget what another system calls a record.
+
+        Raises what `add_external_id` raises, and `NotFound` if the record has no such external id.
+        """
+        run(self._inner.remove_external_id(record, source, external_id))
