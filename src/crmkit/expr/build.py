@@ -249,13 +249,10 @@ class _Actor:
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Me:
-        if name not in ME:
-            raise BadExpression(f"me.{name} is not known.", hint=f"There is: {', '.join(ME)}.")
+        if name.startswith("__"):
+            raise AttributeError(name)
         return Me(name)
 
-
-ME: Final = ("id", "key", "team_id", "team_ids")
-"""The facts about an actor that expressions may name."""
 
 f: Final = Name()
 """The record that an expression is about."""

@@ -28,6 +28,7 @@ from crmkit.errors import BadExpression
 
 __all__ = [
     "FLIPPED",
+    "ME",
     "NEGATED",
     "Always",
     "And",
@@ -195,11 +196,24 @@ class Ref:
         return ".".join(("f", *self.path))
 
 
+ME: Final = ("id", "key", "team_id", "team_ids")
+"""The facts about an actor that expressions may name."""
+
+
+def _fact(_: object, __: object, name: object) -> None:
+    if name not in ME:
+        raise BadExpression(f"me.{str(name)[:40]} is not known.", hint=f"There is: {', '.join(ME)}.")
+
+
 @attrs.frozen
 class Me:
-    """A fact about the actor who asks: `me.id`, `me.team_ids`."""
+    """A fact about the actor who asks: `me.id`, `me.team_ids`. No other attribute is ever read.
 
-    name: str
+    Raises:
+        BadExpression: there is no such fact.
+    """
+
+    name: str = attrs.field(validator=_fact)
 
 
 @attrs.frozen

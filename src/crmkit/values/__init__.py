@@ -6,7 +6,7 @@ text. Everything else is refused when a record is made, not when it is written.
 
 from crmkit.values.instant import IN_TEXT, NOT_YET, UTC, Clock, clean_instant, system_clock
 from crmkit.values.money import MONEY_SCALE, Money, money_of
-from crmkit.values.number import INT64_MAX, INT64_MIN, clean_integer, decimal_of, plain_number, scaled
+from crmkit.values.number import INT64_MAX, INT64_MIN, clamped, clean_integer, decimal_of, plain_number, scaled
 from crmkit.values.text import clean_text, fold, key_of
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "UTC",
     "Clock",
     "Money",
+    "clamped",
     "clean_instant",
     "clean_integer",
     "clean_text",
