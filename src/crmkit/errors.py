@@ -26,7 +26,8 @@ Messages never hold secrets, nor values of records that the caller did not suppl
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +52,10 @@ __all__ = [
     "Unsupported",
     "near",
 ]
+
+_COMPARED: Final = 1_000
+_SIMILAR: Final = 100
+"""What a name is compared with to find one that is alike: so many others, of so many characters."""
 
 
 class CrmError(Exception):
@@ -270,10 +275,11 @@ def near(name: object, names: Iterable[str]) -> str:
     >>> near("x", ["b", "a"])
     'There is: a, b.'
     """
-    known = sorted(names)
-    spelled = {each.casefold(): each for each in known}
-    close = get_close_matches(str(name).casefold(), spelled, n=1, cutoff=0.6)
+    known = sorted(islice(names, _COMPARED))
+    spelled = {each.casefold(): each for each in known if len(each) <= _SIMILAR}
+    meant = str(name)
+    close = get_close_matches(meant.casefold(), spelled, n=1, cutoff=0.6) if len(meant) <= _SIMILAR else ()
     if close:
         return f"Did you mean {spelled[close[0]]!r}?"
-    shown = ", ".join(known[:12])
+    shown = ", ".join(each[:_SIMILAR] for each in known[:12])
     return f"There is: {shown}{', …' if len(known) > 12 else '.'}" if known else ""  # noqa: PLR2004 - what fits a line
