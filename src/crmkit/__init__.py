@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         Refused,
         Stale,
         StoreError,
+        TimedOut,
         Unsupported,
     )
     from crmkit.expr.build import ago, ahead, days, everything, f, hours, me, nothing, now, today
@@ -170,6 +171,7 @@ __all__ = [
     "TextField",
     "Ticket",
     "TicketMessage",
+    "TimedOut",
     "Unsupported",
     "User",
     "UserRole",
@@ -294,6 +296,7 @@ _MODULE_OF = {
     "TextField": "crmkit.model.field",
     "Ticket": "crmkit.entities",
     "TicketMessage": "crmkit.entities",
+    "TimedOut": "crmkit.errors",
     "UTC": "crmkit.values",
     "Unsupported": "crmkit.errors",
     "User": "crmkit.entities",

@@ -15,6 +15,7 @@ CrmError
 │   └── Duplicate       a unique key is taken
 ├── NotFound            no such record, or none that this actor may see
 ├── Busy                the store is locked or aborted the transaction; trying again may succeed
+├── TimedOut            a statement took longer than connect(statement_timeout=...) allows
 ├── StoreError          the store could not be reached or does not fit the models
 └── Unsupported         this store or this version cannot do what was asked
 ```
@@ -49,6 +50,7 @@ __all__ = [
     "Refused",
     "Stale",
     "StoreError",
+    "TimedOut",
     "Unsupported",
     "near",
 ]
@@ -251,6 +253,15 @@ class Busy(CrmError):
     """The store is locked or aborted the transaction; the same session, run again, may succeed."""
 
     code = "busy"
+
+
+class TimedOut(CrmError):
+    """A statement took longer than `connect(statement_timeout=...)` allows, and was stopped.
+
+    A session that had written something is undone as a whole and goes no further; one that had only read goes on.
+    """
+
+    code = "timed_out"
 
 
 class StoreError(CrmError):

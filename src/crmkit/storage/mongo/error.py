@@ -9,11 +9,13 @@ from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
     DocumentTooLarge,
+    NetworkTimeout,
     OperationFailure,
     PyMongoError,
 )
 
 from crmkit.errors import Busy, CrmError, Duplicate, StoreError
+from crmkit.storage.spi.deadline import timed_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,8 @@ __all__ = ["error_of"]
 _DUPLICATE: Final = 11000
 _TOO_LARGE: Final = {10334, 17280, 17419, 17420}
 _TOO_MUCH: Final = 388
+_TIMED_OUT: Final = {50, 202, 262}
+"""MaxTimeMSExpired, NetworkInterfaceExceededTimeLimit, ExceededTimeLimit."""
 _BUSY: Final = {24, 112, 246, 251}
 """LockTimeout, WriteConflict, SnapshotUnavailable, NoSuchTransaction."""
 
@@ -39,6 +43,8 @@ def error_of(error: Exception, entity: str) -> CrmError:
         pattern: Mapping[str, Any] = details.get("keyPattern") or {}
         columns = [name for name in pattern if name != "tenant"]
         return Duplicate(entity, ("id",) if columns == ["_id"] else columns)
+    if code in _TIMED_OUT or isinstance(error, NetworkTimeout):
+        return timed_out(entity)
     if code in _BUSY or (isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError")):
         return Busy(
             "the database aborted the transaction because another one is writing there.", hint="Run the session again."
