@@ -281,6 +281,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "a joined unit keeps what it undid": Fault(join="undo keeps"),
     "a joined unit ends the host's transaction": Fault(join="ends the host's"),
     "preparing again clears": Fault(forgets=True),
+    "stops no statement": Fault(patient=True),
     "suspends": Fault(suspends=True),
     **{f"{each.value} not declared": Fault(features=frozenset(Feature) - {each}) for each in Feature},
 }

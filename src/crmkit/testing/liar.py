@@ -45,6 +45,7 @@ class Fault:
         blind: units do not see their own writes.
         suspends: its coroutines suspend, though it declares that they never do.
         forgets: preparing it again loses every row.
+        patient: it stops no statement.
     """
 
     expression: Rewrite | None = None
@@ -63,6 +64,7 @@ class Fault:
     blind: bool = False
     suspends: bool = False
     forgets: bool = False
+    patient: bool = False
 
 
 class Liar:
@@ -74,6 +76,11 @@ class Liar:
         self.io: Literal["none"] = "none"
         self.wires: Wires = self._store.wires
         self.features = fault.features
+
+    def limit_statements(self, seconds: float) -> None:
+        """Limit the statements of the store in memory."""
+        if not self._fault.patient:
+            self._store.limit_statements(seconds)
 
     async def prepare(self, catalog: Catalog, *, create: bool) -> None:
         """Prepare the store in memory."""

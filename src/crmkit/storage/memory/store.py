@@ -71,7 +71,8 @@ class MemoryStore:
     async def begin(self) -> MemoryUnit:
         """Return a new unit."""
         self._check_open()
-        return MemoryUnit(self._lock, self._stored, self._claims, self._limit and Deadline(self._limit))
+        deadline = None if self._limit is None else Deadline(self._limit)
+        return MemoryUnit(self._lock, self._stored, self._claims, deadline)
 
     async def join(self, handle: object) -> NoReturn:  # noqa: ARG002 - the protocol's argument
         """Refuse to join a transaction of the host's.

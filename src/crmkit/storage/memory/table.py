@@ -198,8 +198,7 @@ class Table:
                 self.stored.put(row)
 
     def _watched(self, pairs: Iterable[tuple[UUID, Row]]) -> Iterable[tuple[UUID, Row]]:
-        deadline, name = self._deadline, self.schema.name
-        return pairs if deadline is None else (pair for pair in pairs if deadline.step(name) is None)
+        return pairs if self._deadline is None else self._deadline.watched(pairs, self.schema.name)
 
     def _seen(self, tenant: str, pairs: Iterable[tuple[UUID, Row]]) -> Iterator[Row]:
         pairs = self._watched(pairs)

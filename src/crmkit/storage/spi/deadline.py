@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeVar
 
 from crmkit.errors import TimedOut
 
 __all__ = ["Deadline", "timed_out"]
 
+T = TypeVar("T")
 _STEPS: Final = 256
 """So many steps are taken between two looks at the clock."""
 
@@ -44,14 +46,16 @@ class Deadline:
         """Return whether it has taken too long."""
         return time.monotonic() > self._end
 
-    def step(self, entity: str) -> None:
-        """Take note of a step on a model.
+    def watched(self, steps: Iterable[T], entity: str) -> Iterator[T]:
+        """Yield the steps of a statement on a model.
 
         Raises:
-            TimedOut: the statement has taken too long.
+            TimedOut: it has taken too long.
         """
-        self._left -= 1
-        if not self._left:
-            self._left = _STEPS
-            if self.passed():
-                raise timed_out(entity)
+        for step in steps:
+            self._left -= 1
+            if not self._left:
+                self._left = _STEPS
+                if self.passed():
+                    raise timed_out(entity)
+            yield step
