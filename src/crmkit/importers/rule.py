@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import datetime as dt
 import re
-import unicodedata
 from collections.abc import Mapping
 from enum import Enum, unique
 from pathlib import Path
@@ -26,7 +25,7 @@ from crmkit.form.problem import Problems
 from crmkit.lifecycle import Pipeline
 from crmkit.model.schema import schema_of
 from crmkit.repository.zone import zone_of
-from crmkit.values import key_of
+from crmkit.values import clean_name, key_of
 
 __all__ = ["MOST", "FieldRule", "FileKind", "FileRule", "MappingRule", "OnUpdate", "Spellings", "key_of"]
 
@@ -92,10 +91,7 @@ def _name(given: Any) -> str:
 
 
 def _source(given: Any) -> str:
-    source: str = _SOURCE(_name(given))
-    if any(unicodedata.category(character) == "Cc" for character in source):
-        raise _bad("holds a control character.", "Name the other system, such as legacy.")
-    return source
+    return clean_name(_SOURCE(_text(given)), at_most=_LONGEST)
 
 
 def _texts(given: Any) -> tuple[str, ...]:
