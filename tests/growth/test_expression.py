@@ -155,7 +155,7 @@ def test_relations_on_sqlite(tmp_path: Any, where: Expr) -> None:
             some = fill(crm, size)
             leases = crm.environment.store._channels._leases  # type: ignore[attr-defined]
             with crm.session(job) as s:
-                return steps([each.driver_connection for each in leases], lambda: s.contacts.count(about(where, some)))
+                return steps([driver for _, driver in leases], lambda: s.contacts.count(about(where, some)))
 
     grows(count, 60, most=13)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from crmkit.storage.spi.deadline import Deadline
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AiosqliteChannel", "AiosqliteChannels", "Sqlite3Channel", "Sqlite3Channels"]
 
+Lease: TypeAlias = tuple["PoolProxiedConnection", Any]
+"""A connection as the pool lends it, and the driver's own, which the pool is slow to name."""
 _STEPS: Final = 10_000
 """So many steps of SQLite's machine are taken between two looks at the clock: less than a millisecond."""
 
@@ -35,33 +37,34 @@ class Sqlite3Channels:
         self.limit: float | None = None
         self._engine = engine
         self._size = size
-        self._leases: deque[PoolProxiedConnection] = deque()
+        self._leases: deque[Lease] = deque()
 
     def make(self) -> Sqlite3Channel:
         """Return a channel that has no connection yet."""
         return Sqlite3Channel(self, self.limit)
 
-    def take(self) -> PoolProxiedConnection:
+    def take(self) -> Lease:
         """Return a connection."""
         try:
             return self._leases.pop()
         except IndexError:
-            return self._engine.raw_connection()
+            pooled = self._engine.raw_connection()
+            return pooled, pooled.driver_connection
 
-    def give(self, lease: PoolProxiedConnection) -> None:
+    def give(self, lease: Lease) -> None:
         """Keep a connection, unless there are enough or a transaction is open on it."""
-        driver: Any = lease.driver_connection
+        pooled, driver = lease
         if len(self._leases) < self._size and not driver.in_transaction:
             self._leases.append(lease)
         else:
-            lease.close()
+            pooled.close()
 
     def close(self) -> None:
         """Give all connections back to the pool, and keep none from now on."""
         self._size = 0
         with suppress(IndexError):
             while True:
-                self._leases.pop().close()
+                self._leases.pop()[0].close()
 
 
 class Sqlite3Channel:
@@ -72,13 +75,13 @@ class Sqlite3Channel:
     def __init__(self, home: Sqlite3Channels, limit: float | None) -> None:
         self._home = home
         self._deadline = None if limit is None else Deadline(limit)
-        self._lease: PoolProxiedConnection | None = None
+        self._lease: Lease | None = None
         self._driver: Any = None
 
     async def open(self) -> bool:
         """Take a connection."""
         self._lease = self._home.take()
-        self._driver = self._lease.driver_connection
+        self._driver = self._lease[1]
         if self._deadline is not None:
             self._driver.set_progress_handler(self._deadline.passed, _STEPS)
         return bool(self._driver.in_transaction)
