@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         SessionInUse,
         Stale,
         StoreError,
+        TimedOut,
         Unreachable,
         Unsupported,
     )
@@ -173,6 +174,7 @@ __all__ = [
     "TextField",
     "Ticket",
     "TicketMessage",
+    "TimedOut",
     "Unreachable",
     "Unsupported",
     "User",
@@ -301,6 +303,7 @@ _MODULE_OF = {
     "TextField": "crmkit.model.field",
     "Ticket": "crmkit.entities",
     "TicketMessage": "crmkit.entities",
+    "TimedOut": "crmkit.errors",
     "UTC": "crmkit.values",
     "Unreachable": "crmkit.errors",
     "Unsupported": "crmkit.errors",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from crmkit.errors import BadDefinition, BadMapping, Problem, near
+from crmkit.importers.place import place_in
 from crmkit.importers.rule import FieldRule, FileKind, FileRule, MappingRule, key_of
 from crmkit.importers.section import Section
 from crmkit.importers.table import Table
@@ -41,7 +42,10 @@ async def bind(mapping: MappingRule, doors: Doors, folder: Path) -> list[Section
     check.models()
     if check.problems:
         raise BadMapping(check.problems)
-    tables = [Table(rule, folder / rule.path) for rule in mapping.files]
+    places = check.places(folder)
+    if check.problems:
+        raise BadMapping(check.problems)
+    tables = [Table(rule, place) for rule, place in zip(mapping.files, places, strict=True)]
     check.columns(tables)
     if check.problems:
         raise BadMapping(check.problems)
@@ -77,6 +81,16 @@ class _Check:
             if rule.kind is FileKind.RECORDS:
                 self._complete(rule, schema)
             self._stages(rule, schema)
+
+    def places(self, folder: Path) -> list[Path]:
+        """Return where the files lie, and check that all do within the folder."""
+        places: list[Path] = []
+        for rule in self._mapping.files:
+            try:
+                places.append(place_in(folder, rule.path))
+            except Problem as problem:
+                self.problems.append(problem.at(problem.field or f"{rule.place}.path"))
+        return places
 
     def columns(self, tables: Sequence[Table]) -> None:
         """Check that every column that the mapping names is there, once."""

@@ -23,7 +23,7 @@ __all__ = ["Counts", "ImportReport", "Rejects", "RowProblem"]
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 """What a spreadsheet would compute, and what looks like such a cell with a quote in front already."""
-_HARMLESS: Final = re.compile(r"[+-]?[\d\s().,/%\u00a0-]*\d[\d\s().,/%\u00a0-]*")
+_HARMLESS: Final = re.compile(r"(?=\D*\d)[+-]?[\d\s().,/%\u00a0-]*")
 """Phone numbers and plain numbers: a spreadsheet computes nothing of them that could do harm."""
 _SHOWN: Final = 20
 _WORDS: Final = 2

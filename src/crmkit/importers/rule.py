@@ -17,12 +17,14 @@ from zoneinfo import ZoneInfo
 import attrs
 from attrs.validators import instance_of, optional
 
+from crmkit.entities import ExternalId
 from crmkit.errors import BadDefinition, BadMapping, Problem, near
 from crmkit.form.document import is_list
 from crmkit.form.hook import an_object, integer, listed, table, text, word
 from crmkit.form.problem import Problems
 from crmkit.lifecycle import Pipeline
-from crmkit.values import key_of
+from crmkit.model.schema import schema_of
+from crmkit.values import clean_name, key_of
 from crmkit.values.zone import zone_of
 
 __all__ = ["MOST", "FieldRule", "FileKind", "FileRule", "MappingRule", "OnUpdate", "Spellings", "key_of"]
@@ -32,7 +34,10 @@ MOST: Final = 100_000
 _LONGEST: Final = 20_000
 _MOST_PARTS: Final = 1_000
 _MARKS: Final = 2  # one for thousands, one for decimals
-_YEAR: Final = re.compile(r"(?<!%)(?:%%)*%[YyGcx]")
+_YEAR: Final = re.compile(r"%[YyGcx]")
+_MOST_FORMATS: Final = 20
+_NOT_TEXT: Final = frozenset({"undefined", "idna", "punycode", "unicode-escape", "raw-unicode-escape"})
+"""Encodings of names, of source code and of nothing: slower than their text grows, or making halves of pairs."""
 
 
 @unique
@@ -67,6 +72,8 @@ class Spellings(dict[str, str]):
 _TEXT: Final = text(at_most=_LONGEST)
 _NAME: Final = text(at_most=_LONGEST, at_least=1)
 _TEXTS: Final = listed(_TEXT, at_most=MOST)
+_SOURCE: Final = schema_of(ExternalId).fields["source"].accept
+"""What is stored is judged by the field that holds it."""
 _WORD: Final = word([each.value for each in OnUpdate], OnUpdate)
 _PART: Final = integer(at_least=-_MOST_PARTS, at_most=_MOST_PARTS)
 
@@ -81,6 +88,10 @@ def _text(given: Any) -> str:
 
 def _name(given: Any) -> str:
     return str(_NAME(given, str))
+
+
+def _source(given: Any) -> str:
+    return clean_name(_SOURCE(_text(given)), at_most=_LONGEST)
 
 
 def _texts(given: Any) -> tuple[str, ...]:
@@ -121,8 +132,11 @@ def _encoding(given: Any) -> str:
         name = codecs.lookup(encoding).name
         "".encode(name)
         codecs.getincrementaldecoder(name)
-    except (LookupError, ValueError):  # some codecs exist only to refuse everything
-        raise _bad(f"{encoding!r} is not a text encoding.", 'Write encoding = "cp1252", for example.') from None
+        known = name.replace("_", "-") not in _NOT_TEXT
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        raise _bad(f"{encoding!r} is not a text encoding.", 'Write encoding = "cp1252", for example.')
     return "utf-8-sig" if name == "utf-8" else name
 
 
@@ -147,8 +161,10 @@ def _join(given: Any) -> str:
 
 def _formats(given: Any) -> tuple[str, ...]:
     formats = _texts(given)
+    if len(formats) > _MOST_FORMATS:  # each is compared with every other
+        raise _bad(f"has {len(formats)} entries, {_MOST_FORMATS} at most.")
     for each in formats:
-        dated = _YEAR.search(each)
+        dated = _YEAR.search(each.replace("%%", ""))
         try:
             # Only to see whether Python can read the format; it warns of a day without a year.
             dt.datetime.strptime("", each if dated else f"{each} %Y")  # noqa: DTZ007
@@ -372,7 +388,7 @@ class MappingRule:
         folder: where the mapping itself lies, if it is a file.
     """
 
-    source: str = attrs.field(converter=_name)
+    source: str = attrs.field(converter=_source)
     zone: ZoneInfo | None = attrs.field(default=None, converter=_zone)
     blank: frozenset[str] = attrs.field(default=frozenset(), converter=_keys)
     maps: Mapping[str, Spellings] = attrs.field(factory=dict[str, Spellings], converter=_maps)

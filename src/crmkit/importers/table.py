@@ -19,7 +19,7 @@ from crmkit.importers.rule import key_of
 if TYPE_CHECKING:
     from crmkit.importers.rule import FileRule
 
-__all__ = ["OWN_COLUMN", "Malformed", "Table"]
+__all__ = ["LONGEST_RECORD", "OWN_COLUMN", "Malformed", "Table"]
 
 OWN_COLUMN: Final = "crmkit_"
 """How the names of columns begin that a file of rejects has before the original ones."""
@@ -31,6 +31,8 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _BLOCK: Final = 1 << 16
+LONGEST_RECORD: Final = 1 << 22
+"""How many characters of a record are held; of one that is longer, so many are kept as its text."""
 _SHIELDED: Final = re.compile(r"'+[=+\-@\t\r]")
 
 
@@ -147,15 +149,17 @@ class Table:
         number = 0
         while True:
             number += 1
-            lines.text.clear()
+            lines.begin_record()
             try:
                 cells = next(reader)
             except StopIteration:
                 return
-            except csv.Error as error:
+            except (csv.Error, _TooLong) as error:
                 what, closed = str(error), "end of data" not in str(error)
                 if "field larger" in what:
                     what, closed = f"a cell is longer than {csv.field_size_limit()} characters", lines.finish_record()
+                elif not what:
+                    what, closed = f"it is longer than {LONGEST_RECORD} characters", lines.finish_record()
                 if not closed:
                     message = "a quote that opens here is never closed."
                     raise BadFile(
@@ -201,31 +205,47 @@ class Table:
         return f'Write encoding = "{likely}", or what it is encoded in, under {self._rule.place}.'
 
 
+class _TooLong(Exception):
+    """A record is longer than is held in memory."""
+
+
 class _Remembered:
-    """Lines of a stream, kept until somebody clears them: the text of the record being read."""
+    """Lines of a stream, kept until a new record begins: the text of the record being read, which is bounded."""
 
     def __init__(self, stream: IO[str]) -> None:
-        self._lines = iter(stream)
+        self._read = stream.readline
+        self._room = LONGEST_RECORD
         self.text: list[str] = []
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        line = self._read(self._room)
+        if not line:
+            raise StopIteration
         self.text.append(line)
+        self._room -= len(line)
+        if self._room <= 0:
+            raise _TooLong
         return line
 
+    def begin_record(self) -> None:
+        """Forget the record before."""
+        self._room = LONGEST_RECORD
+        self.text.clear()
+
     def finish_record(self) -> bool:
-        """Read on to the end of a record that was given up within a cell; return whether its last quote is closed.
+        """Pass over the rest of a record that was given up; return whether its last quote is closed.
 
         Quotes come in pairs, within a cell and around it, so the record ends with the line that completes the last one.
         """
         quotes = sum(line.count('"') for line in self.text)
-        while quotes % 2:
-            line = next(self, None)
-            if line is None:
-                return False
+        line = self.text[-1]
+        while quotes % 2 or not line.endswith(("\n", "\r")):
+            line = self._read(_BLOCK)
+            if not line:
+                return not quotes % 2
             quotes += line.count('"')
         return True
 

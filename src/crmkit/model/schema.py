@@ -11,7 +11,7 @@ from crmkit.errors import BadDefinition, BadRecord, Problem, near
 from crmkit.model.field import Column, ExtraField, Field, LinkField, ReferenceField
 from crmkit.model.field.refusal import listed
 from crmkit.model.kind import Kind
-from crmkit.values import clean_text
+from crmkit.values import clean_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -195,17 +195,15 @@ class Schema:
 
         Raises:
             BadDefinition: a field is of a kind that cannot stand there, or its name is not a text of up to 200
-                characters that is not blank.
+                characters that can be read.
         """
         entries = {field.name: attrs.evolve(field, within="extra") for field in extra}
         for field in entries.values():
             try:
-                blank = not clean_text(field.name, at_most=_LONGEST_EXTRA).strip()
+                clean_name(field.name, at_most=_LONGEST_EXTRA)
             except Problem as problem:
                 message = f"{self.name}.extra: the name of an added field {problem.message}"
                 raise BadDefinition(message, hint=problem.hint) from None
-            if blank:
-                raise BadDefinition(f"{self.name}.extra: the name of an added field is blank.")
             if not field.addable or field.unique or field.index or len(field.columns) > 1:
                 raise BadDefinition(
                     f"{self.name}.extra.{field.name}: an added field is a plain text, choice, integer or flag.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from crmkit.errors import BadRecord, StoreError, Unsupported
+from crmkit.errors import BadRecord, StoreError, TimedOut, Unsupported
 from crmkit.expr import core
 from crmkit.expr.node import Op
 from crmkit.storage.spi.plan import Aggregate, Bucket, GroupKey, Hop, Measure, SortKey
@@ -17,7 +17,7 @@ from crmkit.values import Money
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-__all__ = ["BULK", "Bulk", "Features", "Life", "Tenants"]
+__all__ = ["BULK", "Bulk", "Features", "Life", "Limits", "Tenants"]
 
 BULK: Final = 20_000
 _ALL: Final = core.And(())
@@ -123,6 +123,7 @@ class Features:
             Feature.REACH: (_exists, _count, _hop, _sort),
             Feature.BUCKETS: (_bucket,),
             Feature.SAVEPOINT: (_savepoint,),
+            Feature.TIMEOUT: (_limit,),
             Feature.JOIN: (_join,),
         }
         for feature in Feature:
@@ -187,8 +188,41 @@ async def _savepoint(ground: Ground) -> None:
         await unit.rollback()
 
 
+async def _limit(ground: Ground) -> None:
+    ground.store.limit_statements(60)
+
+
 async def _join(ground: Ground) -> None:
     await ground.store.join(await ground.store.begin())
+
+
+class Limits:
+    """A statement that takes too long is stopped."""
+
+    @driven(Feature.TIMEOUT)
+    async def test_a_statement_that_takes_too_long_is_stopped(self, ground: Ground) -> None:
+        """It raises `TimedOut`. A unit that only read goes on; what one has written can only be rolled back."""
+        await ground.plant([_account(name=f"n{number}") for number in range(BULK)])
+        long = core.Or(tuple(core.Substring("name", f"not there {number}") for number in range(50)))
+        ground.store.limit_statements(1e-9)
+        reading, writing = await ground.store.begin(), await ground.store.begin()
+        for unit, add in ((reading, False), (reading, False), (writing, True)):
+            try:
+                if add:
+                    await ground.insert(unit, [_account()])
+                await ground.load(Account, long, unit)
+            except TimedOut:
+                continue
+            raise AssertionError("a statement took longer than it may, and was not stopped")
+        await reading.rollback()
+        try:
+            await writing.commit()
+        except StoreError:
+            await writing.rollback()
+        else:
+            raise AssertionError("a unit was committed of which a statement was stopped")
+        ground.store.limit_statements(60)
+        assert await ground.tally(Account, _ALL, (), _COUNT) == [(BULK,)]
 
 
 class Bulk:

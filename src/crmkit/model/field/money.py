@@ -56,6 +56,8 @@ class MoneyField(Field):
         if isinstance(value, Money):
             if self.min is not None and value.units < self.min * 10**MONEY_SCALE:
                 raise Problem("too_small", f"must be {self.min} or more.")
+            if not INT64_MIN <= value.units <= INT64_MAX:
+                raise Problem("beyond_64_bit", f"does not fit 64 bits at {MONEY_SCALE} decimal places.")
             return value
         hint = f'Write Money("{value}", "EUR"), with the currency meant.'
         if isinstance(value, float):

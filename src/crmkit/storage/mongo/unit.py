@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+import pymongo
 from bson.errors import BSONError
 from pymongo import timeout
 from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
@@ -53,8 +54,9 @@ class MongoUnit:
     but `rollback` raises `StoreError`.
     """
 
-    def __init__(self, driver: Driver, catalog: Catalog, most_keys: int) -> None:
+    def __init__(self, driver: Driver, catalog: Catalog, most_keys: int, limit: float | None = None) -> None:
         self._driver = driver
+        self._limit = limit
         self._catalog = catalog
         self._most_keys = most_keys
         self._session = driver.client.start_session(causal_consistency=True)
@@ -237,7 +239,10 @@ class MongoUnit:
     async def _call(self, entity: str, call: Callable[[], Any]) -> Any:
         """Return what a call of the driver gives; make its errors crmkit's, and be finished after one that aborts."""
         try:
-            return await self._driver.settle(call())
+            if self._limit is None:
+                return await self._driver.settle(call())
+            with pymongo.timeout(self._limit):
+                return await self._driver.settle(call())
         except _FAULTS as error:
             failure = error_of(error, entity)
         if self._writing:

@@ -64,6 +64,10 @@ class _Store(ABC):
         """The tables, once `prepare` was called; see `metadata_of` for them without a database."""
         return self._metadata
 
+    def limit_statements(self, seconds: float) -> None:
+        """Stop each statement that takes longer."""
+        self._channels.limit = seconds
+
     async def prepare(self, catalog: Catalog, *, create: bool) -> None:
         """Learn the models, check that their tables fit, and if `create` is true create those which are missing.
 
