@@ -160,7 +160,9 @@ def _print_funnel(report: Any, title: str) -> None:
 
 
 def _percent(ratio: Any) -> str:
-    return "" if ratio is None or ratio.value is None else f"{ratio.value:.1%}"
+    if ratio is None or ratio.value is None:
+        return ""
+    return f"{ratio.value:.1%}" + (f" ({ratio.excluded} excluded)" if ratio.excluded else "")
 
 
 def _definition(s: Any, name: str) -> Pipeline:
