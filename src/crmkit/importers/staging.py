@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
@@ -16,7 +16,7 @@ from crmkit.importers.rule import FileKind
 if TYPE_CHECKING:
     from crmkit.importers.run import Run
     from crmkit.importers.section import Parsed, Section
-    from crmkit.lifecycle import Pipeline
+    from crmkit.lifecycle import Pipeline, Step
 
 __all__ = ["Beside", "Staging"]
 
@@ -71,7 +71,7 @@ class Staging:
         made = steps(pipeline, State(pipeline.name), entries, created)
         parsed.values |= fields_of(made[-1][0], version)
         about = {"entity": self._schema.name, "record_id": parsed.values["id"], "pipeline_version": version}
-        return [self._made("stage_move", **about, **move_of(number, *pair)) for number, pair in enumerate(made, 1)]
+        return self._moves(about, made, 1)
 
     async def further(self, parsed: Parsed, record: Any, changes: dict[str, Any], beside: Beside) -> list[Any]:
         """Return the moves that a changed row adds to those that are there, which are never rewritten.
@@ -82,12 +82,13 @@ class Staging:
         stored = await self._stored(record)
         known = {(move.to_stage, move.at) for move in stored}
         imported = next((move.to_stage for move in reversed(stored) if move.created_by == self._doors.actor.key), None)
-        entries = [
-            entry
-            for entry in self._entries(parsed, pipeline, beside)
+        entries: list[Entry] = []
+        for entry in self._entries(parsed, pipeline, beside):
             # The bare present stage says nothing new if the last import said the same, whatever users did since.
-            if (entry.stage != imported if entry.at is None else (entry.stage, entry.at) not in known)
-        ]
+            if entry.stage != imported if entry.at is None else (entry.stage, entry.at) not in known:
+                entries.append(entry)
+            elif entry.row is not None:
+                entry.row.effect = "unchanged"
         if entries and stored and entries[0].at is not None and entries[0].at < stored[-1].at:
             message = "has a history with a move before the last one known here; history is never rewritten."
             column = self._section.column("stage") or self._section.key_column
@@ -101,7 +102,12 @@ class Staging:
         if made:
             changes |= fields_of(made[-1][0], version)
         about = {"entity": self._schema.name, "record_id": record.id, "pipeline_version": version}
-        first = len(stored) + 1
+        return self._moves(about, made, len(stored) + 1)
+
+    def _moves(self, about: dict[str, Any], made: Sequence[tuple[Step, Entry]], first: int) -> list[Any]:
+        for _, entry in made:
+            if entry.row is not None:
+                entry.row.effect = "create"
         return [self._made("stage_move", **about, **move_of(number, *pair)) for number, pair in enumerate(made, first)]
 
     async def _stored(self, record: Any) -> list[Any]:
@@ -114,12 +120,14 @@ class Staging:
             if section.rule.kind is not FileKind.HISTORY:
                 continue
             for row in rows:
+                if row.problems:
+                    continue
                 try:
                     stage = stage_named(pipeline, row.staged["stage"])
                 except Problem as problem:
                     row.refuse(section.column("stage"), problem, row.staged["stage"])
-                    self._run.reject(section, row)
                     continue
                 actor = row.values.get("by")
-                history.append(Entry(stage, row.values["at"], str(actor) if actor else "", row.values.get("note")))
+                about = (str(actor) if actor else "", row.values.get("note"))
+                history.append(Entry(stage, row.values["at"], *about, row))
         return entries_of(pipeline, parsed.staged.get("stage", ""), parsed, history)
