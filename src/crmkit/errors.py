@@ -249,9 +249,17 @@ class Busy(CrmError):
 
 
 class StoreError(CrmError):
-    """The store could not be reached, or does not fit the models."""
+    """The store could not be reached, or does not fit the models.
+
+    Attributes:
+        absent: whether it has nothing of crmkit's yet, neither file nor table, and none was to be created.
+    """
 
     code = "store_error"
+
+    def __init__(self, message: str, *, hint: str = "", absent: bool = False) -> None:
+        self.absent = absent
+        super().__init__(message, hint=hint)
 
 
 class Unsupported(CrmError):

@@ -183,6 +183,11 @@ class FunnelGroup:
         """Return a row for each stage."""
         return [stage.cells() for stage in self.stages]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of these rows."""
+        return tuple(self.stages[0].cells())
+
     def _number(self, name: str) -> int:
         for number, stage in enumerate(self.stages):
             if stage.name == name:

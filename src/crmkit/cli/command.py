@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from crmkit import Funnel, Pipeline, PipelineDefinition, connect, f, pipelines_in, system
-from crmkit.errors import BadFile, CrmError, NotFound, near
+from crmkit import Crm, Funnel, Pipeline, PipelineDefinition, connect, f, pipelines_in, system
+from crmkit.errors import BadFile, CrmError, NotFound, StoreError, near
 from crmkit.importers import ImportReport
 
 __all__ = ["app", "run"]
@@ -73,7 +73,8 @@ def import_(
     if not source.exists():
         raise BadFile(str(source), "there is no such file or folder.", hint="Check the path.")
     where = {"folder": source} if source.is_dir() else {"file": source}
-    with connect(db, pipelines=pipelines_in(mapping)) as crm, _bar(shown=not json) as bar:
+    connected = _looking if dry_run else connect
+    with connected(db, pipelines=pipelines_in(mapping)) as crm, _bar(shown=not json) as bar:
         imports = crm.imports(system("import", tenant=tenant))
         reading = bar.add_task("reading", total=None)
         plan = imports.plan(mapping, **where, progress=lambda rows, _: bar.update(reading, completed=rows))
@@ -138,6 +139,16 @@ def generate(
     place.write_text(text, encoding="utf-8", newline="\n")
     _out.print(f"Written: {place}", markup=False, highlight=False, soft_wrap=True)
     return OK
+
+
+def _looking(db: str, *, pipelines: Sequence[Pipeline]) -> Crm:
+    """Connect without creating anything: a database that is not there yet is as empty as one in memory."""
+    try:
+        return connect(db, pipelines=pipelines, create=False)
+    except StoreError as error:
+        if not error.absent:
+            raise
+        return connect("memory://", pipelines=pipelines)
 
 
 def _print_funnel(report: Any, title: str) -> None:

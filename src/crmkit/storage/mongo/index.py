@@ -82,7 +82,11 @@ async def prepare_indexes(driver: Driver, catalog: Catalog, *, create: bool) -> 
             hint="Drop or rebuild these; crmkit never does that by itself.",
         )
     if not create and findings.missing:
-        raise StoreError(f"the database lacks {_listed(findings.missing)}.", hint="Prepare it once with create=True.")
+        raise StoreError(
+            f"the database lacks {_listed(findings.missing)}.",
+            hint="Prepare it once with create=True.",
+            absent=there.keys().isdisjoint(schema.plural for schema in catalog),
+        )
     for command in commands:
         await driver.settle(driver.database.command(command, writeConcern={"w": "majority"}))
 

@@ -55,7 +55,9 @@ def _missing(
         else:
             if not create:
                 raise StoreError(
-                    f"the database has no table {table.name!r}.", hint=f"{_MIGRATE} Or allow it to be created."
+                    f"the database has no table {table.name!r}.",
+                    hint=f"{_MIGRATE} Or allow it to be created.",
+                    absent=present.isdisjoint(metadata.tables),
                 )
             statements.append(CreateTable(table))
             lacking = sorted(table.indexes, key=_name_of)
