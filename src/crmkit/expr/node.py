@@ -56,6 +56,8 @@ __all__ = [
 class Op(Enum):
     """The six comparisons."""
 
+    __hash__ = object.__hash__  # part of what each plan is looked up by; Enum's own hash is a function in Python
+
     EQ = "=="
     NE = "!="
     LT = "<"

@@ -76,8 +76,20 @@ class Codec(Generic[T]):
         )
         self.load: Callable[[Iterable[Sequence[Any]]], list[T]] = self._compile(*self._load_source(), "load")
         self._copy: Callable[[T], Any] = self._compile(*self._copy_source(), "copy")
+        self._spellers: dict[str, Callable[[Any], dict[str, Any]]] = {}
         self._encoders = {kind: self._function(wire.encode, wire) for kind, wire in wires.items()}
         self._decoders = {kind: self._function(wire.decode, wire) for kind, wire in wires.items()}
+
+    def spell(self, clean: Mapping[str, Any]) -> dict[str, Any]:
+        """Return clean values of fields as the store spells them, by column."""
+        spelled: dict[str, Any] = {}
+        for name, value in clean.items():
+            speller = self._spellers.get(name)
+            if speller is None:
+                source = self._spell_source(self._schema.fields[name])
+                speller = self._spellers[name] = self._compile(*source, "spell")
+            spelled |= speller(value)
+        return spelled
 
     def encode(self, column: Column, value: Any) -> Any:
         """Return one canonical value as the store spells it."""
@@ -104,11 +116,21 @@ class Codec(Generic[T]):
         names: dict[str, Any] = {"NOT_YET": NOT_YET}
         parts = [self._dumped(self._schema.columns[0], "{v}", "tenant", names)]
         for field in self._schema.fields.values():
-            source = stamps.get(field.name, f"record.{field.name}")
-            names.update({**field.names, f"split_{field.name}": field.split})
-            for column, canonical in zip(field.columns, field.split_source, strict=True):
-                parts.append(self._dumped(column, canonical, source, names))
+            parts += self._split(field, stamps.get(field.name, f"record.{field.name}"), names)
         return [f"def dump({arguments}):", f"    return ({', '.join(parts)},)"], names
+
+    def _spell_source(self, field: Field) -> tuple[list[str], dict[str, Any]]:
+        names: dict[str, Any] = {}
+        columns = (repr(column.name) for column in field.columns)
+        parts = map(": ".join, zip(columns, self._split(field, "value", names), strict=True))
+        return ["def spell(value):", f"    return {{{', '.join(parts)}}}"], names
+
+    def _split(self, field: Field, source: str, names: dict[str, Any]) -> list[str]:
+        names.update({**field.names, f"split_{field.name}": field.split})
+        return [
+            self._dumped(column, canonical, source, names)
+            for column, canonical in zip(field.columns, field.split_source, strict=True)
+        ]
 
     def _dumped(self, column: Column, canonical: str, source: str, names: dict[str, Any]) -> str:
         wire = self._wires.get(column.kind, _PLAIN)

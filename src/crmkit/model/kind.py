@@ -14,6 +14,8 @@ class Kind(Enum):
     The canonical Python value of each kind is named beside it; `None` stands for a missing value of any kind.
     """
 
+    __hash__ = object.__hash__  # looked up at each value written; Enum's own hash is a function in Python
+
     BOOL = "bool"
     """bool"""
     INT = "int"

@@ -220,7 +220,7 @@ class Door(Generic[T]):
             build=lambda: self._loaded(rows),
         )  # fmt: skip
         rule = self._guard.rule(schema, Action.CREATE)
-        if rule != everything:
+        if rule is not everything:
             self._judge(rule, change.after, Action.CREATE)
         await self._unless_refused(lambda: self._insert(rows), rule, ids, Action.CREATE)
         await self._inside.tell(change)
@@ -268,7 +268,7 @@ class Door(Generic[T]):
         if restoring:
             where = (*where, Missing("deleted_at", negated=True))
         rule = self._guard.rule(self.schema, action)
-        if rule != everything:
+        if rule is not everything:
             # The policy judges what the store holds with the changes made, not what the caller's record says it holds.
             found = await self.records(where, action=action, deleted=restoring)
             if not found:
@@ -314,14 +314,8 @@ class Door(Generic[T]):
         await unit.insert(self.schema, rows)
 
     async def _patch(self, where: Core, values: Mapping[str, Any]) -> int:
-        encode, fields, columns = self._codec.encode, self.schema.fields, self.schema.columns_of
-        encoded = {
-            column.name: encode(column, part)
-            for name, value in values.items()
-            for column, part in zip(columns[name], fields[name].to_columns(value), strict=True)
-        }
         unit = await self._unit.writing(self.schema)
-        return await unit.patch(Patch(self.schema, where, encoded))
+        return await unit.patch(Patch(self.schema, where, self._codec.spell(values)))
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
@@ -333,7 +327,7 @@ class Door(Generic[T]):
         self, write: Callable[[], Awaitable[None]], rule: Expr, ids: Sequence[UUID], action: Action
     ) -> None:
         """Write rows, and undo it if a rule that follows relations does not hold of them; only the store can tell."""
-        if rule == everything or is_local(rule, self.schema):
+        if rule is everything or is_local(rule, self.schema):
             await write()
             return
         async with self._unit.refusable():

@@ -54,7 +54,7 @@ class Doors:
         self.zone = zone_of(actor.zone)
         self.clock = environment.clock
         self.ids = environment.ids
-        guard = Guard(self.catalog, environment.policy, actor, self.facts(), self._stages)
+        guard = Guard(self.catalog, environment.policy, actor, self.facts, self._stages)
         self._inside = Inside(
             catalog=self.catalog, unit=self.unit, guard=guard, actor=actor, ids=self.ids, facts=self.facts,
             learn=self._learn, door_of=self.of, tell=self._tell,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from crmkit.errors import BadExpression
@@ -10,13 +11,16 @@ from crmkit.expr.build import everything
 from crmkit.expr.core import And, Compare, Constant, Core, Exists, Missing
 from crmkit.expr.node import Expr, Op
 from crmkit.expr.normal import normalise
-from crmkit.expr.resolve import Facts, resolve
+from crmkit.expr.resolve import resolve
 from crmkit.security.access import Action
 from crmkit.segment import Segment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crmkit.expr.bind import Stages
     from crmkit.expr.node import Ref
+    from crmkit.expr.resolve import Facts
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Relation, Schema
     from crmkit.security.access import Actor, Policy
@@ -27,15 +31,17 @@ __all__ = ["Guard"]
 class Guard:
     """Puts what an actor may touch around what they ask for.
 
-    Rules of the policy are read as of the moment the guard was made, once for the whole session, so that a session sees
-    one set of rules.
+    Placeholders in rules of the policy stand for what is true when the first one is asked for, once for the whole
+    session, so that a session sees one set of rules.
     """
 
-    def __init__(self, catalog: Catalog, policy: Policy, actor: Actor, facts: Facts, stages: Stages) -> None:
+    def __init__(
+        self, catalog: Catalog, policy: Policy, actor: Actor, facts: Callable[[], Facts], stages: Stages
+    ) -> None:
         self._catalog = catalog
         self._policy = policy
         self._actor = actor
-        self._facts = facts
+        self._facts_now = facts
         self._scopes: dict[tuple[str, Action | None, bool], tuple[Core, ...]] = {}
         # Rules of the policy may follow relations too. There the tenant and deletion still count, but no further rule:
         # two models whose rules name each other would otherwise never end.
@@ -55,16 +61,16 @@ class Guard:
         if scope is None:
             scope = self._ground(deleted=deleted)
             rule = everything if action is None else self.rule(schema, action)
-            if rule != everything:
+            if rule is not everything:
                 core = normalise(self._catalog, schema, And((*scope, self._rules.bind(schema, rule))))
                 scope = _items(core)
             self._scopes[key] = scope
         return scope
 
     def rule(self, schema: Schema, action: Action) -> Expr:
-        """Return the policy's rule, its placeholders filled in."""
+        """Return the policy's rule, its placeholders filled in; `everything` itself where it allows everything."""
         rule = self._policy.rows(self._actor, action, schema)
-        return rule if rule == everything else resolve(rule, self._facts)
+        return everything if rule == everything else resolve(rule, self._facts)
 
     def bind(self, schema: Schema, expr: Expr | Segment, facts: Facts) -> tuple[Core, ...]:
         """Return what the caller's expression demands of a row, every step along a relation within the actor's scope.
@@ -108,6 +114,10 @@ class Guard:
             for step in steps
         )
         return guarded, end, rest
+
+    @cached_property
+    def _facts(self) -> Facts:
+        return self._facts_now()
 
     def _ground(self, *, deleted: bool) -> tuple[Core, ...]:
         tenant = Compare("tenant", Op.EQ, self._actor.tenant)

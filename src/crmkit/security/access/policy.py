@@ -19,6 +19,8 @@ __all__ = ["Action", "Open", "Policy"]
 class Action(Enum):
     """What is done to rows."""
 
+    __hash__ = object.__hash__  # looked up for each call of a session; Enum's own hash is a function in Python
+
     READ = "read"
     CREATE = "create"
     UPDATE = "update"

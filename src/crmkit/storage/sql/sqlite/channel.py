@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, PoolProxiedConnection
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from crmkit.storage.sql.channel import Values
 
 __all__ = ["AiosqliteChannel", "AiosqliteChannels", "Sqlite3Channel", "Sqlite3Channels"]
+
+Lease: TypeAlias = tuple["PoolProxiedConnection", Any]
+"""A connection as the pool lends it, and the driver's own, which the pool is slow to name."""
 
 
 class Sqlite3Channels:
@@ -29,33 +32,34 @@ class Sqlite3Channels:
     def __init__(self, engine: Engine, size: int) -> None:
         self._engine = engine
         self._size = size
-        self._leases: deque[PoolProxiedConnection] = deque()
+        self._leases: deque[Lease] = deque()
 
     def make(self) -> Sqlite3Channel:
         """Return a channel that has no connection yet."""
         return Sqlite3Channel(self)
 
-    def take(self) -> PoolProxiedConnection:
+    def take(self) -> Lease:
         """Return a connection."""
         try:
             return self._leases.pop()
         except IndexError:
-            return self._engine.raw_connection()
+            pooled = self._engine.raw_connection()
+            return pooled, pooled.driver_connection
 
-    def give(self, lease: PoolProxiedConnection) -> None:
+    def give(self, lease: Lease) -> None:
         """Keep a connection, unless there are enough or a transaction is open on it."""
-        driver: Any = lease.driver_connection
+        pooled, driver = lease
         if len(self._leases) < self._size and not driver.in_transaction:
             self._leases.append(lease)
         else:
-            lease.close()
+            pooled.close()
 
     def close(self) -> None:
         """Give all connections back to the pool, and keep none from now on."""
         self._size = 0
         with suppress(IndexError):
             while True:
-                self._leases.pop().close()
+                self._leases.pop()[0].close()
 
 
 class Sqlite3Channel:
@@ -65,13 +69,13 @@ class Sqlite3Channel:
 
     def __init__(self, home: Sqlite3Channels) -> None:
         self._home = home
-        self._lease: PoolProxiedConnection | None = None
+        self._lease: Lease | None = None
         self._driver: Any = None
 
     async def open(self) -> bool:
         """Take a connection."""
         self._lease = self._home.take()
-        self._driver = self._lease.driver_connection
+        self._driver = self._lease[1]
         return bool(self._driver.in_transaction)
 
     async def rows(self, text: str, values: Values) -> list[Any]:
