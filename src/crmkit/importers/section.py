@@ -129,12 +129,7 @@ class Section:
         # All that decides what a row's text means, so that no row counts as unchanged once its meaning has changed.
         # Sets come in another order in each process, and the place changes with every file above.
         skip = sorted((column, sorted(texts)) for column, texts in rule.skip.items())
-        meaning = (
-            attrs.evolve(rule, ignore=(), skip={}, place=""),
-            skip,
-            str(mapping.zone),
-            sorted(mapping.blank),
-        )
+        meaning = (attrs.evolve(rule, ignore=(), skip={}, place=""), skip, str(mapping.zone), sorted(mapping.blank))
         self._salt = blake2b(repr(meaning).encode(), digest_size=16).digest()
         self._steps = [self._step(name, each) for name, each in rule.fields.items()]
         self._steps += [

@@ -122,9 +122,9 @@ class SectionLoad:
         return False
 
     def _numbered(self, text: str) -> str:
-        """Return the key of a row without one: what it says, and for repeated rows the how manieth it is.
+        """Return the key of a row without one: what it says, and which repetition of it this is.
 
-        A file to which rows are added anywhere still knows the others, as those that say the same may change places.
+        Rows that say the same may change places, so the others stay known wherever rows are added to the file.
         """
         number = self._repeats[text] = self._repeats.get(text, 0) + 1
         return text if number == 1 else f"{text} {number}"

@@ -16,6 +16,7 @@ __all__ = ["gates"]
 def gates(pipeline: Pipeline) -> Mapping[str, str]:
     """Return, for each stage, the furthest open stage that every way to it from the beginning leads through.
 
+    These are dominators of the graph of moves: without such a stage, the other one is out of reach.
     Roles and guards are not asked: they close a way for some, and nobody knows for whom.
 
     >>> from crmkit.lifecycle.built_in import OPPORTUNITY
