@@ -13,7 +13,8 @@ from uuid import UUID
 
 import pytest
 
-from crmkit import UTC, Busy, Crm, Money, connect, f, system
+from crmkit import UTC, Busy, Crm, Funnel, Money, connect, f, system
+from crmkit.lifecycle.built_in import OPPORTUNITY
 from crmkit.values.identifier import uuid7_source
 from tests.importers.conftest import balanced, customers
 
@@ -260,6 +261,16 @@ def test_a_record_that_closed_nobody_knows_when_is_neither_fast_nor_recent(crm, 
         assert s.analytics.win_rate().total.rate.exact == Fraction(1, 2)
         year = s.analytics.win_rate(closed=("2025-01-01", "2026-01-01")).total
         assert (year.won, year.undated) == (0, 2)
+
+
+def test_a_funnel_over_records_without_history_agrees_with_the_win_rate(crm, files):
+    deals = "".join(f"{number},Line,{stage},2025-01-01,\n" for number, stage in enumerate(("won", "lost", "lost")))
+    load(crm, files(deals__csv=HEAD + deals, log__csv=LOG), DEALS)
+    with crm.session(job) as s:
+        funnel, rate = s.analytics.funnel(Funnel(OPPORTUNITY)).total, s.analytics.win_rate().total.rate
+    assert str(rate) == "1 of 3 (33.3%)"
+    assert str(funnel.win_rate) == str(funnel.conversion("contact", "won")) == str(rate)
+    assert funnel["contact"].entered == funnel.entered == 3
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
