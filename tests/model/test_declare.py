@@ -147,7 +147,7 @@ def test_columns_lead_with_the_tenant_and_money_takes_two() -> None:
 
 def test_indexes_cover_links_searches_and_groups() -> None:
     schema = schema_of(Vehicle)
-    assert set(schema.index_columns()) == {("driver_id",), ("plate_folded",), ("created_at",), ("kind", "seats")}
+    assert set(schema.index_columns()) == {("driver_id",), ("plate_folded",), ("kind", "seats")}
     assert schema.unique_columns() == (("plate",),)
 
 

@@ -15,14 +15,12 @@ MEMBER_STATUSES = (
 """How far a member came; each word up to `converted` says more than the one before, the last two end it."""
 
 
-@entity(indexes=(("outcome", "closed_at"), ("owner_id", "outcome")))
+@entity(indexes=(("created_at",), ("outcome", "closed_at"), ("owner_id", "outcome")))
 class Campaign(Staged):
     """Something done to win or keep customers, such as a mailing, a trade show or a webinar; campaigns form a tree."""
 
     name: str = text(min=1, max=200, search=True, doc="What the campaign is called.")
-    kind: str | None = text(
-        default=None, max=60, index=True, doc="What is done, such as mailing, webinar or trade_show."
-    )
+    kind: str | None = text(default=None, max=60, doc="What is done, such as mailing, webinar or trade_show.")
     channel: str | None = text(
         default=None, max=60, doc="How people are reached, such as email, sms, social or on_site."
     )

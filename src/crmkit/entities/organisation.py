@@ -13,7 +13,7 @@ class Team(Record):
 
     name: str = text(min=1, max=200, doc="What the team is called.")
     parent_id: UUID | None = link("team", back="subteams", default=None, doc="The team that this one is part of.")
-    region: str | None = text(default=None, max=100, index=True, doc="The sales region that the team serves.")
+    region: str | None = text(default=None, max=100, doc="The sales region that the team serves.")
     description: str | None = text(default=None, max=2_000, doc="What the team does.")
 
 
@@ -28,7 +28,7 @@ class User(Record):
     manager_id: UUID | None = link("user", back="reports", default=None, doc="The user to whom this one reports.")
     job_title: str | None = text(default=None, max=120, doc="What the user's post is called.")
     phone: str | None = text(default=None, max=60, doc="The work phone number, as it is dialled.")
-    region: str | None = text(default=None, max=100, index=True, doc="The sales region that the user serves.")
+    region: str | None = text(default=None, max=100, doc="The sales region that the user serves.")
     zone: str | None = text(default=None, max=64, doc='The IANA time zone the user works in, such as "Europe/Berlin".')
     language: str | None = text(default=None, max=35, doc='The BCP 47 tag of the user\'s language, such as "de-AT".')
 

@@ -37,9 +37,7 @@ class Customer(Record):
     purchase_potential: str | None = choice(
         "low", "medium", "high", default=None, doc="How much more the customer is expected to buy."
     )
-    industry: str | None = text(
-        default=None, max=100, index=True, doc="The branch of business, in the product's own words."
-    )
+    industry: str | None = text(default=None, max=100, doc="The branch of business, in the product's own words.")
     size: str | None = choice(*SIZES, default=None, doc="The size of the organisation.")
     employees: int | None = integer(default=None, min=0, doc="How many people work there.")
     annual_revenue: Money | None = money(default=None, doc="What the organisation earns in a year.")
@@ -61,7 +59,7 @@ class Customer(Record):
     city: str | None = text(default=None, max=100, doc="The town of the main address.")
     province: str | None = text(default=None, max=100, doc="The state, province or county of the main address.")
     country: str | None = text(
-        default=None, min=2, max=2, index=True, doc='The ISO 3166-1 code of the main address\'s country, such as "DE".'
+        default=None, min=2, max=2, doc='The ISO 3166-1 code of the main address\'s country, such as "DE".'
     )
     region: str | None = text(default=None, max=100, doc="The sales region, in the product's own words.")
     language: str | None = text(
@@ -69,7 +67,7 @@ class Customer(Record):
     )
     source: str | None = text(default=None, max=100, doc="Where the customer came from, such as web or referral.")
     credit_limit: Money | None = money(default=None, min=0, doc="How much the customer may owe.")
-    last_contact_at: datetime | None = instant(default=None, index=True, doc="When somebody last was in touch.")
+    last_contact_at: datetime | None = instant(default=None, doc="When somebody last was in touch.")
     owner_id: UUID | None = link("user", back="customers", default=None, doc="The user who looks after the customer.")
     team_id: UUID | None = link("team", back="customers", default=None, doc="The team that looks after the customer.")
     parent_id: UUID | None = link(
@@ -103,7 +101,7 @@ class Contact(Record):
     name: str = text(min=1, max=200, search=True, doc="The full name, as it is written in that person's culture.")
     given_name: str | None = text(default=None, max=100, doc="The name that family and friends use.")
     middle_name: str | None = text(default=None, max=100, doc="Names between the given and the family name.")
-    family_name: str | None = text(default=None, max=100, index=True, doc="The name shared with the family.")
+    family_name: str | None = text(default=None, max=100, doc="The name shared with the family.")
     salutation: str | None = text(default=None, max=60, doc="Forms of address and titles before the name.")
     suffix: str | None = text(default=None, max=60, doc="What follows the name, such as Jr. or PhD.")
     customer_id: UUID | None = link(
@@ -131,7 +129,7 @@ class Contact(Record):
     )
     do_not_contact: bool = flag(default=False, doc="Whether the person asked not to be contacted by any channel.")
     source: str | None = text(default=None, max=100, doc="Where the contact came from, such as web or trade_show.")
-    last_contact_at: datetime | None = instant(default=None, index=True, doc="When somebody last was in touch.")
+    last_contact_at: datetime | None = instant(default=None, doc="When somebody last was in touch.")
     owner_id: UUID | None = link("user", back="contacts", default=None, doc="The user who looks after the contact.")
     team_id: UUID | None = link("team", back="contacts", default=None, doc="The team that looks after the contact.")
     tags: tuple[str, ...] = tags(default=(), doc="Free marks such as newsletter.")

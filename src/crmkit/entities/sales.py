@@ -12,7 +12,7 @@ from crmkit.model.declare import Record, choice, day, decimal, entity, flag, ins
 from crmkit.values import Money
 
 
-@entity(indexes=(("outcome", "closed_at"), ("owner_id", "outcome")))
+@entity(indexes=(("created_at",), ("outcome", "closed_at"), ("owner_id", "outcome")))
 class Lead(Staged):
     """Somebody who showed interest and is not a customer yet; won when converted, lost when given up."""
 
@@ -71,7 +71,13 @@ class Lead(Staged):
 
 @entity(
     plural="opportunities",
-    indexes=(("outcome", "closed_at"), ("outcome", "close_date"), ("owner_id", "outcome"), ("customer_id", "outcome")),
+    indexes=(
+        ("created_at",),
+        ("outcome", "closed_at"),
+        ("outcome", "close_date"),
+        ("owner_id", "outcome"),
+        ("customer_id", "outcome"),
+    ),
 )
 class Opportunity(Staged):
     """A deal that may be won: who might buy, for how much, and when."""

@@ -11,6 +11,7 @@ from crmkit.model.declare import Record, choice, entity, flag, instant, integer,
 
 @entity(
     indexes=(
+        ("created_at",),
         ("outcome", "closed_at"),
         ("outcome", "due_at"),
         ("owner_id", "outcome"),
@@ -33,11 +34,10 @@ class Ticket(Staged):
         "request",
         "feedback",
         default="question",
-        index=True,
         doc="What sort it is.",
     )
-    category: str | None = text(default=None, max=100, index=True, doc="The topic, in the product's own words.")
-    priority: str = choice("low", "normal", "high", "urgent", default="normal", index=True, doc="How pressing it is.")
+    category: str | None = text(default=None, max=100, doc="The topic, in the product's own words.")
+    priority: str = choice("low", "normal", "high", "urgent", default="normal", doc="How pressing it is.")
     channel: str | None = text(default=None, max=60, doc="How it came in, such as email, phone, chat or web.")
     customer_id: UUID | None = link("customer", back="tickets", default=None, doc="The customer concerned.")
     contact_id: UUID | None = link("contact", back="tickets", default=None, doc="The person who asks.")

@@ -66,8 +66,6 @@ class Codec(Generic[T]):
     def __init__(self, schema: Schema, wires: Wires) -> None:
         self._schema = schema
         self._wires = wires
-        cls = schema.cls
-        self._open: Any = type(f"Open{cls.__name__}", (cls,), _OPEN)
         self.columns = tuple(column.name for column in schema.columns)
         self.read = tuple(column.name for field in schema.fields.values() for column in field.read_columns)
         self.dump: Callable[[T, str], Row] = self._compile(*self._dump_source("record, tenant", {}), "dump")
@@ -145,10 +143,10 @@ class Codec(Generic[T]):
     def _copy_source(self) -> tuple[list[str], dict[str, Any]]:
         lines = ["def copy(record):", "    made = new(open_cls)"]
         lines += [f"    made.{name} = record.{name}" for name in self._schema.fields]
-        return [*lines, "    return made"], {"new": object.__new__, "open_cls": self._open}
+        return [*lines, "    return made"], {"new": object.__new__, "open_cls": self._schema.opened}
 
     def _load_source(self) -> tuple[list[str], dict[str, Any]]:
-        names: dict[str, Any] = {"cls": self._schema.cls, "open_cls": self._open, "new": object.__new__}
+        names: dict[str, Any] = {"cls": self._schema.cls, "open_cls": self._schema.opened, "new": object.__new__}
         variables = [f"c{number}" for number in range(len(self.read))]
         caches: list[str] = []
         body: list[str] = []
@@ -159,8 +157,7 @@ class Codec(Generic[T]):
         lines += [f"    {cache} = {{}}" for cache in caches]
         lines += [f"    for ({', '.join(variables)},) in rows:", "        record = new(open_cls)"]
         lines += [f"        {line}" for line in body]
-        # The subclass without slots of its own has the same layout, so that a frozen record can be filled by plain
-        # assignments, several times faster than through its constructor, and then be closed for good.
+        # See Schema.opened.
         lines += ["        record.__class__ = cls", "        append(record)", "    return made"]
         return lines, names
 
@@ -201,8 +198,6 @@ class Codec(Generic[T]):
 
 
 _PLAIN: Final = Wire()
-# Both, as they share one slot of the type: with a Python method in either, each assignment takes twice the time.
-_OPEN: Final = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
 _STAMPS: Final[Mapping[str, str]] = {
     "id": "id",
     "version": "1",

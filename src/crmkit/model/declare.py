@@ -11,8 +11,9 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.errors import BadDefinition, BadRecord, Problem
+from crmkit.errors import BadDefinition
 from crmkit.model.annotation import resolve
+from crmkit.model.constructor import constructor
 from crmkit.model.field import NO_EXTRA, declare
 from crmkit.model.field.attached import attached
 from crmkit.model.field.choice import choice
@@ -27,7 +28,6 @@ from crmkit.model.field.integer import integer
 from crmkit.model.field.key import key
 from crmkit.model.field.link import link
 from crmkit.model.field.money import money
-from crmkit.model.field.refusal import FAILURES, listed, unreadable
 from crmkit.model.field.tags import tags
 from crmkit.model.field.text import text
 from crmkit.model.mistake import mistakes_of, refuse, unmakeable
@@ -123,6 +123,7 @@ def entity(
         )
         refuse(cls, mistakes_of(schema, unknown))
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only
+        made.__init__ = constructor(schema, plain=Record.__attrs_post_init__)  # type: ignore[method-assign]
         return made
 
     return decorate
@@ -182,7 +183,7 @@ class Record:
 
     id: UUID = key(default=NEW, managed=True, doc="A UUIDv7, given when the record is added.")
     version: int = integer(default=0, managed=True, doc="How often the record was written.")
-    created_at: datetime = instant(default=NOT_YET, index=True, doc="When it was added; kept if given.")
+    created_at: datetime = instant(default=NOT_YET, doc="When it was added; kept if given.")
     updated_at: datetime = instant(default=NOT_YET, managed=True, doc="When it was last written.")
     created_by: str = text(default="", max=120, managed=True, doc="The key of the actor who added it.")
     updated_by: str = text(default="", max=120, managed=True, doc="The key of the actor who wrote it last.")
@@ -204,20 +205,5 @@ class Record:
         return described(cls)
 
     def __attrs_post_init__(self) -> None:
-        schema = schema_of(type(self))
-        problems: list[Problem] = []
-        for name, default, clean in schema.checks:
-            given = getattr(self, name)
-            if given is default:
-                continue
-            try:
-                made = schema.fields[name].clean(None) if given is None else clean(given)
-            except Problem as problem:
-                problems += listed(problem, name)
-            except FAILURES as error:
-                problems.append(unreadable(schema.fields[name], error))
-            else:
-                if made is not given:
-                    object.__setattr__(self, name, made)
-        if problems:
-            raise BadRecord(schema.name, problems)
+        """Refuse to be made if this is no model; a model may override it, to refuse what no field alone can tell."""
+        schema_of(type(self))

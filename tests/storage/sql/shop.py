@@ -29,7 +29,7 @@ from crmkit.values import UTC, Money
 from crmkit.values.identifier import uuid_of_int
 
 
-@entity(indexes=(("city", "score"),))
+@entity(indexes=(("created_at",), ("city", "score")))
 class Firm(Record):
     name: str = text(max=80, search=True)
     email: str | None = text(default=None, unique=True)

@@ -45,6 +45,10 @@ class ChoiceField(Field):
             raise Problem("unknown_choice", f"{text!r} is not one of its choices.", hint=near(text, self.choices))
         return text
 
+    def sure_source(self, value: str) -> str:
+        """Hold of the words."""
+        return f"type({value}) is str and {value} in {self.choices}"
+
     def annotated(self, annotation: Any) -> bool:
         """Return whether a model may annotate it so: as `str`, or as a `Literal` of its words."""
         if get_origin(annotation) is Literal:

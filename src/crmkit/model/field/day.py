@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from random import Random
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from crmkit.errors import Problem
 from crmkit.model.field.declaration import REQUIRED, Missing, declare
@@ -28,6 +28,7 @@ class DayField(Field):
     kind = Kind.DATE
     word = "date"
     temporal = True
+    names: ClassVar[Mapping[str, Any]] = {"date": dt.date}
 
     def accept(self, value: Any) -> dt.date:
         """Return a date that is not a datetime."""
@@ -38,6 +39,10 @@ class DayField(Field):
             raise Problem("wrong_type", "expects a date, not a datetime.", hint=hint)
         typed(value, dt.date, "a date", "Write date.fromisoformat(text).")
         return dt.date(value.year, value.month, value.day)
+
+    def sure_source(self, value: str) -> str:
+        """Hold of dates."""
+        return f"type({value}) is date"
 
     def example(self, rng: Random) -> dt.date:
         """Return a date of our days, or the first or last there is."""

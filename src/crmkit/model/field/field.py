@@ -74,7 +74,7 @@ class Field:
     hashable: ClassVar[bool] = True
     """Whether its values can be hashed."""
     names: ClassVar[Mapping[str, Any]] = {}
-    """What `split_source` and `join_source` may refer to."""
+    """What `split_source`, `join_source` and `sure_source` may refer to."""
 
     name: str = ""
     required: bool = True
@@ -89,6 +89,8 @@ class Field:
         for method, source in (("split", "split_source"), ("join", "join_source")):
             if method in vars(cls) and source not in vars(cls):
                 setattr(cls, source, vars(Field)[f"_{source}"])
+        if "sure_source" not in vars(cls) and vars(cls).keys() & {"normal", "operand", "accept", "clean"}:
+            cls.sure_source = Field.sure_source  # type: ignore[method-assign]  # as above, for what it accepts
         # What is added lives in a mapping as it is, and who reads it there does not know its kind.
         if "addable" not in vars(cls) and vars(cls).keys() & {"normal", "split", "join"}:
             cls.addable = False
@@ -182,6 +184,13 @@ class Field:
 
     def _join_source(self, *values: str) -> str:
         return f"join_{self.name}({', '.join(values)})"
+
+    def sure_source(self, value: str) -> str:
+        """Return a condition on a variable that holds only of values that `accept` returns as they are.
+
+        It tells at a glance; where it does not hold, `accept` decides. Blank if there is none.
+        """
+        return ""
 
     # -- expressions ---------------------------------------------------------------------------------------------------
 

@@ -33,6 +33,10 @@ class FlagField(Field):
         """Return a bool."""
         return typed(value, bool, "True or False")
 
+    def sure_source(self, value: str) -> str:
+        """Hold of the two."""
+        return f"{value} is True or {value} is False"
+
     def example(self, rng: Random) -> bool:
         """Return one of the two."""
         return rng.choice((False, True))

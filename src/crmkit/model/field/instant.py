@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from random import Random
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from crmkit.errors import Problem
 from crmkit.model.field.declaration import REQUIRED, Missing, declare
@@ -31,10 +31,16 @@ class InstantField(Field):
     word = "instant"
     temporal = True
     zoned = True
+    names: ClassVar[Mapping[str, Any]] = {"datetime": dt.datetime, "UTC": UTC}
 
     def accept(self, value: Any) -> dt.datetime:
         """Return an aware datetime in UTC."""
         return clean_instant(value)
+
+    def sure_source(self, value: str) -> str:
+        """Hold of instants in UTC, to the millisecond."""
+        exact = f"not {value}.fold and not {value}.microsecond % 1000"
+        return f"type({value}) is datetime and {value}.tzinfo is UTC and {exact}"
 
     def cleaner(self) -> Callable[[Any], dt.datetime]:
         """Return `clean_instant` itself if that is all there is to it."""

@@ -40,6 +40,10 @@ class IntegerField(Field):
         """Return a whole number within bounds."""
         return clean_integer(value, at_least=self._least, at_most=self._most)
 
+    def sure_source(self, value: str) -> str:
+        """Hold of whole numbers within bounds."""
+        return f"type({value}) is int and {self._least} <= {value} <= {self._most}"
+
     @property
     def _least(self) -> int:
         return INT64_MIN if self.min is None else self.min

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from crmkit.errors import Problem
@@ -22,6 +23,7 @@ class KeyField(Field):
     kind = Kind.UUID
     word = "UUID"
     closed = True
+    names: ClassVar[Mapping[str, Any]] = {"UUID": UUID}
 
     def accept(self, value: Any) -> Any:
         """Return a UUID."""
@@ -29,6 +31,10 @@ class KeyField(Field):
             return value
         hint = "Give the record's id." if isinstance(getattr(value, "id", None), UUID) else "Write UUID(text)."
         return typed(value, UUID, self._expected, hint)
+
+    def sure_source(self, value: str) -> str:
+        """Hold of UUIDs."""
+        return f"type({value}) is UUID"
 
     @property
     def _expected(self) -> str:

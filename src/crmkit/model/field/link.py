@@ -38,6 +38,10 @@ class ReferenceField(KeyField):
             )  # fmt: skip
         return id
 
+    def sure_source(self, value: str) -> str:
+        """Hold of the ids of records that were added."""
+        return f"type({value}) is UUID and {value}.int != 0"
+
     def literal(self, value: Any) -> tuple[UUID]:
         """Return any id."""
         return (super().accept(value),)

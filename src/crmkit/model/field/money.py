@@ -47,7 +47,7 @@ class MoneyField(Field):
     word = "money"
     numeric = True
     parts = ("currency",)
-    names: ClassVar[Mapping[str, Any]] = {"money_of": money_of}
+    names: ClassVar[Mapping[str, Any]] = {"Money": Money, "money_of": money_of}
 
     min: int | None = None
 
@@ -63,6 +63,11 @@ class MoneyField(Field):
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
             raise Problem("currency_missing", "is an amount without a currency.", hint=hint)
         raise Problem("wrong_type", f"expects Money, not {type(value).__name__}.")
+
+    def sure_source(self, value: str) -> str:
+        """Hold of amounts that are not too small."""
+        least = "" if self.min is None else f" and {value}.units >= {self.min * 10**MONEY_SCALE}"
+        return f"type({value}) is Money{least}"
 
     def example(self, rng: Random) -> Money:
         """Return a small amount, or a bound."""

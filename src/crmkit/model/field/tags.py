@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from crmkit.errors import Problem
 from crmkit.model.field.declaration import declare
@@ -20,6 +20,13 @@ MAX_TAGS: Final = 100
 MAX_TAG: Final = 100
 
 
+def _are_plain(tags: tuple[Any, ...]) -> bool:
+    if set(map(type, tags)) != {str} or not len(tags) == len(set(tags)) <= MAX_TAGS:
+        return False
+    text = "".join(tags)
+    return text.isascii() and "\x00" not in text and min(map(len, tags)) > 0 and max(map(len, tags)) <= MAX_TAG
+
+
 class TagsField(Field):
     """A set of short texts, kept in the order given."""
 
@@ -29,6 +36,7 @@ class TagsField(Field):
     ask = "Ask .has(...)."
     opaque = True
     never_missing = True
+    names: ClassVar[Mapping[str, Any]] = {"are_plain": _are_plain}
 
     def accept(self, value: Any) -> tuple[str, ...]:
         """Return several texts, each once."""
@@ -47,6 +55,10 @@ class TagsField(Field):
         if len(tags) > MAX_TAGS:
             raise Problem("too_many", f"has {len(tags)} tags, {MAX_TAGS} at most.")
         return tuple(tags)
+
+    def sure_source(self, value: str) -> str:
+        """Hold of distinct texts in ASCII and within bounds."""
+        return f"type({value}) is tuple and are_plain({value})"
 
     def example(self, rng: Random) -> tuple[str, ...]:
         """Return a few tags."""

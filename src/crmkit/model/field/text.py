@@ -99,6 +99,13 @@ class TextField(Field):
         """`split`, as an expression."""
         return ("{v}", "fold({v})") if self.search else ("{v}",)
 
+    def sure_source(self, value: str) -> str:
+        """Hold of text in ASCII and within bounds."""
+        if not self._plain:
+            return ""
+        length = f"{self.min} <= len({value}) <= {self.max}"
+        return f"type({value}) is str and {length} and {value}.isascii() and '\\0' not in {value}"
+
     def literal(self, value: Any) -> tuple[str]:
         """Return text of any length."""
         return (clean_text(self.operand(value), at_most=MAX_LITERAL),)

@@ -60,6 +60,7 @@ class Dialect(Protocol):
         snapshot: the statement that starts one which only reads, and in which all reads see one state.
         savepoint, release, rollback_to: the statements about a savepoint, `{}` standing for its name.
         deferrable: whether a foreign key can be checked no earlier than at the commit.
+        partial_indexes: whether an index can leave out the rows that lack its column, under SQLAlchemy's name for it.
         sum_width: how many columns `sum_parts` selects.
     """
 
@@ -72,6 +73,7 @@ class Dialect(Protocol):
     release: str
     rollback_to: str
     deferrable: bool
+    partial_indexes: bool
     sum_width: int
 
     def type_of(self, column: Column) -> TypeEngine[Any]:

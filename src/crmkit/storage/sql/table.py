@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, MetaData, PrimaryKeyConstraint, Table
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, MetaData, PrimaryKeyConstraint, Table, or_
 from sqlalchemy.types import Boolean
 
 from crmkit.model.kind import Kind
@@ -70,14 +70,19 @@ def _add_table(metadata: MetaData, catalog: Catalog, schema: Schema, dialect: Di
             )
         for column in field.columns:
             if column.words:
-                check = table.c[column.name].in_(column.words)
+                # Not IN: for each row SQLite would build the list anew, which takes as long as writing the row.
+                check = or_(*(table.c[column.name] == word for word in column.words))
                 table.append_constraint(CheckConstraint(check, name=constraint_name("ck", name, [column.name])))
     for group in schema.unique_columns():
         Index(constraint_name("uq", name, group), *(table.c[column] for column in ("tenant", *group)), unique=True)
     for group in schema.index_columns():
         # With the id at its end an index also gives the order in which pages are read.
         ends = () if "id" in group else ("id",)
-        Index(constraint_name("ix", name, group), *(table.c[column] for column in ("tenant", *group, *ends)))
+        # Links are followed and never sorted by, and most rows lack most of the links they may have.
+        sparse = dialect.partial_indexes and group in {(link.name,) for link in schema.links if link.nullable}
+        options = {f"{dialect.name}_where": table.c[group[0]].is_not(None)} if sparse else {}
+        columns = (table.c[column] for column in ("tenant", *group, *ends))
+        Index(constraint_name("ix", name, group), *columns, **options)
 
 
 def _type_of(table: str, column: model.Column, dialect: Dialect) -> TypeEngine[Any]:

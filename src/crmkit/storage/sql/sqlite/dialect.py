@@ -63,6 +63,7 @@ class SqliteDialect:
     release = "RELEASE {}"
     rollback_to = "ROLLBACK TO {}"
     deferrable = True
+    partial_indexes = True
     sum_width = 2
 
     def type_of(self, column: Column) -> TypeEngine[Any]:
