@@ -282,9 +282,17 @@ class TimedOut(CrmError):
 
 
 class StoreError(CrmError):
-    """The store does not fit the models, or failed."""
+    """The store does not fit the models, or failed.
+
+    Attributes:
+        absent: whether it has nothing of crmkit's yet, neither file nor table, and none was to be created.
+    """
 
     code = "store_error"
+
+    def __init__(self, message: str, *, hint: str = "", absent: bool = False) -> None:
+        self.absent = absent
+        super().__init__(message, hint=hint)
 
 
 class Unreachable(StoreError):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from crmkit.analytics.amounts import Amounts, amount_field
 from crmkit.analytics.grouping import order_of, text_of
-from crmkit.analytics.report import ALL, Report, label_of, row_of
+from crmkit.analytics.report import ALL, Column, Report, label_of, names_of, row_of
 from crmkit.errors import BadDefinition
 from crmkit.expr.build import everything, f
 from crmkit.repository.aggregator import MoneyBag
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from crmkit.repository.grouping import By
 
 __all__ = ["PipelineValue", "StageValue", "pipeline_values"]
+
+
+_COLUMNS: Final[tuple[Column, ...]] = ("pipeline", ("stage", "name"), "outcome", "count", "value", "no_amount")
 
 
 @attrs.frozen(kw_only=True)
@@ -43,7 +46,7 @@ class StageValue:
 
     def row(self) -> dict[str, Any]:
         """Return the stage as a row."""
-        return row_of(self, "pipeline", ("stage", "name"), "outcome", "count", "value", "no_amount")
+        return row_of(self, *_COLUMNS)
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +82,11 @@ class PipelineValue:
     def cells(self) -> list[dict[str, Any]]:
         """Return a row for each stage."""
         return [stage.row() for stage in self.stages]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of these rows."""
+        return names_of(_COLUMNS)
 
 
 async def pipeline_values(

@@ -35,7 +35,8 @@ def converter(rule: FieldRule, field: Field, zone: ZoneInfo | None) -> Convert:
     read = field.reading(Spelling(rule.numbers.get("", ""), rule.formats, zone, rule.split))
     if rule.spellings is None:
         return read
-    translate = translator(rule.spellings, "unknown_choice")
+    own = {key_of(word): word for word in field.words}
+    translate = translator(own | rule.spellings, "unknown_choice")
     return lambda text: read(translate(text))
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import attrs
+
 from crmkit.importers.rule import key_of
 from crmkit.lifecycle.history import Entry, check_stage
 from crmkit.values import NOT_YET
@@ -14,7 +16,18 @@ if TYPE_CHECKING:
     from crmkit.importers.section import Parsed
     from crmkit.lifecycle import Pipeline
 
-__all__ = ["entries_of", "in_order", "spelled"]
+__all__ = ["FiledEntry", "entries_of", "in_order", "spelled"]
+
+
+@attrs.frozen
+class FiledEntry(Entry):
+    """An entry into a stage that a row of a history file tells.
+
+    Attributes:
+        row: the row.
+    """
+
+    row: Parsed = attrs.field(kw_only=True, eq=False, repr=False)
 
 
 def in_order(rows: Sequence[Parsed]) -> list[Parsed]:

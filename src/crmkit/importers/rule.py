@@ -20,7 +20,7 @@ from attrs.validators import instance_of, optional
 from crmkit.entities import ExternalId
 from crmkit.errors import BadDefinition, BadMapping, Problem, near
 from crmkit.form.document import is_list
-from crmkit.form.hook import an_object, integer, listed, table, text, word
+from crmkit.form.hook import an_object, flag, integer, listed, table, text, word
 from crmkit.form.problem import Problems
 from crmkit.lifecycle import Pipeline
 from crmkit.model.schema import schema_of
@@ -200,6 +200,10 @@ def _part(given: Any) -> int | None:
     return None if given is None else int(_PART(given, int))
 
 
+def _distinct(given: Any) -> bool:
+    return flag(given, bool)
+
+
 def _on_update(given: Any) -> OnUpdate:
     made: OnUpdate = given if isinstance(given, OnUpdate) else _WORD(given, OnUpdate)
     return made
@@ -313,6 +317,7 @@ class FileRule:
         delimiter: what separates two cells.
         ignore: columns that are left out on purpose.
         skip: rows are passed over whose column, by its name, holds one of these texts.
+        distinct: whether rows without a key that say the same are one record.
         fields: the rules by field; those of added fields under names such as `extra.shoe_size`.
         entered: the rules that say when a stage was entered, by stage.
         place: where the rule stands in the mapping.
@@ -328,6 +333,7 @@ class FileRule:
     delimiter: str = attrs.field(default=",", converter=_delimiter)
     ignore: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     skip: Mapping[str, frozenset[str]] = attrs.field(factory=dict[str, frozenset[str]], converter=_skip)
+    distinct: bool = attrs.field(default=False, converter=_distinct, repr=False)  # says nothing of what a row means
     fields: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule], validator=_rules)
     entered: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule], validator=_rules)
     place: str = "file"
@@ -341,6 +347,8 @@ class FileRule:
         key, other = ("id", "record") if self.into else ("record", "id")
         if getattr(self, other):
             wrong.append(_bad(f"does not go with {self.kind.value}.", f'Write {key} = "Column".', other))
+        if self.distinct and self.key:
+            wrong.append(_bad("does not go with a key, by which rows are told apart.", "Leave one out.", "distinct"))
         if not self.into and not self.record:
             wrong.append(_bad("is missing.", "Name the column that holds the old key of the record.", key))
         if wrong:

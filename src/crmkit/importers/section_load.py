@@ -23,6 +23,7 @@ from crmkit.repository.intake import Intake
 from crmkit.security.access import Action
 
 if TYPE_CHECKING:
+    from crmkit.importers.import_report import Effect
     from crmkit.importers.run import Run
     from crmkit.importers.section import Parsed, Section
     from crmkit.importers.waiting_room import Waiter
@@ -64,6 +65,7 @@ class SectionLoad:
         self._names = run.natural.get(section.schema.name, ())
         self._staging = Staging(run, section, self._made)
         self._seen: dict[str, bytes] = run.seen.setdefault(section.schema.name, {})
+        self._repeats: dict[str, int] = {}
         self._taken: dict[tuple[str, ...], dict[tuple[Any, ...], UUID]] = {}
         self._waiting = WaitingRoom(run.crosswalk, section.schema.name)
         self._families = Families(self._door)
@@ -99,7 +101,7 @@ class SectionLoad:
         rows = self._run.spool.deferred(self._section.number, [each.number for each in ready])
         for each, row in zip(ready, rows, strict=True):
             parsed = self._section.read(row.record, row.cells)
-            parsed.id = each.id
+            parsed.key, parsed.id = each.key, each.id
             batch.append(parsed)
         await self._run.prepare(batch)
         await self._look_up(batch)
@@ -114,18 +116,27 @@ class SectionLoad:
         if parsed.problems:
             self._run.reject(self._section, parsed)
             return False
+        if self._section.repeats:
+            parsed.key = self._numbered(parsed.key)
         held = self._seen.get(parsed.key)
         if held is None:
             self._seen[parsed.key] = parsed.digest
             return True
         if held == parsed.digest:
-            self._counts.skip += 1
+            self._counts.add("merged")
         else:
             message = "stands here for the second time, with other content; the first row counts."
             parsed.refuse(self._section.key_column, Problem("duplicate_id", message), parsed.key)
-            self._run.spool.reject(self._section.number, parsed.record, parsed.cells, parsed.problems)
-            self._counts.reject += 1
+            self._run.reject(self._section, parsed)
         return False
+
+    def _numbered(self, text: str) -> str:
+        """Return the key of a row without one: what it says, and which repetition of it this is.
+
+        Rows that say the same may change places, so the others stay known wherever rows are added to the file.
+        """
+        number = self._repeats[text] = self._repeats.get(text, 0) + 1
+        return text if number == 1 else f"{text} {number}"
 
     def _reject(self, parsed: Parsed) -> None:
         self._seen.pop(parsed.key, None)
@@ -212,7 +223,8 @@ class SectionLoad:
     def _digest(self, parsed: Parsed) -> str:
         digest = blake2b(parsed.digest, digest_size=16)
         for _, rows in self._beside(parsed.key):
-            for each in sorted(row.digest for row in rows):
+            # A row that was refused must be refused again on the next run, and is not what the record is made of.
+            for each in sorted(row.digest for row in rows if not row.problems):
                 digest.update(each)
         return digest.hexdigest()
 
@@ -271,18 +283,21 @@ class SectionLoad:
         await self._refuse_circles(batch)
         for parsed in batch:
             stored = self._stored.get(parsed.key)
-            outcome = "reject"
+            effect: Effect = "reject"
             if not parsed.problems:
-                outcome = await (self._create(parsed) if stored is None else self._update(parsed, stored))
+                effect = await (self._create(parsed) if stored is None else self._update(parsed, stored))
             if parsed.problems:
                 self._reject(parsed)
                 continue
-            setattr(self._counts, outcome, getattr(self._counts, outcome) + 1)
+            self._counts.add(effect)
             for section, rows in self._beside(parsed.key):
-                counts = self._run.counts[section.number]
-                good = sum(not row.problems for row in rows)
-                setattr(counts, outcome, getattr(counts, outcome) + good)
-                counts.skip += self._told.get(section.number, {}).get(parsed.key, len(rows)) - len(rows)
+                for row in rows:
+                    if row.problems:
+                        self._run.reject(section, row)
+                    else:
+                        self._run.counts[section.number].add(row.effect)
+                told = self._told.get(section.number, {}).get(parsed.key, len(rows))
+                self._run.counts[section.number].add("merged", told - len(rows))
             accepted.append(parsed.key)
         for section in self._companions:
             self._run.spool.claim(section.number, accepted)
@@ -333,13 +348,15 @@ class SectionLoad:
         for section, rows in self._beside(parsed.key):
             if section.rule.kind is FileKind.JOIN:
                 for row in rows:
+                    if row.problems:
+                        continue
                     parsed.values |= row.values
                     parsed.extra |= row.extra
                     parsed.entered |= row.entered
                     parsed.staged |= row.staged
                     await self._staging.choose(parsed)
 
-    async def _create(self, parsed: Parsed) -> str:
+    async def _create(self, parsed: Parsed) -> Effect:
         values = parsed.values
         values["id"] = id = self._id(parsed)
         if self._schema.extra:
@@ -368,13 +385,12 @@ class SectionLoad:
         )
         return "create"
 
-    async def _update(self, parsed: Parsed, stored: Any) -> str:
+    async def _update(self, parsed: Parsed, stored: Any) -> Effect:
         alive = stored.record_id in self._live
-        digest = self._digest(parsed)
-        if stored.row_digest == digest:
+        if stored.row_digest == self._digest(parsed):
             if alive:
                 self._learn(parsed.key, stored.record_id, self._own_names(parsed).items())
-            return "skip"
+            return self._unchanged(parsed)
         record = self._live.get(stored.record_id)
         if record is None:
             message = f"changes a record of {self._schema.name} that was deleted since the last import."
@@ -393,9 +409,10 @@ class SectionLoad:
         if (changes or moves) and self._refused(parsed, self._door.replace(record, **changes), Action.UPDATE):
             return "reject"
         self._learn(parsed.key, record.id, self._own_names(parsed).items())
-        self._batch.digests.append((stored, digest))
+        if stored.row_digest != (digest := self._digest(parsed)):
+            self._batch.digests.append((stored, digest))
         if not changes and not moves:
-            return "skip"
+            return self._unchanged(parsed)
         self._batch.changed.append((record, changes, moves))
         return "update"
 
@@ -407,6 +424,12 @@ class SectionLoad:
         message = f"the policy does not let this actor {action.value} this {self._schema.name}."
         parsed.refuse(self._section.key_column, Problem(NotAllowed.code, message), parsed.key)
         return True
+
+    def _unchanged(self, parsed: Parsed) -> Effect:
+        for _, rows in self._beside(parsed.key):
+            for row in rows:
+                row.effect = "unchanged"
+        return "unchanged"
 
     def _changes(self, parsed: Parsed, record: Any) -> dict[str, Any]:
         """Return the fields of a record that a row changes, as the mapping's rules for reruns allow it."""

@@ -98,15 +98,20 @@ class Spool:
 
     def reject(
         self, section: int, record: int, cells: Sequence[str], problems: Sequence[tuple[str, str, str, str]]
-    ) -> None:
-        """Keep a rejected row and what is wrong with it: column, code, message and value of each problem."""
-        self._db.executemany(
+    ) -> bool:
+        """Keep a rejected row and what is wrong with it: column, code, message and value of each problem.
+
+        Returns:
+            whether it was not rejected before; only the first problems of a row are kept.
+        """
+        cursor = self._db.executemany(
             "INSERT OR IGNORE INTO reject VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (section, record, number, *problem, "" if number else json.dumps(cells))
                 for number, problem in enumerate(problems)
             ],
         )
+        return cursor.rowcount > 0
 
     def problems(self) -> Iterator[tuple[int, int, str, str, str, str]]:
         """Yield section, record, column, code, message and value of every problem, in order."""

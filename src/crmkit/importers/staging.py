@@ -11,7 +11,7 @@ import attrs
 from crmkit.errors import BadDefinition, Problem
 from crmkit.expr.core import Compare
 from crmkit.expr.node import Op
-from crmkit.importers.history import entries_of, spelled
+from crmkit.importers.history import FiledEntry, entries_of, spelled
 from crmkit.importers.rule import FileKind
 from crmkit.lifecycle.history import Entry, State, check_time, steps
 
@@ -109,6 +109,8 @@ class Staging:
                 new = known[entry.stage, entry.at] < 0
             if new:
                 entries.append(entry)
+            elif isinstance(entry, FiledEntry):
+                entry.row.effect = "unchanged"
         if entries and stored and entries[0].at is not None and entries[0].at < stored[-1].at:
             message = "has a history with a move before the last one known here; history is never rewritten."
             column = self._section.column("stage") or self._section.key_column
@@ -122,10 +124,12 @@ class Staging:
 
     def _rows(self, id: UUID, version: int, made: Iterable[tuple[Step, Entry]], first: int) -> list[Any]:
         about = {"entity": self._schema.name, "record_id": id, "pipeline_version": version}
-        return [
-            self._made("stage_move", **about, **step.row(number, str(entry.by), entry.note))
-            for number, (step, entry) in enumerate(made, first)
-        ]
+        rows: list[Any] = []
+        for number, (step, entry) in enumerate(made, first):
+            if isinstance(entry, FiledEntry):
+                entry.row.effect = "create"
+            rows.append(self._made("stage_move", **about, **step.row(number, str(entry.by), entry.note)))
+        return rows
 
     async def _stored(self, record: Any) -> list[Any]:
         where = (Compare("entity", Op.EQ, self._schema.name), Compare("record_id", Op.EQ, record.id))
@@ -138,6 +142,8 @@ class Staging:
             if section.rule.kind is not FileKind.HISTORY:
                 continue
             for row in rows:
+                if row.problems:
+                    continue
                 column, text = section.column("stage"), row.staged["stage"]
                 try:
                     stage = spelled(pipeline, text)
@@ -145,7 +151,6 @@ class Staging:
                     at = check_time(row.values["at"], now)
                 except Problem as problem:
                     row.refuse(column, problem, text)
-                    self._run.reject(section, row)
                     continue
-                history.append(Entry(stage, at, row.values.get("by") or "", row.values.get("note")))
+                history.append(FiledEntry(stage, at, row.values.get("by") or "", row.values.get("note"), row=row))
         return entries_of(pipeline, parsed.staged.get("stage", ""), parsed, history)

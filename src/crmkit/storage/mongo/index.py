@@ -82,7 +82,11 @@ async def prepare_indexes(driver: Driver, catalog: Catalog, *, create: bool) -> 
             hint="Drop or rebuild these; crmkit never does that by itself.",
         )
     if not create and findings.missing:
-        raise StoreError(f"the database lacks {_listed(findings.missing)}.", hint="Prepare it once with create=True.")
+        raise StoreError(
+            f"the database lacks {_listed(findings.missing)}.",
+            hint="Prepare it once with create=True.",
+            absent=there.keys().isdisjoint(schema.plural for schema in catalog),
+        )
     if create and LOCKS not in there:  # a transaction that is to see one snapshot cannot create it
         commands.append({"create": LOCKS})
     for command in commands:
