@@ -244,12 +244,12 @@ class TestKeeping:
         with connect(store_url, pipelines=[sales("open"), other]) as crm:
             with crm.session(job) as s:
                 deal = s.opportunities.add(Opportunity(name="Deal"))
-                s.opportunities.update(deal, name="Changed")
+                present = s.opportunities.update(deal, name="Changed")
             with crm.session(job) as s:
                 with pytest.raises(Stale):
                     s.opportunities.transfer(deal, "other", stage="open")
                 with pytest.raises(MoveRefused):
-                    s.opportunities.transfer(deal, "other", stage="nowhere")
+                    s.opportunities.transfer(present, "other", stage="nowhere")
             assert kept(crm) == {("opportunity", "sales", 1): 1}
 
     @pytest.mark.parametrize("lasting", ["sqlite_url", "mongo_url"])

@@ -223,5 +223,5 @@ class Record(Turned):
         return described(cls)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse to be made if this is no model; a model may override it, to refuse what no field alone can tell."""
+        """Refuse to be made unless this is a model; a model may override it, to refuse what no field alone can tell."""
         schema_of(type(self))
