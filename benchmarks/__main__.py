@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from benchmarks import goal, harness, report, roster
 from benchmarks.item import ITEMS
+from benchmarks.model import MODELS
 from benchmarks.participant import Workload
 from benchmarks.record import make_records
 
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from benchmarks import mongo_server
 
                 url = stack.enter_context(mongo_server.running(folder))
-            _run(store, Workload(make_records(options.rows), folder, url), options)
+            for table in options.tables:
+                _run(store, Workload(make_records(options.rows), folder, url, table=table), options)
     return 0
 
 
@@ -44,18 +46,27 @@ def _run(store: str, workload: Workload, options: argparse.Namespace) -> None:
         for name in sorted(set(options.items), key=list(ITEMS).index):
             item = ITEMS[name](workload)
             timings = harness.measure(item, participants, options.rounds)
-            reports.append(report.ItemReport(store, item, timings, goal.judge(store, item, timings)))
+            verdicts = goal.judge(store, item, timings)
+            reports.append(report.ItemReport(f"{store}, {workload.table}", item, timings, verdicts))
             _say("\n" + report.table(reports[-1]))
     finally:
         for participant in participants:
             participant.close()
-    settings: dict[str, object] = {"rows": options.rows, "rounds": options.rounds, "not_installed": missing}
-    _say(f"\nsaved {report.save(store, settings, reports, options.results)}")
+    settings: dict[str, object] = {
+        "table": workload.table,
+        "rows": options.rows,
+        "rounds": options.rounds,
+        "not_installed": missing,
+    }
+    _say(f"\nsaved {report.save(store, workload.table, settings, reports, options.results)}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="crmkit beside other libraries.")
     parser.add_argument("store", nargs="?", choices=STORES, help="one store; both when left out")
+    parser.add_argument(
+        "--tables", nargs="+", choices=list(MODELS), default=list(MODELS), help="which model of crmkit's"
+    )
     parser.add_argument("--items", nargs="+", choices=list(ITEMS), default=list(ITEMS), help="what to measure")
     parser.add_argument(
         "--participants", nargs="*", choices=roster.KEYS, default=list(roster.KEYS), help="who takes part beside raw"

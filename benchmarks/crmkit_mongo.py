@@ -7,7 +7,6 @@ from benchmarks.mongo_raw import StoredDocuments, connect, read_documents
 from benchmarks.participant import Workload
 
 DATABASE = "crmkit"
-COLLECTION = "customers"
 SCOPE = {"tenant": "main", "deleted_at": None}
 
 
@@ -27,4 +26,4 @@ class CrmkitMongo(Crmkit):
         self.build()
         self.add()
         with connect(self.workload) as client:
-            return read_documents(client[DATABASE][COLLECTION], SCOPE)
+            return read_documents(client[DATABASE][self.schema.plural], SCOPE)

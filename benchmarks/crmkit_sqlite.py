@@ -7,7 +7,6 @@ from benchmarks.crmkit_face import Crmkit
 from benchmarks.participant import Workload
 from benchmarks.sqlite_raw import StoredTable, read_table
 
-TABLE = "customers"
 SCOPE = "tenant = ? AND deleted_at IS NULL"
 TENANT = "main"
 
@@ -27,4 +26,4 @@ class CrmkitSqlite(Crmkit):
         self.clear()
         self.build()
         self.add()
-        return read_table(self.path, TABLE, SCOPE, (TENANT,))
+        return read_table(self.path, self.schema.plural, SCOPE, (TENANT,))

@@ -17,12 +17,16 @@ PAGE_SCORE = 50
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Workload:
-    """What every participant is given: the same customers, the same indexes, a scratch folder and a server."""
+    """What every participant is given: the same customers, the same indexes, a scratch folder and a server.
+
+    `table` is the table of results, which says what model crmkit takes part with.
+    """
 
     records: Sequence[CustomerRecord]
     folder: pathlib.Path
     mongo_url: str = ""
     indexes: tuple[tuple[str, ...], ...] = INDEXES
+    table: str = "as shipped"
 
 
 Entity = TypeVar("Entity")

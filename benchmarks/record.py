@@ -4,7 +4,6 @@ import dataclasses
 import datetime as dt
 import random
 import uuid
-from collections.abc import Iterable
 from decimal import Decimal
 
 KINDS = {"organisation": 70, "person": 30}
@@ -72,16 +71,6 @@ def plain(record: CustomerRecord) -> dict[str, object]:
     values: dict[str, object] = {name: getattr(record, name) for name in FIELDS}
     values["tags"] = list(record.tags)
     return values
-
-
-def modelled_indexes(found: Iterable[Iterable[str | None]]) -> tuple[tuple[str, ...], ...]:
-    """Return the indexes of a store as a library that models only the record's fields would declare them.
-
-    Columns that the record does not have, such as the tenant, are left out of each index, and so are indexes of
-    which nothing remains.
-    """
-    trimmed = [tuple(name for name in columns if name in FIELDS and name != "id") for columns in found]
-    return tuple(dict.fromkeys(columns for columns in trimmed if columns))
 
 
 def make_records(count: int, seed: int = 2) -> list[CustomerRecord]:

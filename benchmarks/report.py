@@ -45,8 +45,10 @@ def table(report: ItemReport) -> str:
     return "\n".join(lines)
 
 
-def save(store: str, settings: dict[str, object], reports: Sequence[ItemReport], folder: pathlib.Path) -> pathlib.Path:
-    """Write one store's results, with the machine they were measured on; return the file."""
+def save(
+    store: str, table: str, settings: dict[str, object], reports: Sequence[ItemReport], folder: pathlib.Path
+) -> pathlib.Path:
+    """Write one table of one store's results, with the machine they were measured on; return the file."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "store": store,
@@ -58,7 +60,7 @@ def save(store: str, settings: dict[str, object], reports: Sequence[ItemReport],
         **settings,
         "items": {report.item.name: _item_content(report) for report in reports},
     }
-    path = folder / f"{store}.json"
+    path = folder / f"{store}-{table.replace(' ', '-')}.json"
     path.write_text(json.dumps(content, indent=2) + "\n")
     return path
 

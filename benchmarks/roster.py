@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from benchmarks.participant import AnyParticipant, Workload
-from benchmarks.record import modelled_indexes
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,7 +54,6 @@ def assemble(store: str, workload: Workload, keys: Collection[str]) -> tuple[lis
         others.append(participant)
         if entry is SUBJECTS[store]:
             stored = participant.stored()
-            workload = dataclasses.replace(workload, indexes=modelled_indexes(stored.indexes))
     if stored is None:
         stored = _load(STAND_INS[store])(workload)
     return [_load(RAW[store])(workload, stored), *others], missing

@@ -11,15 +11,16 @@ PROJECT = Path(__file__).parents[2]
 ROWS = 200
 
 
+@pytest.mark.parametrize("table", ["same work", "as shipped"])
 @pytest.mark.parametrize("store", ["sqlite", "mongo"])
-def test_a_small_run_measures_raw_and_crmkit_on_every_item(store, tmp_path):
+def test_a_small_run_measures_raw_and_crmkit_on_every_item(store, table, tmp_path):
     command = [sys.executable, "-m", "benchmarks", store, "--rows", str(ROWS), "--rounds", "1"]
-    command += ["--participants", "crmkit", "--results", str(tmp_path)]
+    command += ["--participants", "crmkit", "--tables", table, "--results", str(tmp_path)]
 
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
     assert run.returncode == 0, run.stderr
-    saved = json.loads((tmp_path / f"{store}.json").read_text())
+    saved = json.loads((tmp_path / f"{store}-{table.replace(' ', '-')}.json").read_text())
     assert saved["not_installed"] == []
     assert list(saved["items"]) == ["add", "create", "read", "get", "page", "update"]
     for name, item in saved["items"].items():

@@ -67,7 +67,7 @@ class Customer(Record):
     )
     source: str | None = text(default=None, max=100, doc="Where the customer came from, such as web or referral.")
     credit_limit: Money | None = money(default=None, min=0, doc="How much the customer may owe.")
-    last_contact_at: datetime | None = instant(default=None, index=True, doc="When somebody last was in touch.")
+    last_contact_at: datetime | None = instant(default=None, doc="When somebody last was in touch.")
     owner_id: UUID | None = link("user", back="customers", default=None, doc="The user who looks after the customer.")
     team_id: UUID | None = link("team", back="customers", default=None, doc="The team that looks after the customer.")
     parent_id: UUID | None = link(
@@ -129,7 +129,7 @@ class Contact(Record):
     )
     do_not_contact: bool = flag(default=False, doc="Whether the person asked not to be contacted by any channel.")
     source: str | None = text(default=None, max=100, doc="Where the contact came from, such as web or trade_show.")
-    last_contact_at: datetime | None = instant(default=None, index=True, doc="When somebody last was in touch.")
+    last_contact_at: datetime | None = instant(default=None, doc="When somebody last was in touch.")
     owner_id: UUID | None = link("user", back="contacts", default=None, doc="The user who looks after the contact.")
     team_id: UUID | None = link("team", back="contacts", default=None, doc="The team that looks after the contact.")
     tags: tuple[str, ...] = tags(default=(), doc="Free marks such as newsletter.")

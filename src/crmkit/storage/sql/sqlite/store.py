@@ -174,4 +174,6 @@ def _on_connect(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA synchronous=NORMAL")
+    # In KiB. With SQLite's own 2 MB, rows of a bulk write push the indexes that they go into out of memory.
+    cursor.execute("PRAGMA cache_size=-32768")
     cursor.close()
