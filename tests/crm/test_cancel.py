@@ -14,7 +14,7 @@ from crmkit import AsyncCrm, AsyncSession, CrmError, Customer, aconnect, f, syst
 
 job = system("test")
 # A socket that is cancelled while it connects PyMongo leaves to the collector, and its pool counts it no more.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed (<socket|transport):ResourceWarning")
 ASYNC = pytest.mark.parametrize("store_url", ["sqlite", "mongo"], indirect=True)
 
 

@@ -75,7 +75,7 @@ def periods(s: Session, zone: str | None) -> list[int]:
     return [
         win_rate.total.won,
         s.analytics.cycle(closed=march, zone=zone).total.days.count,
-        sum(visit.count for visit in s.analytics.time_in_stage(OPPORTUNITY, left=march, zone=zone)),
+        sum(stage.visits for stage in s.analytics.time_in_stage(OPPORTUNITY, left=march, zone=zone)),
         s.analytics.funnel(Funnel(OPPORTUNITY, entered=march, zone=zone)).total.entered,
     ]
 

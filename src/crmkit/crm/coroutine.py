@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from crmkit.errors import BadDefinition, Unsupported
-from crmkit.repository.gate import shut_gates
+from crmkit.repository.gate import THREAD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
@@ -30,7 +30,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     Raises:
         Unsupported: it suspended, as those of an asyncio store do, or asked for the event loop.
     """
-    gates = shut_gates()
+    gates = THREAD.shut
     before = len(gates)
     try:
         coroutine.send(None)
@@ -42,7 +42,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
             raise
         raise _needs_loop() from error
     finally:
-        while len(gates) > before:
+        while len(gates) > before:  # those that were shut in between
             gates.pop().open()
     coroutine.close()
     raise _needs_loop()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from crmkit.storage.spi import Unit
 
-__all__ = ["Gate", "GatedUnit", "shut_gates"]
+__all__ = ["THREAD", "Gate", "GatedUnit"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,12 +28,8 @@ class _Thread(threading.local):
         self.shut: list[Gate] = []
 
 
-_THREAD: Final = _Thread()
-
-
-def shut_gates() -> list[Gate]:
-    """Return the gates that this thread's blocking operation has shut; it opens them when it ends."""
-    return _THREAD.shut
+THREAD: Final = _Thread()
+"""Knows the gates that the blocking operation of this thread has shut; it opens them when it ends."""
 
 
 class Gate:
@@ -44,11 +40,12 @@ class Gate:
             otherwise a thread that has entered is in until its blocking operation ends.
     """
 
-    __slots__ = ("_awaited", "_lock", "_process", "_thread")
+    __slots__ = ("_acquire", "_awaited", "_process", "_release", "_thread")
 
     def __init__(self, *, awaited: bool) -> None:
         self._awaited = awaited
-        self._lock = threading.Lock()
+        lock = threading.Lock()
+        self._acquire, self._release = lock.acquire, lock.release
         self._process = fork.process
         self._thread = 0
 
@@ -71,24 +68,24 @@ class Gate:
                 "the session is that of a process from which this one was forked.",
                 hint="Open one after the fork: with crm.session(actor) as s.",
             )
-        if not self._lock.acquire(blocking=False):
+        if not self._acquire(False):
             raise SessionInUse(
                 "another thread or task is using the session at this moment.",
                 hint="Give each thread and each task a session of its own.",
             )
         if not self._awaited:
             self._thread = thread
-            _THREAD.shut.append(self)
+            THREAD.shut.append(self)
 
     def leave(self) -> None:
         """Let the next one in, unless the operation goes on."""
         if self._awaited:
-            self._lock.release()
+            self._release()
 
     def open(self) -> None:
         """Let the next one in, as the operation has ended."""
         self._thread = 0
-        self._lock.release()
+        self._release()
 
     def __enter__(self) -> None:
         self.enter()
@@ -102,13 +99,13 @@ class Gate:
             self.enter()
             return False
         if not self._awaited:
-            self._lock.acquire()
+            self._acquire()
             self._thread = get_ident()
-            _THREAD.shut.append(self)
+            THREAD.shut.append(self)
             return True
         import asyncio  # here, as only those who await need it
 
-        while not self._lock.acquire(blocking=False):  # noqa: ASYNC110 - an Event would cost every call for this one
+        while not self._acquire(False):  # noqa: ASYNC110 - an Event would cost every call for this one
             await asyncio.sleep(_MOMENT)
         return True
 

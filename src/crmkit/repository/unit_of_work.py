@@ -106,9 +106,10 @@ class UnitOfWork:
 
     async def writing(self, schema: Schema) -> Unit:
         """Return the store's transaction, to write rows of a model; see `reading`."""
-        unit = await self.reading()
+        self._gate.enter()
         self._written.add(schema.name)
-        return unit
+        self._gate.leave()
+        return await self.reading() if self._awaited else self._unit or await self._begun()
 
     def vouches(self, record: Any) -> bool:
         """Return whether a record is what this database holds, or held, of this tenant under its id and version."""

@@ -59,7 +59,8 @@ def test_it_is_given_up_after_five_seconds_unless_the_host_says_otherwise(opened
 
 
 def test_a_server_that_goes_down_within_a_session_is_told_and_nobody_else_is_blamed(short_lived: server.Server) -> None:
-    with short_lived.database() as url, connect(f"{url}&serverSelectionTimeoutMS=100") as crm:
+    address = f"mongodb://127.0.0.1:{short_lived.port}/crm?replicaSet=rs0&directConnection=true"
+    with connect(f"{address}&serverSelectionTimeoutMS=100") as crm:
         told: list[StoreError] = []
         committing = crm.session(job)
         committing.__enter__().customers.add(Customer(name="Acme"))
