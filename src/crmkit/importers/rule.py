@@ -9,6 +9,7 @@ import codecs
 import datetime as dt
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum, unique
 from pathlib import Path
 from typing import Any, Final, cast
@@ -128,14 +129,13 @@ def _encoding(given: Any) -> str:
     encoding = _text(given)
     if not encoding:
         return ""
-    try:
-        name = codecs.lookup(encoding).name
-        "".encode(name)
-        codecs.getincrementaldecoder(name)
-        known = name.replace("_", "-") not in _NOT_TEXT
-    except (LookupError, ValueError):
-        known = False
-    if not known:
+    name = ""
+    with suppress(LookupError, ValueError):  # some codecs exist only to refuse everything
+        found = codecs.lookup(encoding).name
+        "".encode(found)
+        codecs.getincrementaldecoder(found)
+        name = found
+    if not name or name.replace("_", "-") in _NOT_TEXT:
         raise _bad(f"{encoding!r} is not a text encoding.", 'Write encoding = "cp1252", for example.')
     return "utf-8-sig" if name == "utf-8" else name
 

@@ -67,9 +67,9 @@ class MoneyField(Field):
         raise Problem("wrong_type", f"expects Money, not {type(value).__name__}.")
 
     def sure_source(self, value: str) -> str:
-        """Hold of amounts that are not too small."""
-        least = "" if self.min is None else f" and {value}.units >= {self.min * 10**MONEY_SCALE}"
-        return f"type({value}) is Money{least}"
+        """Hold of amounts that are not too small, and that a column holds."""
+        least = INT64_MIN if self.min is None else self.min * 10**MONEY_SCALE
+        return f"type({value}) is Money and {least} <= {value}.units <= {INT64_MAX}"
 
     def example(self, rng: Random) -> Money:
         """Return a small amount, or a bound."""

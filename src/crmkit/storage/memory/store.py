@@ -18,7 +18,7 @@ from crmkit.storage.spi.depth import followed
 from crmkit.storage.spi.store import Feature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from crmkit.model.catalog import Catalog
     from crmkit.model.codec import Row, Wires
@@ -275,7 +275,7 @@ class MemoryUnit:
         self._savepoints.clear()
 
     @contextmanager
-    def _statement(self) -> Iterator[None]:
+    def _statement(self) -> Generator[None]:
         with self._lock:
             if self._deadline is not None:
                 self._deadline.start()
