@@ -343,11 +343,21 @@ ATTEMPTS: dict[str, list[Callable[..., object]]] = {
     ],
     "Repository.why_not": [lambda s, id=id: s.opportunities.why_not(deal(s, id), "lost") for id in (None, *DEALS)],
     "Repository.allowed_moves": [lambda s, id=id: s.opportunities.allowed_moves(deal(s, id)) for id in (None, *DEALS)],
+    "Repository.add_external_id": [
+        *(lambda s, id=id: s.customers.add_external_id(customer(s, id), "erp", "1") for id in (None, *PROBED)),
+        *(lambda s, key=key: s.customers.add_external_id(customer(s), "legacy", key) for key in ("Theirs", "Nobody")),
+    ],
+    "Repository.remove_external_id": [
+        lambda s, id=id, key=key: s.customers.remove_external_id(customer(s, id), "legacy", key)
+        for id in (None, *PROBED)
+        for key in ("Mine", "Theirs", "Nobody")
+    ],
     "Segments.save": [
         lambda s: s.segments.save(BIG),
         lambda s: s.segments.save(Segment("new", "customer", f.contacts.any())),
     ],
     "Segments.get": [lambda s: s.segments.get("big"), lambda s: s.segments.get("bug")],
+    "Segments.delete": [lambda s: s.segments.delete("big"), lambda s: s.segments.delete("bug")],
     "Segments.names": [lambda s: s.segments.names()],
     "Segments.count": [lambda s: s.segments.count(BIG)],
     "Segments.members": [lambda s: s.segments.members(BIG)],

@@ -125,7 +125,8 @@ class World:
         if not links or key not in self._written:
             values = {each.name: self._value(each) for each in needed if each.name not in links}
             self._written[key] = id = self._doors.ids()
-            step(self._doors.of(schema).add([schema.cls(**values, **links)], [id], at=NOW))
+            door = self._doors.keeper(schema.name) if schema.kept else self._doors.of(schema)
+            step(door.add([schema.cls(**values, **links)], [id], at=NOW))
         return self._written[key]
 
     def _value(self, field: Field) -> Any:

@@ -275,19 +275,21 @@ class SectionLoad:
     # -- loading ------------------------------------------------------------------------------------------------------
 
     async def _load(self, batch: Sequence[Parsed]) -> None:
+        await self._resolve(batch)
         accepted: list[str] = []
-        for parsed in batch:
-            if not parsed.problems:
-                self._run.resolve(parsed)
-                await self._join(parsed)
-        await self._refuse_circles(batch)
+        lost: set[UUID] = set()
         for parsed in batch:
             stored = self._stored.get(parsed.key)
             effect: Effect = "reject"
+            if not parsed.problems and not lost.isdisjoint(self._linked(parsed)):
+                self._run.resolve(parsed)
             if not parsed.problems:
                 effect = await (self._create(parsed) if stored is None else self._update(parsed, stored))
             if parsed.problems:
                 self._reject(parsed)
+                if stored is None:
+                    self._forget(parsed)
+                    lost.add(self._id(parsed))
                 continue
             self._counts.add(effect)
             for section, rows in self._beside(parsed.key):
@@ -302,6 +304,16 @@ class SectionLoad:
         for section in self._companions:
             self._run.spool.claim(section.number, accepted)
         await self._write()
+
+    async def _resolve(self, batch: Sequence[Parsed]) -> None:
+        for parsed in batch:
+            if not parsed.problems:
+                self._run.resolve(parsed)
+                await self._join(parsed)
+            if not parsed.problems and parsed.key not in self._stored:
+                # Rows after it may link to it.
+                self._learn(parsed.key, self._id(parsed), self._own_names(parsed).items())
+        await self._refuse_circles(batch)
 
     async def _refuse_circles(self, batch: Sequence[Parsed]) -> None:
         """Refuse rows by which a record would stand above itself, and those that hang on records which fall away."""
@@ -320,8 +332,8 @@ class SectionLoad:
         await self._families.refuse(new, changed)
         lost = {id: parsed for id, parsed in new.items() if parsed.problems}
         while lost:
-            for id, parsed in lost.items():
-                self._run.crosswalk.forget(self._schema.name, parsed.key, id, self._own_names(parsed).items())
+            for parsed in lost.values():
+                self._forget(parsed)
                 self._run.crosswalk.refuse(self._schema.name, parsed.key, parsed.record)
             hanging = [each for each in batch if not each.problems and not lost.keys().isdisjoint(self._linked(each))]
             for parsed in hanging:
@@ -469,3 +481,7 @@ class SectionLoad:
 
     def _learn(self, key: str, id: UUID, names: Iterable[tuple[str, str]]) -> None:
         self._run.crosswalk.learn(self._schema.name, key, id, names)
+
+    def _forget(self, parsed: Parsed) -> None:
+        names = self._own_names(parsed).items()
+        self._run.crosswalk.forget(self._schema.name, parsed.key, self._id(parsed), names)
