@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 from crmkit.errors import SessionInUse
 from crmkit.storage.spi import fork
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from crmkit.storage.spi import Unit
 
-__all__ = ["THREAD", "Gate", "GatedUnit"]
+__all__ = ["THREAD", "Gate", "gated"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -144,3 +144,8 @@ class GatedUnit:
                     raise
 
         return called
+
+
+def gated(unit: Unit, gate: Gate, broken_off: Callable[[], None]) -> Unit:
+    """Return a unit behind a gate; see `GatedUnit`."""
+    return cast("Unit", GatedUnit(unit, gate, broken_off))  # checkers name the types of coroutines differently

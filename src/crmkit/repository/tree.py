@@ -59,6 +59,6 @@ def circular(above: Mapping[UUID, UUID | None]) -> Iterator[UUID]:
             seen.add(at)
             way[at] = None
             at = above[at]
-        if at in way:
+        if at is not None and at in way:
             ring = [*way]
             yield from ring[ring.index(at) :]

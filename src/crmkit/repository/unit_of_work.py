@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import attrs
 
 from crmkit.errors import CrmError, NotAllowed, SessionInUse
-from crmkit.repository.gate import Gate, GatedUnit
+from crmkit.repository.gate import Gate, gated
 from crmkit.storage.spi import Feature
 from crmkit.storage.spi.cancel import finished
 
@@ -69,7 +69,7 @@ class UnitOfWork:
         self._store = store
         self._gate = Gate(awaited=awaited)
         self._unit: Unit | None = None
-        self._shared: GatedUnit | None = None
+        self._shared: Unit | None = None
         self._left: Unit | None = None
         self._written: set[str] = set()
         self._sequel: Callable[[], None] | None = None
@@ -90,7 +90,7 @@ class UnitOfWork:
             return self._unit or await self._begun()
         try:
             unit = self._unit or await self._begun()
-            self._shared = self._shared or GatedUnit(unit, self._gate, self._cancelled)
+            self._shared = self._shared or gated(unit, self._gate, self._cancelled)
         finally:
             self._gate.leave()
         return self._shared
