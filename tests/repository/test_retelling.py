@@ -38,7 +38,8 @@ from crmkit import (
     system,
 )
 from crmkit.lifecycle import Entry
-from crmkit.model.schema import Schema
+from crmkit.lifecycle.built_in import BUILT_IN
+from crmkit.model.schema import Schema, schema_of
 
 job = system("load")
 NOW = dt.datetime(2026, 3, 1, tzinfo=UTC)
@@ -194,23 +195,19 @@ def test_only_what_moves_has_a_history(crm: Crm) -> None:
         assert s.opportunities.add(Opportunity(name="Deal"), history=[]).stage == "contact"
 
 
-def test_every_model_with_stages_takes_one(crm: Crm) -> None:
+STAGED: list[Any] = [Lead(name="Lea"), Ticket(subject="Help"), Campaign(name="Fair")]
+
+
+@pytest.mark.parametrize("record", STAGED, ids=lambda record: type(record).__name__)
+def test_every_model_with_stages_takes_one(crm: Crm, record: Any) -> None:
+    (pipeline,) = (each for each in BUILT_IN if each.entity == schema_of(type(record)).name)
+    first, *_, last = pipeline.stages
     with crm.session(job) as s:
-        for shelf, record in (
-            (s.leads, Lead(name="Lea")),
-            (s.tickets, Ticket(subject="Help")),
-            (s.campaigns, Campaign(name="Fair")),
-            (s.opportunities, Opportunity(name="Deal")),
-        ):
-            first, *_, last = Pipeline.from_json(_definition(s, shelf, record)).stages
-            added = shelf.add(record, history=[moved(first.name, at=day(0)), moved(last.name, at=day(2))])
-            assert (added.stage, added.stage_since, added.closed_at) == (last.name, day(2), day(2))
-
-
-def _definition(s: Any, shelf: Any, record: Any) -> str:
-    added = shelf.add(record)
-    text: str = s.pipeline_definitions.find(f.name == added.pipeline)[0].definition
-    return text
+        added = s.repository(type(record)).add(
+            record, history=[moved(first.name, at=day(0)), moved(last.name, at=day(2))]
+        )
+        assert (added.stage, added.stage_since, added.closed_at) == (last.name, day(2), day(2))
+        assert [move.to_stage for move in s.stage_moves.find(order=f.number)] == [first.name, last.name]
 
 
 def test_the_policy_decides_about_the_record_as_it_then_stands(store_url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
 from crmkit.errors import BadRecord, MoveRefused, Problem
 from crmkit.repository.added import check_extra
@@ -206,6 +206,7 @@ class AsyncRepository(AsyncReader[T]):
         """Write new records; `path` names the history of the one with a number, which counts from `first`."""
         schema = self._schema
         self._door.check_writable(anew=True)
+        records: list[Any]
         records, histories = self._apart(given, path, first)
         now = self._doors.clock()
         make_id = self._doors.ids
@@ -227,8 +228,7 @@ class AsyncRepository(AsyncReader[T]):
         records: list[Any] = []
         histories: Histories = {}
         for place, each in enumerate(given):
-            paired = isinstance(each, tuple) and len(each) == 2  # noqa: PLR2004 - a record and its history
-            pair: tuple[Any, Any] = each if paired else (each, ())
+            pair = each if _is_pair(each) else (each, ())
             self._check_model(pair[0])
             records.append(pair[0])
             entries = told(self._schema, path.format(first + place), pair[1])
@@ -277,3 +277,7 @@ class AsyncRepository(AsyncReader[T]):
         # A version of a record has one next move, so the number found before the write is right if the write succeeds.
         move = await self._mover.history(self._door.replace(record, **fields), step, note)
         return await self._door.change(record, clean | fields, ChangeKind.MOVED, at=self._doors.clock(), moves=(move,))
+
+
+def _is_pair(given: object) -> TypeGuard[tuple[Any, Any]]:
+    return isinstance(given, tuple) and len(cast("tuple[Any, ...]", given)) == 2  # noqa: PLR2004 - a record and its history

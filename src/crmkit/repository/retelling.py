@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from uuid import UUID
 
 import attrs
@@ -154,4 +154,4 @@ def told(schema: Schema, path: str, history: object) -> tuple[str, list[Entry]]:
     if not isinstance(history, Iterable):
         message = f"expects a list of moved(...), not {type(history).__name__}."
         raise BadRecord(schema.name, [Problem("wrong_type", message, field=path)])
-    return path, list(history)
+    return path, list(cast("Iterable[Entry]", history))
