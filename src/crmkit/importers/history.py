@@ -28,14 +28,12 @@ class Entry:
         at: when; `None` if only the record's present stage is known.
         actor: the key of the user who did it; blank if nobody is named.
         note: what was said about it.
-        row: the row that says so; `None` for one of the record itself.
     """
 
     stage: str
     at: dt.datetime | None
     actor: str = ""
     note: str | None = None
-    row: Parsed | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen

@@ -14,6 +14,7 @@ from crmkit.importers.history import Entry, State, entries_of, fields_of, move_o
 from crmkit.importers.rule import FileKind
 
 if TYPE_CHECKING:
+    from crmkit.importers.import_report import Effect
     from crmkit.importers.run import Run
     from crmkit.importers.section import Parsed, Section
     from crmkit.lifecycle import Pipeline, Step
@@ -22,6 +23,17 @@ __all__ = ["Beside", "Staging"]
 
 Beside: TypeAlias = Iterable[tuple["Section", list["Parsed"]]]
 """The rows of other files that belong to one record."""
+
+
+@attrs.frozen
+class _Told(Entry):
+    """An entry that a row of a history file tells, with that row."""
+
+    row: Parsed = attrs.field(kw_only=True, eq=False)
+
+    def has(self, effect: Effect) -> None:
+        """Say what became of the row."""
+        self.row.effect = effect
 
 
 class Staging:
@@ -87,8 +99,8 @@ class Staging:
             # The bare present stage says nothing new if the last import said the same, whatever users did since.
             if entry.stage != imported if entry.at is None else (entry.stage, entry.at) not in known:
                 entries.append(entry)
-            elif entry.row is not None:
-                entry.row.effect = "unchanged"
+            elif isinstance(entry, _Told):
+                entry.has("unchanged")
         if entries and stored and entries[0].at is not None and entries[0].at < stored[-1].at:
             message = "has a history with a move before the last one known here; history is never rewritten."
             column = self._section.column("stage") or self._section.key_column
@@ -106,8 +118,8 @@ class Staging:
 
     def _moves(self, about: dict[str, Any], made: Sequence[tuple[Step, Entry]], first: int) -> list[Any]:
         for _, entry in made:
-            if entry.row is not None:
-                entry.row.effect = "create"
+            if isinstance(entry, _Told):
+                entry.has("create")
         return [self._made("stage_move", **about, **move_of(number, *pair)) for number, pair in enumerate(made, first)]
 
     async def _stored(self, record: Any) -> list[Any]:
@@ -128,6 +140,6 @@ class Staging:
                     row.refuse(section.column("stage"), problem, row.staged["stage"])
                     continue
                 actor = row.values.get("by")
-                about = (str(actor) if actor else "", row.values.get("note"))
-                history.append(Entry(stage, row.values["at"], *about, row))
+                by = str(actor) if actor else ""
+                history.append(_Told(stage, row.values["at"], by, row.values.get("note"), row=row))
         return entries_of(pipeline, parsed.staged.get("stage", ""), parsed, history)
