@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from crmkit.errors import BadRecord, MoveRefused, Problem
 from crmkit.repository.added import check_extra
@@ -280,4 +280,8 @@ class AsyncRepository(AsyncReader[T]):
 
 
 def _is_pair(given: object) -> TypeGuard[tuple[Any, Any]]:
-    return isinstance(given, tuple) and len(cast("tuple[Any, ...]", given)) == 2  # noqa: PLR2004 - a record and its history
+    match given:
+        case tuple((_, _)):
+            return True
+        case _:
+            return False
