@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,8 +11,8 @@ import attrs
 from crmkit.errors import BadRecord, Duplicate, NotAllowed, Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
+from crmkit.importers.companion import Companions
 from crmkit.importers.family import Families
-from crmkit.importers.history import in_order
 from crmkit.importers.rule import FileKind, OnUpdate
 from crmkit.importers.section import defaults_of
 from crmkit.importers.staging import Staging
@@ -56,7 +55,7 @@ class SectionLoad:
     def __init__(self, run: Run, section: Section, companions: Sequence[Section]) -> None:
         self._run = run
         self._section = section
-        self._companions = companions
+        self._companions = Companions(run, companions)
         self._doors = run.doors
         self._schema = section.schema
         self._door = self._doors.of(section.schema)
@@ -73,12 +72,10 @@ class SectionLoad:
         self._defaults: dict[str, Any] = {}
         self._stored: dict[str, Any] = {}
         self._live: dict[UUID, Any] = {}
-        self._rows: dict[int, dict[str, list[Parsed]]] = {}
         self._judges = {action: self._door.judge(action) for action in (Action.CREATE, Action.UPDATE)}
         self._changeable: frozenset[UUID] = frozenset()
         joined = [set(each.rule.fields) for each in companions if each.rule.kind is FileKind.JOIN]
         self._given = set(section.rule.fields).union(*joined)
-        self._told: dict[int, dict[str, int]] = {}
 
     # -- the file -----------------------------------------------------------------------------------------------------
 
@@ -167,13 +164,13 @@ class SectionLoad:
         external_ids = self._doors.of("external_id")
         known = await external_ids.records(where, action=None, deleted=True) if batch else []
         self._stored = {each.external_id: each for each in known}
-        await self._gather_companions([parsed.key for parsed in batch])
+        await self._companions.gather([parsed.key for parsed in batch])
         changed: list[UUID] = []
         same: list[UUID] = []
         for parsed in batch:
             stored = self._stored.get(parsed.key)
             if stored is not None:
-                (same if stored.row_digest == self._digest(parsed) else changed).append(stored.record_id)
+                (same if stored.row_digest == self._companions.digest(parsed) else changed).append(stored.record_id)
         rows = await self._door.columns((In("id", tuple(same)),), ("id",)) if same else []
         self._live = {id: None for (id,) in rows}
         records = await self._door.records((In("id", tuple(changed)),)) if changed else []
@@ -200,34 +197,6 @@ class SectionLoad:
         taken = Duplicate(self._schema.name, fields)
         parsed.refuse(column, Problem(taken.code, taken.message, hint=taken.hint), value)
 
-    async def _gather_companions(self, keys: Sequence[str]) -> None:
-        self._rows = {}
-        for section in self._companions:
-            taken = self._run.spool.take(section.number, keys)
-            rows = {key: [section.read(row.record, row.cells) for row in rows] for key, rows in taken.items()}
-            everything = [parsed for each in rows.values() for parsed in each]
-            await self._run.prepare(everything)
-            for parsed in everything:
-                self._run.resolve(parsed)
-            if section.rule.kind is FileKind.HISTORY:
-                self._told[section.number] = {key: len(each) for key, each in rows.items()}
-                rows = {key: in_order(each) for key, each in rows.items()}
-            self._rows[section.number] = rows
-
-    def _beside(self, key: str) -> Iterable[tuple[Section, list[Parsed]]]:
-        for section in self._companions:
-            rows = self._rows.get(section.number, {}).get(key)
-            if rows:
-                yield section, rows
-
-    def _digest(self, parsed: Parsed) -> str:
-        digest = blake2b(parsed.digest, digest_size=16)
-        for _, rows in self._beside(parsed.key):
-            # A row that was refused must be refused again on the next run, and is not what the record is made of.
-            for each in sorted(row.digest for row in rows if not row.problems):
-                digest.update(each)
-        return digest.hexdigest()
-
     async def _check_uniques(self, batch: Sequence[Parsed]) -> None:
         """Refuse rows whose unique values another record has, before the store would refuse the whole batch."""
         for group in self._schema.unique_columns():
@@ -252,11 +221,9 @@ class SectionLoad:
 
     def _value(self, parsed: Parsed, name: str) -> Any:
         """Return the value that a field will have, also of a link that is still to be resolved; `None` if none yet."""
-        for section, rows in self._beside(parsed.key):
-            if section.rule.kind is FileKind.JOIN:
-                for row in rows:
-                    if name in row.values:
-                        return row.values[name]
+        for row in self._companions.joined(parsed.key):
+            if name in row.values:
+                return row.values[name]
         link = parsed.links.get(name)
         if link is None:
             stored = self._stored.get(parsed.key)
@@ -292,17 +259,9 @@ class SectionLoad:
                     lost.add(self._id(parsed))
                 continue
             self._counts.add(effect)
-            for section, rows in self._beside(parsed.key):
-                for row in rows:
-                    if row.problems:
-                        self._run.reject(section, row)
-                    else:
-                        self._run.counts[section.number].add(row.effect)
-                told = self._told.get(section.number, {}).get(parsed.key, len(rows))
-                self._run.counts[section.number].add("merged", told - len(rows))
+            self._companions.count(parsed.key)
             accepted.append(parsed.key)
-        for section in self._companions:
-            self._run.spool.claim(section.number, accepted)
+        self._companions.claim(accepted)
         await self._write()
 
     async def _resolve(self, batch: Sequence[Parsed]) -> None:
@@ -357,16 +316,12 @@ class SectionLoad:
             await keeper.amend(stored, {"row_digest": digest}, self._doors.clock())
 
     async def _join(self, parsed: Parsed) -> None:
-        for section, rows in self._beside(parsed.key):
-            if section.rule.kind is FileKind.JOIN:
-                for row in rows:
-                    if row.problems:
-                        continue
-                    parsed.values |= row.values
-                    parsed.extra |= row.extra
-                    parsed.entered |= row.entered
-                    parsed.staged |= row.staged
-                    await self._staging.choose(parsed)
+        for row in self._companions.joined(parsed.key):
+            parsed.values |= row.values
+            parsed.extra |= row.extra
+            parsed.entered |= row.entered
+            parsed.staged |= row.staged
+            await self._staging.choose(parsed)
 
     async def _create(self, parsed: Parsed) -> Effect:
         values = parsed.values
@@ -378,7 +333,7 @@ class SectionLoad:
                 for problem in error.problems:
                     parsed.refuse(self._section.key_column, Problem(problem.code, str(problem)))
                 return "reject"
-        moves = await self._staging.place(parsed, self._beside(parsed.key)) if self._schema.staged else []
+        moves = await self._staging.place(parsed, self._companions.beside(parsed.key)) if self._schema.staged else []
         record = self._door.replace(self._section.defaults, **values)
         if self._refused(parsed, record, Action.CREATE):
             return "reject"
@@ -392,14 +347,14 @@ class SectionLoad:
                 entity=self._schema.name,
                 external_id=parsed.key,
                 record_id=id,
-                row_digest=self._digest(parsed),
+                row_digest=self._companions.digest(parsed),
             )
         )
         return "create"
 
     async def _update(self, parsed: Parsed, stored: Any) -> Effect:
         alive = stored.record_id in self._live
-        if stored.row_digest == self._digest(parsed):
+        if stored.row_digest == self._companions.digest(parsed):
             if alive:
                 self._learn(parsed.key, stored.record_id, self._own_names(parsed).items())
             return self._unchanged(parsed)
@@ -415,13 +370,13 @@ class SectionLoad:
         changes = self._changes(parsed, record)
         moves: list[Any] = []
         if self._schema.staged:
-            moves = await self._staging.further(parsed, record, changes, self._beside(parsed.key))
+            moves = await self._staging.further(parsed, record, changes, self._companions.beside(parsed.key))
             if parsed.problems:
                 return "reject"
         if (changes or moves) and self._refused(parsed, self._door.replace(record, **changes), Action.UPDATE):
             return "reject"
         self._learn(parsed.key, record.id, self._own_names(parsed).items())
-        if stored.row_digest != (digest := self._digest(parsed)):
+        if stored.row_digest != (digest := self._companions.digest(parsed)):
             self._batch.digests.append((stored, digest))
         if not changes and not moves:
             return self._unchanged(parsed)
@@ -438,7 +393,7 @@ class SectionLoad:
         return True
 
     def _unchanged(self, parsed: Parsed) -> Effect:
-        for _, rows in self._beside(parsed.key):
+        for _, rows in self._companions.beside(parsed.key):
             for row in rows:
                 row.effect = "unchanged"
         return "unchanged"
