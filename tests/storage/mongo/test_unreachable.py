@@ -16,6 +16,8 @@ from crmkit.storage.mongo.store import open_async_mongo, open_mongo
 from tests import server
 
 job = system("test")
+# Sockets on which PyMongo's monitors were just connecting it leaves to the collector when its client is closed.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 
 @pytest.fixture
