@@ -59,9 +59,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def long(session: nox.Session) -> None:
-    """Run the tests that take minutes; arguments go to pytest."""
+    """Search for what the usual tests do not meet, for minutes; arguments go to pytest."""
     session.install("-e", ".[all]", *group("test"))
-    session.run("pytest", "-m", "long", *session.posargs)
+    session.run("pytest", "-m", "long", "--numprocesses=auto", "--maxprocesses=4", *session.posargs)
 
 
 @nox.session(python=OLDEST)

@@ -13,7 +13,7 @@ OVER_RAW = {
     "mongo": {"add": 1.35, "read": 1.0, "get": 1.15, "update": 1.1, "page": 1.4},
 }
 # time of a peer over crmkit's, at least, whichever model crmkit takes part with
-AHEAD = {
+AHEAD: dict[str, dict[str, float]] = {
     "add": {"SQLAlchemy ORM": 2.5, "Django ORM": 2.5, "advanced-alchemy": 2.5, "mongoengine": 1.9, "beanie": 2.3},
     "read": {"SQLAlchemy ORM": 3.5, "Django ORM": 2.5, "advanced-alchemy": 3.5, "mongoengine": 2.5, "beanie": 2.5},
     "update": dict.fromkeys(("SQLAlchemy ORM", "Django ORM", "advanced-alchemy", "mongoengine", "beanie"), 1.0),

@@ -54,8 +54,9 @@ def load(crm: Crm) -> None:
         plan = crm.imports(system("migration")).plan(LEGACY / "mapping.toml")
         bar.update(task, description="importing", total=plan.rows)
         run = plan.apply(progress=lambda rows, _: bar.update(task, completed=rows))
-    show("What was imported", ("file", "record", "rows", "created", "updated", "skipped", "rejected"), (
-        (each.file, each.entity, each.rows, each.create, each.update, each.skip, each.reject) for each in run.counts
+    show("What was imported", ("file", "record", "rows", "created", "updated", "unchanged", "merged", "rejected"), (
+        (each.file, each.entity, each.rows, each.create, each.update, each.unchanged, each.merged, each.reject)
+        for each in run.counts
     ))  # fmt: skip
     show(f"Rejected rows: {SHOWN} of {len(run.rejects)}", ("file", "row", "column", "code", "value"), (
         (each.file, each.record, each.column, each.code, each.value) for each in islice(run.problems, SHOWN)

@@ -171,10 +171,18 @@ def in_organisation(schema: Schema) -> bool:
 def nature(schema: Schema) -> str:
     """Say how records of a model live, and where the fields are that they share with others."""
     shared = "It has the [fields of every record](index.md#fields-of-every-record) too."
+    about = ""
+    if schema.namings:
+        names = ", ".join(f"`{field.name}`" for field in schema.namings)
+        about = f"They are [as visible as](../../explanation/visibility.md) what they name: {names}. "
     if schema.staged:
         anchor = "fields-of-every-record-that-moves-through-a-pipeline"
-        return f"Its records move through a [pipeline](index.md#{anchor}). {shared}"
-    return f"Its records are written once and never changed. {shared}" if schema.append_only else shared
+        return f"Its records move through a [pipeline](index.md#{anchor}). {about}{shared}"
+    if schema.kept:
+        return f"Its records are [kept](../../explanation/how-it-works.md#what-is-kept). {schema.kept} {about}{shared}"
+    if schema.append_only:
+        return f"Its records are written once and never changed. {about}{shared}"
+    return f"{about.replace('They', 'Its records')}{shared}"
 
 
 def first_sentence(schema: Schema) -> str:

@@ -45,7 +45,7 @@ PUBLIC: Final = {
     "crmkit.expr.evaluate": "evaluate",
     "crmkit.expr.node": "Expr",
     "crmkit.importers": "pipelines_in",
-    "crmkit.lifecycle": "* but Rule StagedRecord Step StepKind",
+    "crmkit.lifecycle": "* but Entry Rule StagedRecord Step StepKind",
     "crmkit.model.declare": "* but attached",
     "crmkit.model.field": "Field IntegerField TextField",
     "crmkit.model.form": "* but object_schema required_of",

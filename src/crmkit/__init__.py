@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         SessionInUse,
         Stale,
         StoreError,
+        TimedOut,
         Unreachable,
         Unsupported,
     )
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
     from crmkit.expr.evaluate import evaluate
     from crmkit.expr.node import Expr
     from crmkit.importers import pipelines_in
-    from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, reopen
+    from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, moved, reopen
     from crmkit.model.declare import (
         Record,
         choice,
@@ -102,7 +103,7 @@ if TYPE_CHECKING:
     from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
     from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
     from crmkit.repository.pager import Page
-    from crmkit.security.access import Action, Actor, Open, Policy, system
+    from crmkit.security.access import Action, Actor, Open, Policy, system, unrestricted
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
     from crmkit.values.identifier import NEW
@@ -173,6 +174,7 @@ __all__ = [
     "TextField",
     "Ticket",
     "TicketMessage",
+    "TimedOut",
     "Unreachable",
     "Unsupported",
     "User",
@@ -218,6 +220,7 @@ __all__ = [
     "me",
     "money",
     "move",
+    "moved",
     "nothing",
     "now",
     "pipelines_in",
@@ -229,6 +232,7 @@ __all__ = [
     "to_json",
     "today",
     "total",
+    "unrestricted",
     "where_from",
 ]
 
@@ -299,6 +303,7 @@ _MODULE_OF = {
     "TextField": "crmkit.model.field",
     "Ticket": "crmkit.entities",
     "TicketMessage": "crmkit.entities",
+    "TimedOut": "crmkit.errors",
     "UTC": "crmkit.values",
     "Unreachable": "crmkit.errors",
     "Unsupported": "crmkit.errors",
@@ -345,6 +350,7 @@ _MODULE_OF = {
     "me": "crmkit.expr.build",
     "money": "crmkit.model.declare",
     "move": "crmkit.lifecycle",
+    "moved": "crmkit.lifecycle",
     "nothing": "crmkit.expr.build",
     "now": "crmkit.expr.build",
     "pipelines_in": "crmkit.importers",
@@ -356,6 +362,7 @@ _MODULE_OF = {
     "to_json": "crmkit.model.form",
     "today": "crmkit.expr.build",
     "total": "crmkit.repository.measure",
+    "unrestricted": "crmkit.security.access",
     "where_from": "crmkit.query",
 }
 

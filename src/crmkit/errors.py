@@ -16,6 +16,7 @@ CrmError
 ├── NotFound            no such record, or none that this actor may see
 ├── SessionInUse        another thread, task or process is using the session
 ├── Busy                the store is locked or aborted the transaction; trying again may succeed
+├── TimedOut            a statement took longer than connect(statement_timeout=...) allows
 ├── StoreError          the store does not fit the models, or failed
 │   └── Unreachable     the store does not answer
 └── Unsupported         this store or this version cannot do what was asked
@@ -28,7 +29,8 @@ Messages never hold secrets, nor values of records that the caller did not suppl
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,10 +53,15 @@ __all__ = [
     "SessionInUse",
     "Stale",
     "StoreError",
+    "TimedOut",
     "Unreachable",
     "Unsupported",
     "near",
 ]
+
+_COMPARED: Final = 1_000
+_SIMILAR: Final = 100
+"""What a name is compared with to find one that is alike: so many others, of so many characters."""
 
 
 class CrmError(Exception):
@@ -224,6 +231,13 @@ class Stale(Refused):
         )
 
 
+_HOLDER: Final = (
+    "If it cannot be found, it is deleted or not visible to this actor: whoever may see it finds it with "
+    "find(..., deleted=True), and restore() brings a deleted one back."
+)
+"""The same wherever the record stands that has the key: an error does not tell one from the other."""
+
+
 class Duplicate(Refused):
     """A unique key is taken; nothing was written.
 
@@ -237,7 +251,7 @@ class Duplicate(Refused):
     def __init__(self, entity: str, fields: Iterable[str]) -> None:
         self.entity = entity
         self.fields = tuple(fields)
-        super().__init__(f"another {entity} already has this {' and '.join(self.fields) or 'key'}.")
+        super().__init__(f"another {entity} already has this {' and '.join(self.fields) or 'key'}.", hint=_HOLDER)
 
 
 class NotFound(CrmError):
@@ -258,10 +272,27 @@ class Busy(CrmError):
     code = "busy"
 
 
+class TimedOut(CrmError):
+    """A statement took longer than `connect(statement_timeout=...)` allows, and was stopped.
+
+    A session that had written something is undone as a whole and goes no further; one that had only read goes on.
+    """
+
+    code = "timed_out"
+
+
 class StoreError(CrmError):
-    """The store does not fit the models, or failed."""
+    """The store does not fit the models, or failed.
+
+    Attributes:
+        absent: whether it has nothing of crmkit's yet, neither file nor table, and none was to be created.
+    """
 
     code = "store_error"
+
+    def __init__(self, message: str, *, hint: str = "", absent: bool = False) -> None:
+        self.absent = absent
+        super().__init__(message, hint=hint)
 
 
 class Unreachable(StoreError):
@@ -286,10 +317,11 @@ def near(name: object, names: Iterable[str]) -> str:
     >>> near("x", ["b", "a"])
     'There is: a, b.'
     """
-    known = sorted(names)
-    spelled = {each.casefold(): each for each in known}
-    close = get_close_matches(str(name).casefold(), spelled, n=1, cutoff=0.6)
+    known = sorted(islice(names, _COMPARED))
+    spelled = {each.casefold(): each for each in known if len(each) <= _SIMILAR}
+    meant = str(name)
+    close = get_close_matches(meant.casefold(), spelled, n=1, cutoff=0.6) if len(meant) <= _SIMILAR else ()
     if close:
         return f"Did you mean {spelled[close[0]]!r}?"
-    shown = ", ".join(known[:12])
+    shown = ", ".join(each[:_SIMILAR] for each in known[:12])
     return f"There is: {shown}{', …' if len(known) > 12 else '.'}" if known else ""  # noqa: PLR2004 - what fits a line

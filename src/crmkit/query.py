@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import reduce
 from typing import Any, Final, TypeAlias, cast
 
 from crmkit.entities.around import catalog_around
@@ -11,7 +10,7 @@ from crmkit.errors import BadDefinition, BadExpression, Problem, near
 from crmkit.expr.bind import Binder
 from crmkit.expr.build import Name, everything
 from crmkit.expr.limits import LIMITS
-from crmkit.expr.node import Expr, Ref
+from crmkit.expr.node import Expr, Ref, all_of, any_of
 from crmkit.model.catalog import Catalog
 from crmkit.model.schema import Schema, schema_of
 
@@ -30,14 +29,14 @@ _ONE: Final[Mapping[str, _Test]] = {
 """Tests of a value that are given once."""
 _VALUES: Final[Mapping[str, _Test]] = {
     "": lambda name, values: name.one_of(*values) if len(values) > 1 else name == values[0],
-    "ne": lambda name, values: reduce(Expr.__and__, (cast("Expr", name != value) for value in values)),
+    "ne": lambda name, values: all_of(name != value for value in values),
     **_ONE,
 }
 """Tests of values, which are read as the field's kind says."""
 _TEXTS: Final[Mapping[str, _Test]] = {
-    "contains": lambda name, values: reduce(Expr.__or__, (cast("Expr", name.contains(text)) for text in values)),
-    "starts_with": lambda name, values: reduce(Expr.__or__, (cast("Expr", name.starts_with(text)) for text in values)),
-    "has": lambda name, values: reduce(Expr.__or__, (name.has(text) for text in values)),
+    "contains": lambda name, values: any_of(name.contains(text) for text in values),
+    "starts_with": lambda name, values: any_of(name.starts_with(text) for text in values),
+    "has": lambda name, values: any_of(name.has(text) for text in values),
 }
 """Tests of texts."""
 _OPERATORS: Final = (*filter(None, _VALUES), *_TEXTS, "missing")
@@ -103,7 +102,7 @@ class _Reader:
             refused = BadExpression("; ".join(map(str, problems)))
             refused.problems = tuple(problems)
             raise refused
-        return reduce(Expr.__and__, tests) if tests else everything
+        return all_of(tests) if tests else everything
 
     def _test(self, key: str, texts: list[Any]) -> Expr:
         path, operator = self._split(key)

@@ -7,6 +7,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import attrs
+
 from crmkit import (
     Lead,
     Money,
@@ -20,9 +22,11 @@ from crmkit import (
     back,
     forward,
     into,
+    moved,
     reopen,
 )
 from crmkit.crm.coroutine import run
+from crmkit.lifecycle import Entry
 from crmkit.values import UTC
 from crmkit.values.identifier import uuid7_source
 
@@ -54,19 +58,26 @@ SALES = pipeline("contact", "needs", "proposal", "negotiation")
 
 
 def write(session: Session, records: Iterable[Any]) -> None:
-    """Write records exactly as they are, managed fields and all: history that no repository would write."""
+    """Write records exactly as they are, managed fields and all: history as another program may have left it.
+
+    No repository would: what `add(..., history=[...])` accepts is loaded by it.
+    """
     doors = session._inner.doors
-    batches: dict[str, list[Any]] = {}
+    batches: dict[type[Any], list[Any]] = {}
     for record in records:
-        door = doors.of(type(record))
-        present = [each.name for each in run(doors.definitions.read()).of(door.schema)]
-        if door.schema.staged and record.pipeline in present:
-            run(doors.definitions.entered(door.schema, record.pipeline))
-        id_ = record.id if record.id.int else new_id()
-        row = door._codec.dump_new(record, doors.actor.tenant, id_, doors.clock(), "test")
-        batches.setdefault(door.schema.name, []).append(row)
-    for name, rows in batches.items():
-        run(doors.of(name)._insert(rows))
+        batches.setdefault(type(record), []).append(record)
+    for model, found in batches.items():
+        keeper = doors.keeper(model.__schema__.name)
+        if keeper.schema.staged:
+            names = run(doors.definitions.read()).names(keeper.schema)
+            for name in {record.pipeline for record in found}.intersection(names):
+                run(doors.definitions.entered(keeper.schema, name))
+        run(keeper.add(found, [record.id if record.id.int else new_id() for record in found], at=doors.clock()))
+
+
+def told(*visits: tuple[str, float]) -> list[Entry]:
+    """A history, told as stages and the days on which a record entered them."""
+    return [moved(stage, at=day(at)) for stage, at in visits]
 
 
 def move(record: Any, number: int, stage: str, at: dt.datetime, within: Pipeline = SALES, **more: Any) -> StageMove:
@@ -150,43 +161,40 @@ def load_maven(session: Session, folder: Path) -> None:
             teams[region] = session.teams.add(Team(name=region, region=region))
         agent = User(name=row["sales_agent"], team_id=teams[region].id, manager_id=managers[row["manager"]].id)
         agents[agent.name] = session.users.add(agent)
-    records: list[Any] = []
+    deals: list[tuple[Opportunity, list[Entry]]] = []
     for row in rows(folder / "sales_pipeline.csv"):
         begun = row["engage_date"] and american(row["engage_date"])
-        visits = [("Engaging" if begun else "Prospecting", begun or dt.datetime(2017, 12, 31, tzinfo=UTC))]
+        history = [moved("Engaging" if begun else "Prospecting", at=begun or dt.datetime(2017, 12, 31, tzinfo=UTC))]
         if row["close_date"]:
-            visits.append((row["deal_stage"].lower(), american(row["close_date"])))
-        told = [(stage, (at - START) / dt.timedelta(days=1)) for stage, at in visits]
-        records += deal(
-            *told,
-            within=MAVEN,
+            history.append(moved(row["deal_stage"].lower(), at=american(row["close_date"])))
+        record = Opportunity(
             name=row["opportunity_id"],
             source=row["product"].replace("GTXPro", "GTX Pro"),
             owner_id=agents[row["sales_agent"]].id,
             amount=Money(row["close_value"], "USD") if row["close_value"] else None,
         )
-    write(session, records)
+        deals.append((record, history))
+    session.opportunities.add_many(deals)
 
 
 def load_olist(session: Session, folder: Path) -> None:
     """Load the leads of the Olist set."""
     won = {row["mql_id"]: american(row["won_date"]) for row in rows(folder / "olist_closed_deals_dataset.csv")}
-    records: list[Any] = []
+    leads: list[tuple[Lead, list[Entry]]] = []
     for row in rows(folder / "olist_marketing_qualified_leads_dataset.csv"):
         begun, ended = american(row["first_contact_date"]), won.get(row["mql_id"])
-        lead = Lead(
-            id=new_id(),
-            name=row["mql_id"],
-            source=row["origin"] or None,
-            pipeline="olist",
-            pipeline_version=1,
-            stage="closed" if ended else "qualified",
-            outcome="won" if ended else "open",
-            stage_since=ended or begun,
-            closed_at=ended,
-            created_at=begun,
-        )
-        records += [lead, move(lead, 1, "qualified", begun, OLIST)]
-        if ended:
-            records.append(move(lead, 2, "closed", max(begun, ended), OLIST, kind="close"))
-    write(session, records)
+        lead = Lead(name=row["mql_id"], source=row["origin"] or None)
+        if ended and ended < begun:
+            write(session, won_before_it_began(lead, begun, ended))
+        else:
+            leads.append((lead, [moved("qualified", at=begun), *([moved("closed", at=ended)] if ended else [])]))
+    session.leads.add_many(leads)
+
+
+def won_before_it_began(lead: Lead, begun: dt.datetime, ended: dt.datetime) -> list[Any]:
+    """A lead and a history that nobody could load, since it cannot be true."""
+    made = attrs.evolve(
+        lead, id=new_id(), pipeline="olist", pipeline_version=1, stage="closed", outcome="won",
+        stage_since=ended, closed_at=ended, created_at=begun,
+    )  # fmt: skip
+    return [made, move(made, 1, "qualified", begun, OLIST), move(made, 2, "closed", begun, OLIST, kind="close")]

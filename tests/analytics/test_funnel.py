@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 
+import attrs
 import pytest
 
 from crmkit import (
@@ -11,29 +12,33 @@ from crmkit import (
     Customer,
     NotFound,
     Opportunity,
+    Pipeline,
     Segment,
     Team,
     User,
+    back,
     by_month,
     by_week,
     connect,
     entity,
     f,
+    forward,
     integer,
     system,
     text,
 )
 from crmkit.analytics import Funnel
+from crmkit.lifecycle import move as move_to
 from crmkit.lifecycle.built_in import OPPORTUNITY
 from crmkit.storage.opening import open_store
-from tests.analytics.loading import SALES, START, day, deal, move, pipeline, write
+from tests.analytics.loading import SALES, START, day, deal, move, pipeline, told, write
 
 
 def put(session, *deals):
-    """Write deals, each told as its visits, and return the source of fields to tell them apart."""
+    """Load deals, each told as its visits, and return the source of fields to tell them apart."""
     for each in deals:
         visits, fields = (each[:-1], each[-1]) if isinstance(each[-1], dict) else (each, {})
-        write(session, deal(*visits, **fields))
+        session.opportunities.add(Opportunity(name="deal", **fields), history=told(*visits))
 
 
 def counted(group):
@@ -76,10 +81,35 @@ class TestReached:
         group = session.analytics.funnel(Funnel(SALES)).total
         assert (group["needs"].lost, group["proposal"].entered) == (1, 0)
 
-    def test_a_record_that_was_lost_as_it_entered_reached_nothing(self, session):
-        put(session, (("lost", 0),))
+    def test_a_record_that_only_shows_its_end_was_where_every_way_there_leads_through(self, session):
+        put(session, (("lost", 0),), (("lost", 0),), (("won", 0),))
         group = session.analytics.funnel(Funnel(SALES)).total
-        assert (group.entered, group.lost, group["contact"].entered) == (1, 1, 0)
+        assert [stage.entered for stage in group.stages] == [3, 1, 1, 1, 1, 2]
+        assert str(group.conversion("contact", "won")) == "1 of 3 (33.3%)"
+
+    def test_how_far_it_came_beyond_is_unknown_and_not_taken_for_no_further(self, session):
+        put(session, (("lost", 0),), (("lost", 0),), (("won", 0),))
+        group = session.analytics.funnel(Funnel(SALES)).total
+        contact = group["contact"]
+        assert (contact.advanced, contact.lost, contact.open, contact.aside) == (1, 0, 0, 2)
+        for ratio in (contact.conversion, contact.resolved, group["needs"].conversion, group["needs"].from_previous):
+            assert str(ratio) == "1 of 1 (100.0%), 2 excluded"
+        assert [stage.skipped for stage in group.stages] == [0] * 6
+
+    def test_moves_of_the_pipeline_say_what_every_way_leads_through(self):
+        late = Pipeline(
+            "late",
+            Opportunity,
+            stages=SALES.stages,
+            moves=[forward(), back(3), move_to("proposal", "lost"), move_to("negotiation", "lost")],
+        )
+        last = attrs.evolve(late, name="last", moves=[forward(steps=1), back(3), move_to("negotiation", "lost")])
+        entered = {}
+        for made in (late, last):
+            with connect("memory://", pipelines=[made]) as crm, crm.session(system("test")) as s:
+                write(s, deal(("lost", 0), within=made))
+                entered[made.name] = [stage.entered for stage in s.analytics.funnel(Funnel(made)).total.stages]
+        assert entered == {"late": [1, 0, 0, 0, 0, 1], "last": [1, 1, 1, 1, 0, 1]}
 
 
 class TestObserved:
@@ -94,6 +124,13 @@ class TestObserved:
         put(session, (("proposal", 0), ("contact", 1)))
         group = session.analytics.funnel(Funnel(SALES, reading="observed")).total
         assert group.conversion("contact", "proposal").value == 1
+
+    def test_a_record_that_only_shows_its_end_is_excluded(self, session):
+        put(session, (("won", 0),), (("contact", 0), ("won", 1)))
+        for reading in ("observed", "strict"):
+            group = session.analytics.funnel(Funnel(SALES, reading=reading)).total
+            ratio = group.conversion("contact", "negotiation")
+            assert (group.entered, ratio.denominator, ratio.excluded) == (2, 1, 1)
 
 
 class TestStrict:
@@ -206,6 +243,13 @@ class TestLog:
         back = [move(record, 3, "contact", day(10), kind="transfer"), move(record, 4, "needs", day(13))]
         write(session, [record, *moves, away, *back])
         assert session.analytics.funnel(Funnel(SALES)).total["contact"].spent.median_days == 5
+
+    def test_a_record_without_history_in_this_pipeline_is_reported(self, session):
+        other = pipeline("first", name="other")
+        record, *moves = deal(("first", 0), within=other, pipeline="sales", stage="contact")
+        write(session, [record, *moves])
+        for period in (None, (START.date(), None)):
+            assert session.analytics.funnel(Funnel(SALES, entered=period)).total.no_history == 1
 
     def test_a_record_without_history_is_reported(self, session):
         write(session, deal(("contact", 0), source="web")[:1])

@@ -46,7 +46,8 @@ def naive_record(log, as_of):
     fate = names[-1] if names[-1] in {"won", "lost"} else "open"
     seen = [name for name in names if name in OPEN]
     furthest = max((OPEN.index(name) for name in seen), default=-1)
-    reached = set(OPEN) if fate == "won" else set(OPEN[: furthest + 1])
+    # Every way leads through the first stage, and from there everything may be lost.
+    reached = set(OPEN) if fate == "won" else set(OPEN[: furthest + 1]) | {OPEN[0]}
     strict = []
     for name in seen:
         place = OPEN.index(name)
@@ -67,6 +68,7 @@ def naive_record(log, as_of):
     return {
         "fate": fate,
         "entered": clean[0][1],
+        "unseen": not seen,
         "reached": reached | ends,
         "observed": set(seen) | ends,
         "strict": set(strict) | (ends & {"lost"}),
@@ -75,15 +77,21 @@ def naive_record(log, as_of):
     }
 
 
+def naive_unknown(record, reading):
+    """The open stages of which nobody knows whether a record was there."""
+    return set(OPEN) - record[reading] if record["unseen"] else set()
+
+
 def naive_stage(records, reading, stage):
     """Entered, advanced, lost, open, again and the median days of one stage."""
     later = set(OPEN[OPEN.index(stage) + 1 :]) | {"won"}
     entered = [record for record in records if stage in record[reading]]
-    stuck = [record for record in entered if not record[reading] & later]
+    advanced = [record for record in entered if record[reading] & later]
+    stuck = [record for record in entered if record not in advanced and not naive_unknown(record, reading) & later]
     days = [record["days"][stage] for record in records if stage in record["days"]]
     return (
         len(entered),
-        len(entered) - len(stuck),
+        len(advanced),
         sum(record["fate"] == "lost" for record in stuck),
         sum(record["fate"] == "open" for record in stuck),
         sum(record["again"][stage] for record in records),
@@ -125,10 +133,17 @@ def agree(session, world, as_of, start, end):
                 assert told == naive_stage(kept, reading, name)
             for first, name in enumerate(OPEN):
                 for second in STAGES[first + 1 :]:
-                    begun = [record for record in kept if name in record[reading]]
+                    unknown = [
+                        record
+                        for record in kept
+                        if name in naive_unknown(record, reading)
+                        or (name in record[reading] and second in naive_unknown(record, reading))
+                    ]
+                    begun = [record for record in kept if name in record[reading] and record not in unknown]
                     there = [record for record in begun if second in record[reading]]
                     ratio = group.conversion(name, second)
                     assert (ratio.numerator, ratio.denominator) == (len(there), len(begun))
+                    assert ratio.excluded == group.excluded + len(unknown)
                     assert ratio.open == sum(record["fate"] == "open" for record in begun if record not in there)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pymongo import MongoClient
 
 ROOT = Path(__file__).parents[2]
 LEGACY = ROOT / "examples" / "legacy"
@@ -44,6 +48,43 @@ def test_a_second_import_has_nothing_to_do(database):
     assert sum(each["create"] + each["update"] for each in json.loads(done.stdout)["counts"]) == 0
 
 
+def test_a_dry_run_creates_nothing_where_nothing_is(tmp_path):
+    done = crmkit("import", LEGACY, "--db", f"sqlite:///{tmp_path / 'crm.db'}", "--mapping", MAP, "--dry-run")
+    assert (done.returncode, list(tmp_path.iterdir())) == (1, [])
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    assert crmkit("import", LEGACY, "--db", f"sqlite:///{empty}", "--mapping", MAP, "--dry-run").stdout == done.stdout
+    assert [(each.name, each.stat().st_size) for each in tmp_path.iterdir()] == [("empty.db", 0)]
+
+
+def test_a_dry_run_creates_no_collection(mongod):
+    with mongod.database() as url:
+        done = crmkit("import", LEGACY, "--db", url, "--mapping", MAP, "--dry-run")
+        assert (done.returncode, done.stderr) == (1, "")
+        with MongoClient(url) as client:
+            assert client.get_default_database().list_collection_names() == []
+
+
+def test_a_dry_run_leaves_a_database_as_it_is(database, tmp_path):
+    path = tmp_path / "crm.db"
+    shutil.copy(database[0].removeprefix("sqlite:///"), path)
+    before = path.read_bytes()
+    done = crmkit("import", LEGACY, "--db", f"sqlite:///{path}", "--mapping", MAP, "--dry-run", "--json")
+    assert {each["create"] for each in json.loads(done.stdout)["counts"]} == {0}
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["crm.db"]
+
+
+def test_a_dry_run_says_what_a_database_lacks_that_is_there(database, tmp_path):
+    path = tmp_path / "crm.db"
+    shutil.copy(database[0].removeprefix("sqlite:///"), path)
+    with closing(sqlite3.connect(path)) as there:
+        there.execute("DROP TABLE leads")
+    done = crmkit("import", LEGACY, "--db", f"sqlite:///{path}", "--mapping", MAP, "--dry-run")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the database has no table 'leads'" in done.stderr
+
+
 def test_a_dry_run_writes_nothing_but_the_rejects_asked_for(tmp_path):
     url = f"sqlite:///{tmp_path / 'crm.db'}"
     done = crmkit("import", LEGACY, "--db", url, "--mapping", MAP, "--dry-run", "--rejects", tmp_path / "rejects")
@@ -51,7 +92,7 @@ def test_a_dry_run_writes_nothing_but_the_rejects_asked_for(tmp_path):
     assert done.stdout.startswith("A dry run: nothing was written.\n")
     assert (tmp_path / "rejects" / "accounts.csv").is_file()
     again = crmkit("import", LEGACY, "--db", url, "--mapping", MAP, "--dry-run", "--json")
-    assert sum(each["create"] for each in json.loads(again.stdout)["counts"]) == 14_284
+    assert sum(each["create"] for each in json.loads(again.stdout)["counts"]) == 13_984
 
 
 def test_rejects_that_cannot_be_written_are_reported_in_one_line(tmp_path):

@@ -173,10 +173,6 @@ QUESTIONS: dict[str, tuple[Callable[[Session], object], str]] = {
         lambda s: s.customers.find(f.credit_limit > 10),
         'f.credit_limit: is an amount without a currency. Write Money("10", "EUR"), with the currency meant.',
     ),
-    "past 64 bit": (
-        lambda s: s.customers.find(f.employees == 2**63),
-        "f.employees: does not fit a 64-bit integer.",
-    ),
     "NUL": (
         lambda s: s.customers.find(f.name == "\x00"),
         "f.name: holds a NUL character at position 0. Remove it.",

@@ -124,8 +124,26 @@ def test_a_table_that_lacks_a_column_is_named(sqlite_url: str) -> None:
 @pytest.mark.parametrize("missing", ["sqlite_url", "mongo_url"])
 def test_what_is_missing_is_not_created_unless_asked(request: pytest.FixtureRequest, missing: str) -> None:
     url: str = request.getfixturevalue(missing)
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError) as caught:
         connect(url, create=False)
+    assert caught.value.absent
+
+
+def test_what_is_there_and_does_not_fit_is_not_absent(sqlite_url: str) -> None:
+    with connect(sqlite_url):
+        pass
+    with pytest.raises(StoreError) as caught:
+        connect(sqlite_url, models=[Clinic], create=False)
+    assert not caught.value.absent
+
+
+def test_a_column_of_a_model_that_was_not_given_is_no_reason_to_drop_it(sqlite_url: str) -> None:
+    with connect(sqlite_url, models=[Clinic]):
+        pass
+    with pytest.raises(StoreError) as caught:
+        connect(sqlite_url)
+    assert "name that in connect(models=[...])" in caught.value.hint
+    assert "drop" not in caught.value.hint
 
 
 def test_a_file_that_is_not_there_is_not_made_unless_asked(tmp_path: Path) -> None:

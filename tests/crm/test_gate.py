@@ -133,6 +133,8 @@ CALLS: dict[str, dict[str, Callable[[Any, Customer, Opportunity], Any]]] = {
         "update": lambda r, c, _: r.update(c, name="y"),
         "delete": lambda r, c, _: r.delete(c),
         "restore": lambda r, c, _: r.restore(c),
+        "add_external_id": lambda r, c, _: r.add_external_id(c, "erp", "1"),
+        "remove_external_id": lambda r, c, _: r.remove_external_id(c, "erp", "1"),
     },
     "opportunities": {
         "advance": lambda r, _, o: r.advance(o, "proposal"),
@@ -142,6 +144,7 @@ CALLS: dict[str, dict[str, Callable[[Any, Customer, Opportunity], Any]]] = {
         "save": lambda r, *_: r.save(SEGMENT),
         "get": lambda r, *_: r.get("all"),
         "names": lambda r, *_: r.names(),
+        "delete": lambda r, *_: r.delete("all"),
         "count": lambda r, *_: r.count(SEGMENT),
         "members": lambda r, *_: list(r.members(SEGMENT)),
         "ids": lambda r, *_: r.ids(SEGMENT),

@@ -13,7 +13,8 @@ from uuid import UUID
 
 import pytest
 
-from crmkit import BadRecord, Contact, Crm, connect, f, system
+from crmkit import BadRecord, Contact, Crm, Session, connect, f, system
+from crmkit.crm.coroutine import run
 from crmkit.entities import BUILT_IN
 from crmkit.lifecycle.built_in import BUILT_IN as PIPELINES
 from crmkit.model.field import Field, ReferenceField, TextField
@@ -66,6 +67,16 @@ def ordered() -> list[type[Any]]:
     return models
 
 
+def add(s: Session, model: type[Any], records: list[Any]) -> list[UUID]:
+    """Write records: those of a model that is kept through its keeper, as nobody else may."""
+    if not schema_of(model).kept:
+        return s.repository(model).add_many(records)
+    doors = s._inner.doors
+    ids = [doors.ids() for _ in records]
+    run(doors.keeper(schema_of(model).name).add(records, ids, at=doors.clock()))
+    return ids
+
+
 def test_every_text_field_keeps_every_string(crm: Crm, strings: list[str]) -> None:
     with crm.session(job) as s:
         anchors: dict[str, UUID] = {}
@@ -73,7 +84,7 @@ def test_every_text_field_keeps_every_string(crm: Crm, strings: list[str]) -> No
             schema = schema_of(model)
             plain: dict[str, Any] = {field.name: "anchor"[: field.max] for field in texts(schema) if field.required}
             plain |= {"number": 2} if schema.name == "stage_move" else {}
-            anchors[schema.name] = s.repository(model).add(model(**(needed(schema, anchors) | plain))).id
+            (anchors[schema.name],) = add(s, model, [model(**(needed(schema, anchors) | plain))])
         for model in ordered():
             schema = schema_of(model)
             if not texts(schema):
@@ -95,7 +106,7 @@ def test_every_text_field_keeps_every_string(crm: Crm, strings: list[str]) -> No
                 counted |= {"contact_id": own[number]} if own else {}
                 records.append(model(**(base | fields | missing | counted)))
             repository = s.repository(model)
-            ids = repository.add_many(records)
+            ids = add(s, model, records)
             s.commit()
             for record, id_ in zip(records, ids, strict=True):
                 held = {field.name: getattr(record, field.name) for field in texts(schema)}

@@ -155,15 +155,24 @@ class OwnOrTeam:
         return (f.owner_id == me.id) | f.team_id.one_of(me.team_ids)
 
 
-def test_the_policy_judges_what_the_store_holds_and_not_the_caller_s_copy(store_url: str) -> None:
+def test_the_policy_judges_what_the_store_holds_before_and_after_and_not_the_caller_s_copy(store_url: str) -> None:
     with connect(store_url, policy=OwnOrTeam()) as crm:
         with crm.session(job) as s:
             ann, bo = s.users.add(User(name="Ann")), s.users.add(User(name="Bo"))
             team = s.teams.add(Team(name="Anns"))
             mine = s.customers.add(Customer(name="Mine", owner_id=ann.id))
+            theirs = s.customers.add(Customer(name="Theirs", owner_id=bo.id))
         with crm.session(Actor(id=ann.id, team_ids=(team.id,))) as s:
-            forged = attrs.evolve(mine, team_id=team.id)
+            for claim in (theirs, attrs.evolve(theirs, owner_id=ann.id), attrs.evolve(theirs, team_id=team.id)):
+                with pytest.raises(NotFound):
+                    s.customers.update(claim, name="Taken")
+                with pytest.raises(NotFound):
+                    s.customers.delete(claim)
             with pytest.raises(NotAllowed, match="update this customer"):
-                s.customers.update(forged, owner_id=bo.id)
+                s.customers.update(attrs.evolve(mine, owner_id=bo.id), name="Given away")
             assert s.customers.get(mine.id) == mine
-            assert s.customers.update(mine, owner_id=bo.id, team_id=team.id).version == 2
+            handed = s.customers.update(attrs.evolve(mine, team_id=team.id), owner_id=bo.id)
+            assert (handed.owner_id, handed.team_id, handed.version) == (bo.id, team.id, 2)
+            assert s.customers.get(mine.id) == handed
+        with crm.session(job) as s:
+            assert s.customers.get(theirs.id) == theirs

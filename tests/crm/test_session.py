@@ -293,6 +293,22 @@ def test_a_unique_value_is_taken_once_per_tenant(crm: Crm) -> None:
         assert s.users.count(f.email == ann.email) == 1
 
 
+def test_a_taken_value_whose_holder_is_deleted_can_be_found_and_restored(crm: Crm) -> None:
+    with crm.session(job) as s:
+        s.users.delete(s.users.add(User(name="Ann", email="ann@example.org")))
+    with crm.session(job) as s:
+        with pytest.raises(Duplicate) as caught:
+            s.users.add(User(name="Ann again", email="ann@example.org"))
+        assert caught.value.message == "another user already has this email."
+        assert caught.value.hint == (
+            "If it cannot be found, it is deleted or not visible to this actor: whoever may see it finds it with "
+            "find(..., deleted=True), and restore() brings a deleted one back."
+        )
+        s.rollback()
+        (held,) = s.users.find(f.email == "ann@example.org", deleted=True)
+        assert s.users.restore(held).name == "Ann"
+
+
 def test_relations_count_and_quantify(crm: Crm) -> None:
     with crm.session(job) as s:
         acme, bare = s.customers.add(Customer(name="Acme")), s.customers.add(Customer(name="Bare"))

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from crmkit.expr.build import ME, Name, everything, f, nothing
-from crmkit.expr.node import Expr, Me, Moment
+from crmkit.expr.build import Name, everything, f, nothing
+from crmkit.expr.node import ME, Expr, Me, Moment
 from crmkit.values import INT64_MAX, INT64_MIN, UTC, money_of
 from crmkit.values.currency import MINOR_DIGITS
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from crmkit.importers import ImportReport
+from crmkit.importers.import_report import EFFECTS
+
 Files = Callable[..., Path]
 
 
@@ -22,6 +25,14 @@ def files(tmp_path: Path) -> Files:
         return tmp_path
 
     return write
+
+
+def balanced(run: ImportReport) -> ImportReport:
+    """Return a report in which every row of every file counts once."""
+    for counts in run.counts:
+        assert counts.rows == sum(getattr(counts, effect) for effect in EFFECTS), counts
+    assert len(run.rejects) <= run.total("reject") <= len(list(run.problems))
+    return run
 
 
 def customers(**more: Any) -> dict[str, Any]:

@@ -91,6 +91,23 @@ def test_choices_match_without_case_and_through_a_map(files):
     assert read(files, "huge", size="X") == "unknown_choice"
 
 
+def test_our_own_spelling_counts_whatever_the_map_lists(files):
+    assert read(files, "LARGE", size={"column": "X", "map": {"small": ["1-49"]}}) == "large"
+    assert read(files, "huge", size={"column": "X", "map": {"small": ["1-49"]}}) == "unknown_choice"
+    assert read(files, "Small", size={"column": "X", "map": {"large": ["small"]}}) == "large"
+
+
+def test_a_stage_of_the_pipeline_counts_whatever_the_map_lists(files):
+    stages = {"column": "Stage", "map": {"won": ["Deal"]}}
+    deals = {"path": "a.csv", "into": "opportunity", "id": "No", "fields": {"name": "Name", "stage": stages}}
+    content = "No,Name,Stage\n1,Line 4,Deal\n2,Roof,Proposal\n3,Gate,?\n"
+    with connect("memory://") as crm:
+        run = crm.imports(job).plan({"source": "x", "file": [deals]}, folder=files(a__csv=content)).apply()
+        assert [(each.record, each.column, each.code) for each in run.problems] == [(4, "Stage", "unknown_stage")]
+        with crm.session(job) as s:
+            assert sorted(each.stage for each in s.opportunities.stream()) == ["proposal", "won"]
+
+
 def test_tags_parts_and_joined_columns(files):
     assert read(files, " a | b||a", tags={"column": "X", "split": "|"}) == ("a", "b")
     assert read(files, "Berlin, DE", city={"column": "X", "split": ",", "part": 1}) == "Berlin"

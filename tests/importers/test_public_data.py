@@ -30,6 +30,7 @@ from crmkit import (
     text,
     total,
 )
+from tests.importers.conftest import balanced
 
 MAPPINGS = Path(__file__).parent / "mapping"
 job = system("migration")
@@ -64,7 +65,7 @@ def crm(request, tmp_path_factory, dataset) -> Iterator[Crm]:
 def loaded(crm: Crm, dataset: Callable[[str], Path]) -> Crm:
     for name, folder in (("maven", "maven-crm-sales"), ("olist", "olist-funnel")):
         plan = crm.imports(job).plan(MAPPINGS / f"{name}.toml", folder=dataset(folder))
-        run = plan.apply()
+        run = balanced(plan.apply())
         assert plan.counts == run.counts
         assert len(run.rejects) == 0
     return crm

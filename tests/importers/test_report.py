@@ -41,7 +41,16 @@ def test_the_summary_and_the_dicts_say_the_same(run):
     told = run.to_dicts()
     assert json.loads(json.dumps(told)) == told
     assert told["counts"] == [
-        {"file": "a.csv", "entity": "customer", "rows": 4, "create": 1, "update": 0, "skip": 0, "reject": 3}
+        {
+            "file": "a.csv",
+            "entity": "customer",
+            "rows": 4,
+            "create": 1,
+            "update": 0,
+            "unchanged": 0,
+            "merged": 0,
+            "reject": 3,
+        }
     ]
     assert told["problems"][0]["code"] == "unknown_choice"
     assert run.summary().startswith("Written.\nfile   record")

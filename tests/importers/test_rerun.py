@@ -13,9 +13,10 @@ from uuid import UUID
 
 import pytest
 
-from crmkit import UTC, Busy, Crm, Money, connect, f, system
+from crmkit import UTC, Busy, Crm, Funnel, Money, connect, f, system
+from crmkit.lifecycle.built_in import OPPORTUNITY
 from crmkit.values.identifier import uuid7_source
-from tests.importers.conftest import customers
+from tests.importers.conftest import balanced, customers
 
 job = system("migration")
 DEALS = {
@@ -45,7 +46,7 @@ def crm(store_url):
 
 def load(crm, folder, mapping):
     plan = crm.imports(job).plan(mapping, folder=folder)
-    run = plan.apply()
+    run = balanced(plan.apply())
     assert plan.counts == run.counts
     return run
 
@@ -90,17 +91,95 @@ def test_history_sets_the_stage_and_every_managed_field(crm, files):
         log__csv=LOG + "1,won,2025-03-01\n1,contact,2025-01-01\n1,proposal,2025-02-01\n1,proposal,2025-02-03\n",
     )
     run = load(crm, folder, DEALS)
-    assert [(each.entity, each.create) for each in run.counts] == [("opportunity", 1), ("stage_move", 4)]
+    told = [(each.entity, each.rows, each.create, each.merged) for each in run.counts]
+    assert told == [("opportunity", 1, 1, 0), ("stage_move", 4, 4, 0)]
     with crm.session(job) as s:
         deal = s.opportunities.first()
         moves = sorted(s.stage_moves.stream(f.record_id == deal.id), key=lambda move: move.number)
     assert [(m.from_stage, m.to_stage, m.kind) for m in moves] == [
-        ("", "contact", "enter"), ("contact", "proposal", "forward"), ("proposal", "won", "close"),
+        ("", "contact", "enter"), ("contact", "proposal", "forward"), ("proposal", "proposal", "stay"),
+        ("proposal", "won", "close"),
     ]  # fmt: skip
-    assert [m.spent for m in moves] == [None, 31 * 86_400_000, 28 * 86_400_000]
+    assert [m.spent for m in moves] == [None, 31 * 86_400_000, None, 28 * 86_400_000]
     assert (deal.outcome, deal.stage_reached, deal.amount) == ("won", 3, Money(12, "EUR"))
     assert deal.closed_at == deal.stage_since == dt.datetime(2025, 3, 1, tzinfo=UTC)
     assert (deal.pipeline, deal.pipeline_version) == ("opportunity", 1)
+
+
+LOGGED = {
+    **DEALS,
+    "file": [
+        {"path": "people.csv", "into": "user", "id": "Name", "fields": {"name": "Name"}},
+        DEALS["file"][0],
+        {
+            "path": "log.csv", "history_of": "opportunity", "record": "No",
+            "fields": {"stage": "To", "at": "At", "note": "Said", "by": {"link": "user", "column": "By", "by": "name"}},
+        },
+    ],
+}  # fmt: skip
+SAID = "No,To,At,Said,By\n"
+
+
+def told(crm):
+    """What history says: where from and to, on which day, and with which words of whom."""
+    with crm.session(job) as s:
+        names = {str(each.id): each.name for each in s.users.stream()}
+        moves = sorted(s.stage_moves.stream(), key=lambda move: move.number)
+        return [(m.kind, m.to_stage, m.at.day, m.note, names.get(m.actor, "")) for m in moves]
+
+
+def test_a_row_that_keeps_the_stage_keeps_its_time_its_note_and_its_author(crm, files):
+    rows = "1,contact,2025-01-01,met,Ann\n1,contact,2025-01-02,called,Bo\n"
+    rows += "1,won,2025-01-03,,Ann\n1,won,2025-01-04,paid,Bo\n"
+    folder = files(people__csv="Name\nAnn\nBo\n", deals__csv=HEAD + "1,Line 4,won,2025-01-01,\n", log__csv=SAID + rows)
+    run = load(crm, folder, LOGGED)
+    assert (run.counts[-1].create, run.counts[-1].skip) == (4, 0)
+    assert told(crm) == [
+        ("enter", "contact", 1, "met", "Ann"),
+        ("stay", "contact", 2, "called", "Bo"),
+        ("close", "won", 3, None, "Ann"),
+        ("stay", "won", 4, "paid", "Bo"),
+    ]
+    with crm.session(job) as s:
+        deal = s.opportunities.first()
+        assert deal.closed_at == deal.stage_since == dt.datetime(2025, 1, 3, tzinfo=UTC)
+        contact = s.analytics.time_in_stage(OPPORTUNITY)["contact"]
+        assert (contact.visits, contact.mean) == (1, dt.timedelta(days=2))
+
+
+def test_a_row_that_returns_to_an_earlier_stage_is_a_move_even_if_an_earlier_row_says_the_same(crm, files):
+    rows = "1,contact,2025-01-01,,Ann\n1,needs,2025-01-01,,Ann\n1,contact,2025-01-01,,Ann\n"
+    folder = files(people__csv="Name\nAnn\n", deals__csv=HEAD + "1,Line 4,contact,2025-01-01,\n", log__csv=SAID + rows)
+    run = load(crm, folder, LOGGED)
+    assert (run.counts[-1].create, run.counts[-1].skip) == (3, 0)
+    assert [(kind, stage) for kind, stage, *_ in told(crm)] == [
+        ("enter", "contact"), ("forward", "needs"), ("back", "contact"),
+    ]  # fmt: skip
+    more = "1,needs,2025-01-01,,Ann\n1,contact,2025-01-01,,Ann\n"
+    load(crm, files(log__csv=SAID + rows + more), LOGGED)
+    assert [(kind, stage) for kind, stage, *_ in told(crm)[3:]] == [("forward", "needs"), ("back", "contact")]
+    assert load(crm, files(), LOGGED).total("update") == 0
+
+
+def test_a_row_that_only_repeats_another_is_skipped(crm, files):
+    rows = "1,contact,2025-01-01,,Ann\n1,needs,2025-01-02,,Ann\n1,contact,2025-01-01,,Ann\n"
+    folder = files(people__csv="Name\nAnn\n", deals__csv=HEAD + "1,Line 4,needs,2025-01-01,\n", log__csv=SAID + rows)
+    run = load(crm, folder, LOGGED)
+    assert (run.counts[-1].create, run.counts[-1].skip) == (2, 1)
+    assert [(kind, stage) for kind, stage, *_ in told(crm)] == [("enter", "contact"), ("forward", "needs")]
+
+
+def test_what_is_yet_to_come_is_no_history(crm, files):
+    folder = files(
+        deals__csv=HEAD + "1,Line 4,,2025-01-01,\n", log__csv=LOG + "1,contact,2025-01-01\n1,won,2125-01-01\n"
+    )
+    run = load(crm, folder, DEALS)
+    assert [(each.file, each.code) for each in run.problems] == [("log.csv", "yet_to_come")]
+    entered = {**DEALS, "file": [{**DEALS["file"][0], "entered": {"won": "Created"}}]}
+    run = load(crm, files(deals__csv=HEAD + "2,Line 5,won,2125-01-01,\n"), entered)
+    assert [(each.column, each.code) for each in run.problems] == [("Created", "yet_to_come")]
+    with crm.session(job) as s:
+        assert [(each.name, each.stage) for each in s.opportunities.stream()] == [("Line 4", "contact")]
 
 
 def test_new_history_is_added_and_old_history_is_never_rewritten(crm, files):
@@ -131,12 +210,44 @@ def test_moves_that_users_made_after_an_import_stay(crm, files):
         assert (deal.name, deal.stage) == ("Line 5", "needs")
 
 
-def test_rows_without_a_key_are_known_by_what_they_say(crm, files):
+def test_rows_without_a_key_are_known_by_what_they_say_and_how_often(crm, files):
     mapping = customers()
     del mapping["file"][0]["id"]
     run = load(crm, files(a__csv="No,Name\n1,Acme\n2,Acme\n3,Beta\n"), mapping)
-    assert (run.total("create"), run.total("skip")) == (2, 1)
-    assert load(crm, files(), mapping).total("skip") == 3
+    assert (run.total("create"), run.total("merged")) == (3, 0)
+    assert load(crm, files(), mapping).total("unchanged") == 3
+    run = load(crm, files(a__csv="No,Name\n9,Acme\n3,Beta\n1,Acme\n2,Acme\n"), mapping)
+    assert (run.total("create"), run.total("unchanged")) == (1, 3)
+    with crm.session(job) as s:
+        assert sorted(each.name for each in s.customers.stream()) == ["Acme", "Acme", "Acme", "Beta"]
+
+
+def test_rows_without_a_key_that_say_the_same_are_one_only_if_the_mapping_says_so(crm, files):
+    mapping = customers(distinct=True)
+    del mapping["file"][0]["id"]
+    run = load(crm, files(a__csv="No,Name\n1,Acme\n2,Acme\n3,Beta\n"), mapping)
+    assert (run.total("create"), run.total("merged")) == (2, 1)
+    run = load(crm, files(), mapping)
+    assert (run.total("unchanged"), run.total("merged")) == (2, 1)
+
+
+def test_a_row_of_history_that_was_refused_is_refused_on_every_run(crm, files):
+    log = LOG + "1,contact,2025-01-01\n1,demo,2025-02-01\n"
+    folder = files(deals__csv=HEAD + "1,Line 4,needs,2025-01-01,\n", log__csv=log)
+    for effects in ({"create": 1, "reject": 1}, {"unchanged": 1, "reject": 1}):
+        run = load(crm, folder, DEALS)
+        assert [each.code for each in run.problems] == ["unknown_stage"]
+        assert {name: getattr(run.counts[1], name) for name in effects} == effects
+
+
+def test_a_row_of_history_counts_by_itself(crm, files):
+    log = LOG + "1,contact,2025-01-01\n1,contact,2025-01-01\n"
+    deals = HEAD + "1,Line 4,,2025-01-01,\n"
+    load(crm, files(deals__csv=deals, log__csv=log), DEALS)
+    run = load(crm, files(deals__csv=deals, log__csv=log + "1,needs,2025-02-01\n1,won,2025-03-01\n"), DEALS)
+    record, history = run.counts
+    assert (record.update, record.unchanged) == (1, 0)
+    assert (history.rows, history.create, history.unchanged, history.merged) == (4, 2, 1, 1)
 
 
 def test_the_same_key_in_two_sources_names_two_records(crm, files):
@@ -227,6 +338,16 @@ def test_a_record_that_closed_nobody_knows_when_is_neither_fast_nor_recent(crm, 
         assert s.analytics.win_rate().total.rate.exact == Fraction(1, 2)
         year = s.analytics.win_rate(closed=("2025-01-01", "2026-01-01")).total
         assert (year.won, year.undated) == (0, 2)
+
+
+def test_a_funnel_over_records_without_history_agrees_with_the_win_rate(crm, files):
+    deals = "".join(f"{number},Line,{stage},2025-01-01,\n" for number, stage in enumerate(("won", "lost", "lost")))
+    load(crm, files(deals__csv=HEAD + deals, log__csv=LOG), DEALS)
+    with crm.session(job) as s:
+        funnel, rate = s.analytics.funnel(Funnel(OPPORTUNITY)).total, s.analytics.win_rate().total.rate
+    assert str(rate) == "1 of 3 (33.3%)"
+    assert str(funnel.win_rate) == str(funnel.conversion("contact", "won")) == str(rate)
+    assert funnel["contact"].entered == funnel.entered == 3
 
 
 @pytest.mark.parametrize("newest_first", [False, True])

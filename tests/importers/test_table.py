@@ -141,3 +141,32 @@ def test_a_long_quote_that_is_never_closed_stops_before_anything_is_written(crm,
     folder = files(a__csv='No,Name\n1,"' + "Acme\n" * 40_000)
     with pytest.raises(BadFile, match="never closed"):
         crm.imports(job).plan(customers(), folder=folder)
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_header_in_quotes_with_another_delimiter_gets_the_hint(crm, files, mark):
+    shown = mark.replace("\t", r"\t")
+    with pytest.raises(BadFile) as caught:
+        crm.imports(job).plan(customers(), folder=files(a__csv=f'"No"{mark}"Name"\n1{mark}Acme\n'))
+    assert caught.value.hint == f'Write delimiter = "{shown}".'
+
+
+def test_a_header_in_quotes_that_is_just_broken_does_not(crm, files):
+    with pytest.raises(BadFile, match="The first record must name the columns"):
+        crm.imports(job).plan(customers(), folder=files(a__csv='"No"x,Name\n1,Acme\n'))
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"PK\x03\x04", "a workbook or an archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a workbook"),
+        (b"\x1f\x8b\x08", "an archive"),
+        (b"7z\xbc\xaf\x27\x1c", "an archive"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"SQLite format 3\x00", "a database"),
+    ],
+)
+def test_what_is_not_text_is_refused_as_what_it_is(crm, files, start, what):
+    with pytest.raises(BadFile, match=f"a.csv: is {what}, not CSV. (Save|Unpack|Export)"):
+        crm.imports(job).plan(customers(encoding="cp1252"), folder=files(a__csv=start + b"\x00\xff,\n" * 20))

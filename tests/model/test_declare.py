@@ -294,7 +294,7 @@ def test_annotations_may_be_aliases_literals_and_new_types() -> None:
             colour: Literal["red"] = choice("red", "blue")
 
 
-@pytest.mark.parametrize("name", ["", " ", "a\x00", "\ud800", "x" * 201])
+@pytest.mark.parametrize("name", ["", " ", "\t", "a\x00", "a\nb", "\u2028", "\x1b[2J", "\ud800", "x" * 201])
 def test_the_name_of_an_added_field_is_a_text_that_every_store_can_hold(name: str) -> None:
     with pytest.raises(BadDefinition, match=r"driver\.extra: the name of an added field "):
         Catalog([Driver], {Driver: {name: integer(default=None)}})

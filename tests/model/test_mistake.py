@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 import pytest
 
@@ -17,6 +18,8 @@ from crmkit import (
     entity,
     fieldset,
     integer,
+    key,
+    link,
     text,
 )
 from crmkit.model.catalog import Catalog
@@ -203,3 +206,50 @@ def test_what_is_held_in_several_columns_is_neither_grouped_nor_measured(store_u
             with pytest.raises(BadExpression, match=r"f.leg is held in several columns, so it has no"):
                 trips.tally(it=measure(f.leg))
         assert [group.key for group in trips.tally(by=f.code)] == [("1",), ("2",)]
+
+
+def test_what_a_record_is_about_is_named_by_a_link_or_an_id() -> None:
+    def declared(about: Any) -> str:
+        with pytest.raises(BadDefinition) as caught:
+
+            @entity(about=about)
+            class Remark(Record):
+                name: str = text()
+                subject_id: UUID = key()
+
+        return str(caught.value)
+
+    assert declared("name") == "remark: about is one text. Write about=('name',)."
+    assert declared(("nme",)) == "remark has no field 'nme'. Did you mean 'name'?"
+    for name in ("name", "subject_id"):
+        assert declared((name,)) == (
+            f"remark.{name} does not name what a record is about. "
+            "Name links, or an id beside which a text field called entity names the model."
+        )
+
+
+def test_models_that_need_each_other_are_about_nothing_and_none_is_about_itself() -> None:
+    @entity()
+    class Egg(Record):
+        hen_id: UUID = link("hen")
+
+    @entity()
+    class Hen(Record):
+        egg_id: UUID = link("egg")
+
+    @entity()
+    class Nest(Record):
+        hen_id: UUID = link("hen")
+
+    catalog = Catalog([Egg, Hen, Nest])
+    assert [[naming.field for naming in catalog.namings(schema)] for schema in catalog] == [[], [], ["hen_id"]]
+
+    @entity(about=("parent_id",))
+    class Comment(Record):
+        parent_id: UUID | None = link("comment", default=None)
+
+    with pytest.raises(BadDefinition) as caught:
+        Catalog([Comment])
+    assert str(caught.value) == (
+        "comment would be about itself. Declare which links count, as in @entity(about=('customer_id',))."
+    )

@@ -6,9 +6,10 @@ import asyncio
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 
@@ -16,6 +17,7 @@ from crmkit import (
     Action,
     Actor,
     AsyncCrm,
+    BadDefinition,
     BadExpression,
     BadRecord,
     Busy,
@@ -30,6 +32,7 @@ from crmkit import (
     Opportunity,
     Pipeline,
     PipelineDefinition,
+    Segment,
     Session,
     Stage,
     Stale,
@@ -41,6 +44,8 @@ from crmkit import (
     system,
 )
 from crmkit.model.schema import Schema
+from crmkit.repository import Doors
+from crmkit.testing.drive import step
 
 job = system("test")
 WRITERS = 16
@@ -57,6 +62,24 @@ def kept(crm: Crm, tenant: str = "") -> Counter[tuple[str, str, int]]:
 def sales(*names: str) -> Pipeline:
     stages = [*(Stage(name) for name in names), Stage("won", outcome="won")]
     return Pipeline("sales", Opportunity, stages=stages, moves=[forward()])
+
+
+def leads(*names: str) -> Pipeline:
+    return Pipeline("leads", Lead, stages=[*map(Stage, names), Stage("won", outcome="won")], moves=[forward()])
+
+
+DAMAGED = {
+    "no JSON": "{",
+    "no object": "[]",
+    "null": "null",
+    "nothing in it": "{}",
+    "of another version": '{"version":99}',
+    "of another name": sales("open").to_json(),
+    "too deep": "[" * 60_000,
+    "too long": "[" + "1," * 40_000 + "1]",
+    "huge numbers": '{"version":1' + "0" * 400 + "}",
+}
+"""What may stand where a definition should."""
 
 
 class NoGifts:
@@ -221,12 +244,12 @@ class TestKeeping:
         with connect(store_url, pipelines=[sales("open"), other]) as crm:
             with crm.session(job) as s:
                 deal = s.opportunities.add(Opportunity(name="Deal"))
-                s.opportunities.update(deal, name="Changed")
+                present = s.opportunities.update(deal, name="Changed")
             with crm.session(job) as s:
                 with pytest.raises(Stale):
                     s.opportunities.transfer(deal, "other", stage="open")
                 with pytest.raises(MoveRefused):
-                    s.opportunities.transfer(deal, "other", stage="nowhere")
+                    s.opportunities.transfer(present, "other", stage="nowhere")
             assert kept(crm) == {("opportunity", "sales", 1): 1}
 
     @pytest.mark.parametrize("lasting", ["sqlite_url", "mongo_url"])
@@ -328,3 +351,107 @@ def test_a_stage_that_another_program_brought_is_known_when_it_is_asked_about(st
             assert s.opportunities.count(f.stage == "x") == 1
             with pytest.raises(BadExpression, match="'y' is not a stage of any pipeline"):
                 s.opportunities.count(f.stage == "y")
+
+
+class TestDamaged:
+    """A definition that somebody damaged names itself, and harms only what uses it."""
+
+    @pytest.fixture
+    def crm(self, store_url: str) -> Iterator[Crm]:
+        """A CRM whose main tenant keeps the pipelines of three models, and another tenant one."""
+        with connect(store_url) as crm:
+            for tenant in ("main", "other"):
+                with crm.session(system("test", tenant=tenant)) as s:
+                    s.opportunities.add(Opportunity(name="Deal"))
+                    s.leads.add(Lead(name="Lea"))
+                    s.segments.save(Segment("big", Opportunity, f.stage == "won"))
+                    s.segments.save(Segment("small", Opportunity, f.name == "Deal"))
+            yield crm
+
+    def spoil(self, crm: Crm, model: str, where: Expr, **columns: object) -> UUID:
+        """Damage a row, as only a program without crmkit could, and return a CRM that has not read it yet."""
+        doors = Doors(crm.environment, job)
+        keeper = doors.keeper(model)
+        (row,) = step(keeper.records(where))
+        step(keeper.amend(row, columns, crm.environment.clock()))
+        step(doors.unit.commit())
+        crm.environment.pipelines.committed.clear()
+        return row.id
+
+    @pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED)
+    def test_a_pipeline(self, crm: Crm, text: str) -> None:
+        row = self.spoil(crm, "pipeline_definition", f.entity == "opportunity", definition=text)
+        with crm.session(job) as s:
+            deal, lea = s.opportunities.find()[0], s.leads.find()[0]
+            for use in (
+                lambda: s.opportunities.allowed_moves(deal),
+                lambda: s.opportunities.advance(deal, "won"),
+                lambda: s.opportunities.add(Opportunity(name="New")),
+                lambda: s.opportunities.transfer(deal, stage="contact"),
+            ):
+                with pytest.raises(BadDefinition) as caught:
+                    use()
+                assert caught.value.message.startswith(
+                    "the stored definition 1 of the pipeline 'opportunity' of opportunity cannot be used: "
+                )
+                assert caught.value.hint == f"Mend the row {row} of pipeline_definitions, or restore it."
+            assert s.opportunities.update(deal, name="Renamed").name == "Renamed"
+            assert s.opportunities.count(f.stage == "contact") == 1
+            assert s.analytics.pipeline_value().total.count == 1
+            assert s.leads.advance(lea, s.leads.allowed_moves(lea)[0]).version == 2
+            assert s.leads.add(Lead(name="Leo")).pipeline == "lead"
+        with crm.session(system("test", tenant="other")) as s:
+            assert s.opportunities.add(Opportunity(name="New")).pipeline_version == 1
+
+    def test_new_records_enter_a_product_s_pipeline_under_the_next_number(self, store_url: str) -> None:
+        with connect(store_url, pipelines=[sales("open")]) as crm:
+            with crm.session(job) as s:
+                old = s.opportunities.add(Opportunity(name="Old"))
+            self.spoil(crm, "pipeline_definition", f.number == 1, definition="{}")
+            with crm.session(job) as s:
+                new = s.opportunities.add(Opportunity(name="New"))
+                assert (new.pipeline_version, s.opportunities.allowed_moves(new)) == (2, ("won",))
+                with pytest.raises(BadDefinition, match="the stored definition 1 of the pipeline 'sales'"):
+                    s.opportunities.advance(old, "won")
+                assert s.opportunities.transfer(old, stage="open").pipeline_version == 2
+
+    def test_a_mended_pipeline_serves_at_once(self, crm: Crm) -> None:
+        with crm.session(job) as s:
+            deal = s.opportunities.find()[0]
+            whole = s.pipeline_definitions.find(f.entity == "opportunity")[0].definition
+        self.spoil(crm, "pipeline_definition", f.entity == "opportunity", definition="[]")
+        with crm.session(job) as s, pytest.raises(BadDefinition):
+            s.opportunities.allowed_moves(deal)
+        known = dict(crm.environment.pipelines.committed)
+        self.spoil(crm, "pipeline_definition", f.entity == "opportunity", definition=whole)
+        crm.environment.pipelines.committed.update(known)
+        with crm.session(job) as s:
+            assert s.opportunities.allowed_moves(deal)
+            assert s.opportunities.add(Opportunity(name="New")).pipeline_version == 1
+
+    @pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED)
+    def test_a_segment(self, crm: Crm, text: str) -> None:
+        row = self.spoil(crm, "segment_definition", f.name == "big", expression=text)
+        with crm.session(job) as s:
+            with pytest.raises(BadExpression) as caught:
+                s.segments.get("big")
+            assert caught.value.message.startswith("the stored segment 'big' of opportunity cannot be used: ")
+            assert caught.value.hint == f"Mend the row {row} of segment_definitions, or restore it."
+            assert s.segments.names() == ["big", "small"]
+            assert s.segments.count(s.segments.get("small")) == 1
+            s.segments.save(Segment("big", Opportunity, f.stage == "lost"))
+            assert s.segments.count(s.segments.get("big")) == 0
+        with crm.session(system("test", tenant="other")) as s:
+            assert s.segments.get("big").entity == "opportunity"
+
+    def test_an_import_refuses_the_rows_that_use_it(self, crm: Crm, tmp_path: Path) -> None:
+        fields = {"name": "Name", "stage": "Stage"}
+        mapping = {"source": "old", "file": [{"path": "a.csv", "into": "lead", "id": "Id", "fields": fields}]}
+        (tmp_path / "a.csv").write_text("Id,Name,Stage\n1,Lea,new\n")
+        with connect(crm.environment.store, pipelines=[leads("new", "hot")]) as first:
+            first.imports(job).plan(mapping, folder=tmp_path).apply()
+            self.spoil(first, "pipeline_definition", (f.entity == "lead") & (f.name == "leads"), definition="null")
+            (tmp_path / "a.csv").write_text("Id,Name,Stage\n1,Lea,hot\n2,Leo,hot\n")
+            run = first.imports(job).plan(mapping, folder=tmp_path).apply()
+        assert (run.total("create"), run.total("reject")) == (1, 1)
+        assert "the stored definition 1 of the pipeline 'leads' of lead" in next(iter(run.problems)).message

@@ -12,6 +12,7 @@ TABLE = """\
 | reach        | yes         |
 | buckets      | yes         |
 | savepoint    | yes         |
+| timeout      | yes         |
 | join         | no          |
 """
 

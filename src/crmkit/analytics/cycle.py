@@ -55,6 +55,11 @@ class Cycle:
         more = row_of(self, ("least_days", "days.least"), ("greatest_days", "days.greatest"), "negative", "undated")
         return [self.days.cells() | more]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of these rows."""
+        return tuple(self.cells()[0])
+
 
 @attrs.define(eq=False)
 class Lengths:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter, defaultdict
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from crmkit.analytics.amounts import Amounts, amount_field
 from crmkit.analytics.grouping import order_of, text_of
 from crmkit.analytics.population import definition_of
-from crmkit.analytics.report import ALL, Report, label_of, row_of
+from crmkit.analytics.report import ALL, Column, Report, label_of, names_of, row_of
 from crmkit.errors import BadDefinition, BadExpression
 from crmkit.expr.build import f
 from crmkit.repository.aggregator import MoneyBag
@@ -34,6 +34,10 @@ OVERDUE = "overdue"
 """The bucket of open deals that should have closed already."""
 NO_DATE = "no date"
 """The bucket of open deals of which nobody says when they should close."""
+
+
+_SUMS: Final = ("amount", "weighted", "won", "won_count", "no_amount", "no_chance")
+_COLUMNS: Final[tuple[Column, ...]] = (("due", "name"), "open", *_SUMS)
 
 
 @attrs.frozen(kw_only=True)
@@ -65,8 +69,7 @@ class ForecastBucket:
 
     def row(self) -> dict[str, Any]:
         """Return the bucket as a row."""
-        sums = ("amount", "weighted", "won", "won_count", "no_amount", "no_chance")
-        return row_of(self, ("due", "name"), "open", *sums)
+        return row_of(self, *_COLUMNS)
 
 
 @attrs.frozen(kw_only=True)
@@ -92,6 +95,11 @@ class Forecast:
     def cells(self) -> list[dict[str, Any]]:
         """Return a row for each bucket."""
         return [bucket.row() for bucket in self.buckets]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of these rows."""
+        return names_of(_COLUMNS)
 
 
 class _Sum:

@@ -186,7 +186,7 @@ def _described(cls: type[Any], **spelled: Spelled) -> Form:
 _KEY: Final = Spelled(_read_key, _write_key)
 _NUMBER: Final = Spelled(_read_number, plain)
 _described(Ratio, numerator=_NUMBER, denominator=_NUMBER, open=_NUMBER)
-_described(Pattern, stages=Spelled(_bits, _numbers))
+_described(Pattern, stages=Spelled(_bits, _numbers), unknown=Spelled(_bits, _numbers))
 for _cls in (Period, Durations, FunnelStage, ForecastBucket, StageValue):
     _described(_cls)
 _described(Velocity, key=_KEY)

@@ -126,7 +126,7 @@ class FunnelCount:
         """Count the records whose entry is not known, so that no period can be said to hold it or not."""
         name = self._funnel.pipeline.name
         by = () if self._funnel.by is None else (self._funnel.by,)
-        for group in await self._population.tally(by, f.pipeline == name, f.moves.none()):
+        for group in await self._population.tally(by, f.pipeline == name, f.moves.none(f.pipeline == name)):
             if group["count"]:
                 self._counter(group.key[0] if by else None).no_history += group["count"]
 

@@ -21,13 +21,23 @@ class Pattern:
 
     Attributes:
         stages: the numbers of the stages, as bits.
+        unknown: the numbers of the stages of which nobody knows whether they count, as bits.
         fate: how they stand: `open`, `won`, `lost` or `done`.
         count: how many records.
     """
 
     stages: int
+    unknown: int
     fate: str
     count: int
+
+    def has(self, number: int) -> bool:
+        """Return whether the records count for a stage."""
+        return bool(self.stages >> number & 1)
+
+    def leaves_open(self, number: int) -> bool:
+        """Return whether nobody knows if the records count for a stage."""
+        return bool(self.unknown >> number & 1)
 
 
 @attrs.frozen(kw_only=True)
@@ -44,10 +54,12 @@ class FunnelStage:
         advanced: how many of them went on to any later stage or to an end that is not lost.
         lost: how many of them got no further and are lost.
         open: how many of them got no further and are open, so that nobody knows yet.
-        aside: how many of them went on in a way that the reading does not count; only the strict reading has them.
+        aside: how many of them closed, and nobody knows whether they went on before; or, by the strict reading, went on
+            in a way that it does not count.
         from_previous: of those in the open stage before, how many count for this one too; `None` for the first.
         from_first: of those in the first stage, how many count for this one too; `None` for the first.
-        conversion: advanced out of entered, the open ones included.
+        conversion: advanced out of entered, the open ones included. Excluded from this and the other ratios are records
+            of which nobody knows whether they were here, or went on.
         resolved: advanced out of those whose fate is known: advanced or lost.
         drop: lost out of entered, the open ones included.
         skipped: how many records got further without ever having been in it.
@@ -77,7 +89,7 @@ class FunnelStage:
 
     def cells(self) -> dict[str, Any]:
         """Return the stage as a row."""
-        counts = ("entered", "advanced", "lost", "open")
+        counts = ("entered", "advanced", "lost", "open", "aside")
         ratios = ("from_previous", "from_first", "resolved", "drop")
         moves = ("skipped", "again", "back")
         return row_of(self, ("stage", "name"), "outcome", *counts, *ratios, *moves) | self.spent.cells()
@@ -138,7 +150,8 @@ class FunnelGroup:
     def conversion(self, source: str, target: str) -> Ratio:
         """Return how many of the records in one stage count for a later one too.
 
-        The denominator holds the open records; `open` is how many of those that did not get there still may.
+        The denominator holds the open records; `open` is how many of those that did not get there still may. Records of
+        which nobody knows whether they were in either stage are excluded.
 
         Raises:
             BadDefinition: the pipeline has no such stage, or the second does not come after the first.
@@ -149,20 +162,31 @@ class FunnelGroup:
                 f"{target!r} does not come after {source!r} in the pipeline {self.pipeline!r}.",
                 hint="A conversion leads from an open stage to a later one.",
             )
-        begun = [pattern for pattern in self.patterns if pattern.stages >> first & 1]
-        missed = [pattern for pattern in begun if not pattern.stages >> second & 1]
-        count = sum(pattern.count for pattern in begun)
+        there = missed = opened = unknown = 0
+        for pattern in self.patterns:
+            if pattern.leaves_open(first) or (pattern.has(first) and pattern.leaves_open(second)):
+                unknown += pattern.count
+            elif pattern.has(first) and pattern.has(second):
+                there += pattern.count
+            elif pattern.has(first):
+                missed += pattern.count
+                opened += pattern.count if pattern.fate == "open" else 0
         return Ratio(
-            count - sum(pattern.count for pattern in missed),
-            count,
-            open=sum(pattern.count for pattern in missed if pattern.fate == "open"),
-            excluded=self.excluded,
+            there,
+            there + missed,
+            open=opened,
+            excluded=self.excluded + unknown,
             definition=f"funnel.{self.reading}.conversion/1",
         )
 
     def cells(self) -> list[dict[str, Any]]:
         """Return a row for each stage."""
         return [stage.cells() for stage in self.stages]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of these rows."""
+        return tuple(self.stages[0].cells())
 
     def _number(self, name: str) -> int:
         for number, stage in enumerate(self.stages):

@@ -29,7 +29,7 @@ class GroupCounter:
     def __init__(self, funnel: Funnel, rungs: Rungs) -> None:
         self._funnel = funnel
         self._rungs = rungs
-        self._patterns: Counter[tuple[int, str]] = Counter()
+        self._patterns: Counter[tuple[int, int, str]] = Counter()
         self._times: Counter[tuple[str, int]] = Counter()
         self._spent = [Spread() for _ in rungs.stages]
         self._last = [Spread() for _ in rungs.stages]
@@ -43,9 +43,10 @@ class GroupCounter:
             self._left += 1
             return
         mask: int = getattr(made, self._funnel.reading)
-        self._patterns[mask, made.fate] += 1
+        unknown = 0 if made.seen else self._rungs.open & ~mask
+        self._patterns[mask, unknown, made.fate] += 1
         self._reopened += made.reopened
-        for number in _numbers(made.reached & ~made.observed & self._rungs.open):
+        for number in _numbers(made.reached & ~made.observed & self._rungs.open if made.seen else 0):
             self._times["skipped", number] += 1
         for bit, times in made.visits.items():
             self._times["again", bit.bit_length() - 1] += times - 1
@@ -70,7 +71,7 @@ class GroupCounter:
     def group(self, key: Any, label: str) -> FunnelGroup:
         """Return what was counted."""
         fates: Counter[str] = Counter()
-        for (_, fate), count in self._patterns.items():
+        for (*_, fate), count in self._patterns.items():
             fates[fate] += count
         bare = FunnelGroup(
             key=key,
@@ -93,21 +94,29 @@ class GroupCounter:
     def _stage(self, number: int) -> FunnelStage:
         stage = self._rungs.stages[number]
         onward = self._rungs.onward[number]
-        entered = advanced = 0
+        entered = advanced = unsure = unseen = 0
         stuck: Counter[str] = Counter()
-        for (mask, fate), count in self._patterns.items():
+        for (mask, unknown, fate), count in self._patterns.items():
             if mask >> number & 1:
                 entered += count
                 if mask & onward:
                     advanced += count
+                elif unknown & onward:
+                    unsure += count
                 else:
                     stuck[fate] += count
+            elif unknown >> number & 1:
+                unseen += count
         if not stage.is_open:
             return FunnelStage(name=stage.name, outcome=stage.outcome, entered=entered)
         lost, opened = stuck["lost"], stuck["open"]
         aside = entered - advanced - lost - opened
-        excluded = self.no_history + self._left
-        name = f"funnel.{self._funnel.reading}"
+        excluded = self.no_history + self._left + unseen
+
+        def ratio(what: str, count: int, of: int, aside: int) -> Ratio:
+            definition = f"funnel.{self._funnel.reading}.{what}/1"
+            return Ratio(count, of, open=opened, excluded=excluded + aside, definition=definition)
+
         return FunnelStage(
             name=stage.name,
             outcome=stage.outcome,
@@ -116,11 +125,9 @@ class GroupCounter:
             lost=lost,
             open=opened,
             aside=aside,
-            conversion=Ratio(advanced, entered, open=opened, excluded=excluded, definition=f"{name}.advanced/1"),
-            resolved=Ratio(
-                advanced, advanced + lost, open=opened, excluded=excluded + aside, definition=f"{name}.resolved/1"
-            ),
-            drop=Ratio(lost, entered, open=opened, excluded=excluded, definition=f"{name}.drop/1"),
+            conversion=ratio("advanced", advanced, entered - unsure, unsure),
+            resolved=ratio("resolved", advanced, advanced + lost, aside),
+            drop=ratio("drop", lost, entered - unsure, unsure),
             skipped=self._times["skipped", number],
             again=self._times["again", number],
             back=self._times["back", number],

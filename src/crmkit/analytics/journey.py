@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from crmkit.analytics.ladder import Place, Rungs
+from crmkit.analytics.ladder import FIRST, Place, Rungs
 
 __all__ = ["LEFT", "Journey", "Logged", "entry_of", "journey"]
 
@@ -41,6 +41,8 @@ class Journey:
         entered_at: when it entered the pipeline.
         fate: `open`, `won`, `lost` or `done` as it stands, or `left`.
         observed, reached, strict: the stages that it counts for, by each reading.
+        seen: whether its history shows it in any open stage. If not, it closed and nobody knows how far it had come: it
+            counts as having reached what every way there leads through, and of the other open stages nothing is known.
         visits: how often it entered each open stage.
         spent, last: how long it was in each open stage, over all finished visits, and over the last one.
         staying: the open stage it is in, as a bit; its present visit is not finished.
@@ -53,6 +55,7 @@ class Journey:
     observed: int = 0
     reached: int = 0
     strict: int = 0
+    seen: bool = False
     visits: dict[int, int] = attrs.Factory(dict[int, int])
     spent: dict[int, int] = attrs.Factory(dict[int, int])
     last: dict[int, int] = attrs.Factory(dict[int, int])
@@ -123,6 +126,7 @@ def _same(here: Logged, move: Logged) -> bool:
 
 
 def _enter(made: Journey, place: Place, *, strictly: bool) -> None:
+    made.seen = True
     made.observed |= place.bit
     made.reached |= place.earlier | place.bit
     if strictly:
@@ -151,12 +155,13 @@ def _turn(made: Journey, before: Place | None, place: Place) -> None:
 
 def _end(made: Journey, place: Place, ends: int, rungs: Rungs, *, strictly: bool) -> None:
     made.fate = place.outcome
+    made.reached |= FIRST | ends
+    made.observed |= ends
     if place.outcome == "open":
         made.staying = place.bit
         return
-    made.observed |= ends
-    made.reached |= ends
     if place.outcome == "lost":
+        made.reached |= 0 if made.seen else place.earlier
         made.strict |= ends
         return
     made.reached |= rungs.open

@@ -5,16 +5,21 @@ Sets of stages are kept as the bits of an integer: bit `n` stands for the stage 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
+
+from crmkit.lifecycle.way import gates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crmkit.lifecycle import Pipeline, Stage
 
-__all__ = ["Ladder", "Place", "Rungs"]
+__all__ = ["FIRST", "Ladder", "Place", "Rungs"]
+
+FIRST: Final = 1
+"""The bit of the first stage."""
 
 
 @attrs.frozen(eq=False)
@@ -58,7 +63,8 @@ class Place:
 
     Attributes:
         bit: the present stage that it is; 0 if the pipeline no longer has it.
-        earlier: the present open stages that came before it in the version of the move.
+        earlier: the present open stages that a record passed before it got there, in the version of the move: all that
+            come before it; for a lost end, which is entered from anywhere, those that every way to it leads through.
         rank: its position in that version.
         outcome: what it meant there.
         version: that version.
@@ -94,11 +100,15 @@ class Ladder:
             bit = self._open_bit(rank, opened)
             self._places[name] = Place(bit, earlier, rank, "open", version)
             earlier |= bit
-        for stage in () if old is None else old.stages:
+        if old is None:
+            return
+        passed = gates(old)
+        for stage in old.stages:
             if not stage.is_open:
-                rank = len(self._places) + 1
+                rank, gate = len(self._places) + 1, self._places[passed[stage.name]]
+                before = gate.earlier | gate.bit if stage.outcome == "lost" else earlier
                 self._places[stage.name] = Place(
-                    self._end(stage.name, stage.outcome), earlier, rank, stage.outcome, version
+                    self._end(stage.name, stage.outcome), before, rank, stage.outcome, version
                 )
 
     def place(self, stage: str, position: int, outcome: str) -> Place:
@@ -117,7 +127,8 @@ class Ladder:
     def _guessed(self, stage: str, position: int, outcome: str) -> Place:
         rungs = self._rungs
         if outcome != "open":
-            return Place(self._end(stage, outcome), rungs.open, position, outcome, self._version)
+            earlier = 0 if outcome == "lost" else rungs.open
+            return Place(self._end(stage, outcome), earlier, position, outcome, self._version)
         bit = rungs.bit(stage, "open")
         if not bit:
             bit = 1 << (position - 1) & rungs.open

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from crmkit.analytics.amounts import Amounts, amount_field
 from crmkit.analytics.grouping import order_of, text_of
-from crmkit.analytics.report import ALL, Report, label_of, row_of
+from crmkit.analytics.report import ALL, Column, Report, label_of, names_of, row_of
+from crmkit.errors import BadDefinition
 from crmkit.expr.build import everything, f
 from crmkit.repository.aggregator import MoneyBag
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from crmkit.repository.grouping import By
 
 __all__ = ["PipelineValue", "StageValue", "pipeline_values"]
+
+
+_COLUMNS: Final[tuple[Column, ...]] = ("pipeline", ("stage", "name"), "outcome", "count", "value", "no_amount")
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +46,7 @@ class StageValue:
 
     def row(self) -> dict[str, Any]:
         """Return the stage as a row."""
-        return row_of(self, "pipeline", ("stage", "name"), "outcome", "count", "value", "no_amount")
+        return row_of(self, *_COLUMNS)
 
 
 @attrs.frozen(kw_only=True)
@@ -78,6 +83,11 @@ class PipelineValue:
         """Return a row for each stage."""
         return [stage.row() for stage in self.stages]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of these rows."""
+        return names_of(_COLUMNS)
+
 
 async def pipeline_values(
     population: Population, by: By | None, amount: Ref | None, *, ended: bool
@@ -85,11 +95,7 @@ async def pipeline_values(
     """Return what stands in each stage; see `AsyncAnalytics.pipeline_value`."""
     amounts = Amounts(population, by, amount_field(population.schema, amount))
     await amounts.read(everything if ended else f.outcome == "open", f.pipeline, f.stage, f.outcome)
-    order = {
-        (pipeline.name, stage.name): number
-        for pipeline in (await population.doors.definitions.read()).of(population.schema)
-        for number, stage in enumerate(pipeline.stages)
-    }
+    order = await _order(population)
     whole = PipelineValue(key=None, label=ALL, stages=_stages(amounts.whole(), None, order))
     groups = (
         PipelineValue(key=key, label=label_of(key), stages=_stages(amounts, key, order))
@@ -99,6 +105,16 @@ async def pipeline_values(
         definition="pipeline.value/1", groups=(whole,) if by is None else tuple(groups), total=whole,
         by=text_of(by), as_of=population.as_of, zone=population.zone,
     )  # fmt: skip
+
+
+async def _order(population: Population) -> dict[tuple[str, str], int]:
+    known = await population.doors.definitions.read()
+    order: dict[tuple[str, str], int] = {}
+    for name in known.names(population.schema):
+        with suppress(BadDefinition):  # the stages of a damaged definition come last
+            stages = known.named(population.schema, name).pipeline.stages
+            order |= {(name, stage.name): number for number, stage in enumerate(stages)}
+    return order
 
 
 def _stages(amounts: Amounts, key: Any, order: dict[tuple[str, str], int]) -> tuple[StageValue, ...]:

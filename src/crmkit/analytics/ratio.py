@@ -54,4 +54,6 @@ class Ratio:
 
     def __str__(self) -> str:
         value = self.value
-        return f"{self.numerator} of {self.denominator}" + ("" if value is None else f" ({value:.1%})")
+        share = "" if value is None else f" ({value:.1%})"
+        beside = f", {self.excluded} excluded" if self.excluded else ""
+        return f"{self.numerator} of {self.denominator}{share}{beside}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import attrs
@@ -21,7 +21,7 @@ from crmkit.values import Money
 if TYPE_CHECKING:
     from crmkit.form.form import Form
 
-__all__ = ["ALL", "BLANK", "Report", "ReportGroup", "label_of", "row_of"]
+__all__ = ["ALL", "BLANK", "Column", "Report", "ReportGroup", "label_of", "names_of", "row_of"]
 
 BLANK: Final = "(blank)"
 """How a group without a value is shown; its key is `None`."""
@@ -42,17 +42,31 @@ class ReportGroup(Protocol):
         ...
 
     def cells(self) -> list[dict[str, Any]]:
-        """Return the group's figures as one or more rows with the same columns."""
+        """Return the group's figures as rows with the same columns; none where there is nothing to tell apart."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of these rows, also where there is none."""
         ...
 
 
 G_co = TypeVar("G_co", bound=ReportGroup, covariant=True)
 
 
-def row_of(figures: Any, *columns: str | tuple[str, str]) -> dict[str, Any]:
-    """Return figures as a row: a column for each attribute, or of a name of its own for each path of attributes."""
+Column: TypeAlias = str | tuple[str, str]
+"""A column of a row: an attribute, or a name and the path of attributes that it shows."""
+
+
+def row_of(figures: Any, *columns: Column) -> dict[str, Any]:
+    """Return figures as a row."""
     pairs = [(each, each) if isinstance(each, str) else each for each in columns]
     return {name: attrgetter(path)(figures) for name, path in pairs}
+
+
+def names_of(columns: Iterable[Column]) -> tuple[str, ...]:
+    """Return the names of columns."""
+    return tuple(each if isinstance(each, str) else each[0] for each in columns)
 
 
 def label_of(key: Any) -> str:
@@ -109,8 +123,7 @@ class Report(Kept, Generic[G_co]):
     def rows(self) -> list[dict[str, Any]]:
         """Return every row as a mapping from column to value, the total last; keys are labels."""
         sections = (*self.groups, self.total) if self.by else (self.total,)
-        lead = self.by.removeprefix("f.") or "group"
-        return [{lead: section.label} | cells for section in sections for cells in section.cells()]
+        return [{self._lead: section.label} | cells for section in sections for cells in section.cells()]
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return every row as plain values: each ratio with its parts, decimals as text, times of day in UTC."""
@@ -122,10 +135,16 @@ class Report(Kept, Generic[G_co]):
         ]
 
     def as_table(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Return a header and rows of single values: ratios as numbers, durations in days, amounts as text."""
-        rows = self.rows()
-        header = tuple(dict.fromkeys(name for row in rows for name in row))
-        return header, [tuple(_cell(row.get(name)) for name in header) for row in rows]
+        """Return a header and rows of single values: ratios as numbers, durations in days, amounts as text.
+
+        The header is the same whatever there is to report.
+        """
+        header = (self._lead, *self.total.columns)
+        return header, [tuple(_cell(row[name]) for name in header) for row in self.rows()]
+
+    @property
+    def _lead(self) -> str:
+        return self.by.removeprefix("f.") or "group"
 
     def to_json(self) -> str:
         """Return the report as JSON, the same text for the same report; `from_json` gives it back.

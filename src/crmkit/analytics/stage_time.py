@@ -48,6 +48,11 @@ class StageTime:
         days = [(f"{name}_days", name) for name in ("mean", "least", "greatest", "total")]
         return [row_of(self, "visits", *days)]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of these rows."""
+        return tuple(self.cells()[0])
+
 
 async def stage_times(population: Population, pipeline: Pipeline, left: Period) -> Report[StageTime]:
     """Return how long stages take; see `AsyncAnalytics.time_in_stage`."""

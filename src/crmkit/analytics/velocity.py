@@ -6,7 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -15,7 +15,7 @@ from crmkit.analytics.cycle import Lengths, lengths
 from crmkit.analytics.durations import Durations
 from crmkit.analytics.grouping import order_of, text_of
 from crmkit.analytics.ratio import Ratio
-from crmkit.analytics.report import ALL, Report, label_of, row_of
+from crmkit.analytics.report import ALL, Column, Report, label_of, names_of, row_of
 from crmkit.analytics.win_rate import read_amounts
 from crmkit.errors import BadExpression
 from crmkit.values import Money, money_of
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["Velocity", "VelocityGroup", "velocities"]
 
 _TICK = dt.timedelta(microseconds=1)
+
+
+_DAYS: Final[Column] = ("median_days", "cycle.median")
+_COLUMNS: Final[tuple[Column, ...]] = ("currency", "open", "win_rate", "mean_won", _DAYS, "per_day", "excluded")
 
 
 @attrs.frozen(kw_only=True)
@@ -62,8 +66,7 @@ class Velocity:
 
     def row(self) -> dict[str, Any]:
         """Return the currency as a row."""
-        days = ("median_days", "cycle.median")
-        return row_of(self, "currency", "open", "win_rate", "mean_won", days, "per_day", "excluded")
+        return row_of(self, *_COLUMNS)
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +89,11 @@ class VelocityGroup:
     def cells(self) -> list[dict[str, Any]]:
         """Return a row for each currency."""
         return [velocity.row() for velocity in self.currencies.values()]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of these rows."""
+        return names_of(_COLUMNS)
 
 
 async def velocities(

@@ -60,6 +60,11 @@ class WinRate:
         values = ("won_value", "lost_value", "open_value", ("win_rate_by_value", "value"))
         return [row_of(self, "won", "lost", "open", ("win_rate", "rate"), *values)]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of these rows."""
+        return tuple(self.cells()[0])
+
 
 async def read_amounts(population: Population, by: By | None, amount: Ref | None, period: Period) -> Amounts:
     """Return the amounts by group and outcome."""

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from crmkit import Funnel, Pipeline, PipelineDefinition, connect, f, pipelines_in, system
-from crmkit.errors import BadFile, CrmError, NotFound, near
+from crmkit import Crm, Funnel, Pipeline, PipelineDefinition, connect, f, pipelines_in, system
+from crmkit.errors import BadFile, CrmError, NotFound, StoreError, near
 from crmkit.importers import ImportReport
+from crmkit.repository.stored import StoredPipeline
 
 __all__ = ["app", "run"]
 
@@ -73,7 +74,8 @@ def import_(
     if not source.exists():
         raise BadFile(str(source), "there is no such file or folder.", hint="Check the path.")
     where = {"folder": source} if source.is_dir() else {"file": source}
-    with connect(db, pipelines=pipelines_in(mapping)) as crm, _bar(shown=not json) as bar:
+    connected = _looking if dry_run else connect
+    with connected(db, pipelines=pipelines_in(mapping)) as crm, _bar(shown=not json) as bar:
         imports = crm.imports(system("import", tenant=tenant))
         reading = bar.add_task("reading", total=None)
         plan = imports.plan(mapping, **where, progress=lambda rows, _: bar.update(reading, completed=rows))
@@ -140,6 +142,16 @@ def generate(
     return OK
 
 
+def _looking(db: str, *, pipelines: Sequence[Pipeline]) -> Crm:
+    """Connect without creating anything: a database that is not there yet is as empty as one in memory."""
+    try:
+        return connect(db, pipelines=pipelines, create=False)
+    except StoreError as error:
+        if not error.absent:
+            raise
+        return connect("memory://", pipelines=pipelines)
+
+
 def _print_funnel(report: Any, title: str) -> None:
     heads = ("stage", "entered", "of previous", "of first", "lost here", "open here", "median days")
     table = Table(title=title, title_justify="left")
@@ -160,7 +172,9 @@ def _print_funnel(report: Any, title: str) -> None:
 
 
 def _percent(ratio: Any) -> str:
-    return "" if ratio is None or ratio.value is None else f"{ratio.value:.1%}"
+    if ratio is None or ratio.value is None:
+        return ""
+    return f"{ratio.value:.1%}" + (f" ({ratio.excluded} excluded)" if ratio.excluded else "")
 
 
 def _definition(s: Any, name: str) -> Pipeline:
@@ -169,7 +183,7 @@ def _definition(s: Any, name: str) -> Pipeline:
     if found is None:
         names = {each.name for each in definitions.stream()}
         raise NotFound(f"there is no pipeline {name!r}.", hint=near(name, names))
-    return Pipeline.from_json(found.definition)
+    return StoredPipeline(found.id, found.entity, found.name, found.number, found.definition).read()
 
 
 def _ref(path: str | None) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import wraps
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self
 from crmkit.crm.capability import Capabilities
 from crmkit.crm.session import AsyncSession
 from crmkit.entities import BUILT_IN
-from crmkit.errors import BadDefinition
+from crmkit.errors import BadDefinition, Unsupported
 from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
@@ -23,6 +24,7 @@ from crmkit.repository import Doors, Environment, PipelineRegistry
 from crmkit.repository.journal import History, Outbox
 from crmkit.security.access import Open
 from crmkit.storage.opening import open_store
+from crmkit.storage.spi import Feature
 from crmkit.storage.spi.cancel import finished
 from crmkit.values import clean_instant, system_clock
 from crmkit.values.identifier import uuid7_source
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from crmkit.crm.capability import Capability
     from crmkit.importers import AsyncImports
     from crmkit.security.access import Actor, Policy
+    from crmkit.storage.spi import Store
     from crmkit.values import Clock
     from crmkit.values.identifier import IdSource
 
@@ -97,6 +100,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     outbox: bool = False,
     create: bool = True,
     capabilities: Iterable[Capability] = (),
+    statement_timeout: float | None = None,
 ) -> AsyncCrm:
     """Connect to a database.
 
@@ -113,12 +117,14 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
+        statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
+            if left out.
 
     Raises:
         BadDefinition: the models, the pipelines or the capabilities do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
-        Unsupported: there is no store for this database.
+        Unsupported: there is no store for this database, or it cannot do what was asked.
 
     >>> from crmkit import Customer, connect, system
     >>> crm = connect("memory://")
@@ -144,11 +150,21 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         observers=(History(), Outbox()) if outbox else (History(),),
     )
     try:
+        if statement_timeout is not None:
+            _limit(store, statement_timeout)
         await store.prepare(catalog, create=create)
     except BaseException:
         await store.close()
         raise
     return AsyncCrm(environment, added)
+
+
+def _limit(store: Store, seconds: object) -> None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < threading.TIMEOUT_MAX:
+        raise BadDefinition("statement_timeout is a positive number of seconds.", hint="Write statement_timeout=30.")
+    if Feature.TIMEOUT not in store.features:
+        raise Unsupported("this store cannot stop a statement.", hint="Leave statement_timeout out.")
+    store.limit_statements(seconds)
 
 
 def _pause(*, awaited: bool) -> Callable[[float], Awaitable[None]]:

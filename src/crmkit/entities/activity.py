@@ -7,6 +7,9 @@ from uuid import UUID
 
 from crmkit.model.declare import Record, choice, entity, instant, integer, link, tags, text
 
+_CONCERNED = ("customer_id", "contact_id", "lead_id", "opportunity_id", "ticket_id", "campaign_id")
+"""The links to what an activity or a task is about."""
+
 
 @entity(
     plural="activities",
@@ -20,6 +23,7 @@ from crmkit.model.declare import Record, choice, entity, instant, integer, link,
         ("campaign_id", "at"),
         ("owner_id", "at"),
     ),
+    about=_CONCERNED,
 )
 class Activity(Record):
     """A call, visit, meeting, e-mail or note, planned or past, with everything it concerns."""
@@ -45,7 +49,10 @@ class Activity(Record):
     tags: tuple[str, ...] = tags(default=(), doc="Free marks.")
 
 
-@entity(indexes=(("status", "due_at"), ("owner_id", "status", "due_at"), ("status", "remind_at")))
+@entity(
+    indexes=(("status", "due_at"), ("owner_id", "status", "due_at"), ("status", "remind_at")),
+    about=_CONCERNED,
+)
 class Task(Record):
     """Something to be done by somebody, with a time to be reminded."""
 

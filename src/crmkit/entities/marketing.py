@@ -45,7 +45,11 @@ class Campaign(Staged):
     description: str | None = text(default=None, max=32_000, doc="Anything else worth knowing.")
 
 
-@entity(uniques=(("campaign_id", "contact_id"), ("campaign_id", "lead_id")), indexes=(("campaign_id", "status"),))
+@entity(
+    uniques=(("campaign_id", "contact_id"), ("campaign_id", "lead_id")),
+    indexes=(("campaign_id", "status"),),
+    about=("campaign_id", "contact_id", "lead_id", "customer_id"),
+)
 class CampaignMember(Record):
     """One person or customer that a campaign addressed, and how far that came."""
 
@@ -70,6 +74,7 @@ class CampaignMember(Record):
         ("campaign_id", "at"),
         ("visitor", "at"),
     ),
+    about=("customer_id", "contact_id", "lead_id", "product_id", "campaign_id"),
 )
 class BehaviourEvent(Record):
     """One thing that a customer or visitor did, such as viewing a page, leaving a cart or buying; never changed."""

@@ -9,7 +9,10 @@ from crmkit.entities.staged import OUTCOMES, Outcome
 from crmkit.model.declare import Record, attached, choice, document, entity, instant, integer, key, text
 
 
-@entity(uniques=(("entity", "name", "number"),))
+@entity(
+    uniques=(("entity", "name", "number"),),
+    kept="A pipeline is kept when a record first enters it: name it in connect(..., pipelines=[...]).",
+)
 class PipelineDefinition(Record):
     """One version of a pipeline; records in flight keep the version they entered until they are moved to another."""
 
@@ -20,7 +23,7 @@ class PipelineDefinition(Record):
     definition: str = document(doc="Stages, moves and rules.")
 
 
-@entity()
+@entity(kept="Call s.segments.save(segment).")
 class SegmentDefinition(Record):
     """A named expression that picks records of one model."""
 
@@ -30,7 +33,10 @@ class SegmentDefinition(Record):
     description: str | None = text(default=None, max=2_000, doc="Whom the segment is meant to find, and what for.")
 
 
-@entity(uniques=(("source", "entity", "external_id"),))
+@entity(
+    uniques=(("source", "entity", "external_id"),),
+    kept="Call add_external_id() or remove_external_id() of the record's repository; imports write their own.",
+)
 class ExternalId(Record):
     """The key that another system has for a record; a record may have several, also in one system."""
 
@@ -49,6 +55,7 @@ class ExternalId(Record):
     append_only=True,
     uniques=(("entity", "record_id", "number"),),
     indexes=(("entity", "pipeline", "at"),),
+    kept="Call advance(), or add(record, history=[...]) for moves made elsewhere.",
 )
 class StageMove(Record):
     """One move of one record from a stage to another, written in the same transaction as the move; never changed."""
@@ -61,20 +68,28 @@ class StageMove(Record):
     from_stage: str = text(default="", max=80, doc="The stage it left; blank when it entered the pipeline.")
     to_stage: str = text(min=1, max=80, doc="The stage it entered.")
     kind: str = choice(
-        "enter", "forward", "back", "close", "reopen", "transfer",
-        doc="Which way it went; a transfer leads into another pipeline or version.",
+        "enter", "forward", "back", "close", "reopen", "stay", "transfer",
+        doc="Which way it went; a stay leads nowhere, and a transfer into another pipeline or version.",
     )  # fmt: skip
     position: int = integer(min=1, doc="The place of the stage it entered among the pipeline's stages, from 1.")
     outcome: Outcome = choice(*OUTCOMES, doc="What the stage it entered means: open, or how the record ended.")
     at: datetime = instant(doc="When it moved.")
     spent: int | None = integer(
-        default=None, min=0, doc="How long it had been in the stage it left, in milliseconds; missing on entering."
+        default=None,
+        min=0,
+        doc="How long it had been in the stage it left, in milliseconds; missing on entering and staying.",
     )
     actor: str = text(default="", max=120, doc="The key of the actor who moved it; blank if the history does not say.")
     note: str | None = text(default=None, max=4_000, doc="What the actor said about it.")
 
 
-@entity(plural="outbox", append_only=True, indexes=(("entity", "record_id"),))
+@entity(
+    plural="outbox",
+    append_only=True,
+    indexes=(("entity", "record_id"),),
+    about=("record_id",),
+    kept="Each change writes its message with connect(..., outbox=True).",
+)
 class OutboxMessage(Record):
     """One thing that happened to one record, for the host to pass on after the transaction; never changed."""
 

@@ -29,6 +29,7 @@ from crmkit.expr.node import (
     Reaches,
     Ref,
     StartsWith,
+    all_of,
 )
 
 if TYPE_CHECKING:
@@ -165,10 +166,7 @@ class Name(_Compared[Compare], Ref):
 
     def has(self, tag: str, *more: str) -> Expr:
         """Return whether the tag is there; with several, whether all of them are."""
-        result: Expr = Has(Ref(self.path), tag)
-        for another in more:
-            result = result & Has(Ref(self.path), another)
-        return result
+        return all_of(Has(Ref(self.path), each) for each in (tag, *more))
 
     # -- relations -----------------------------------------------------------------------------------------------------
 
@@ -249,13 +247,10 @@ class _Actor:
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Me:
-        if name not in ME:
-            raise BadExpression(f"me.{name} is not known.", hint=f"There is: {', '.join(ME)}.")
+        if name.startswith("__"):
+            raise AttributeError(name)
         return Me(name)
 
-
-ME: Final = ("id", "key", "team_id", "team_ids")
-"""The facts about an actor that expressions may name."""
 
 f: Final = Name()
 """The record that an expression is about."""

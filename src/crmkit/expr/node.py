@@ -28,6 +28,7 @@ from crmkit.errors import BadExpression
 
 __all__ = [
     "FLIPPED",
+    "ME",
     "NEGATED",
     "Always",
     "And",
@@ -48,6 +49,8 @@ __all__ = [
     "Reaches",
     "Ref",
     "StartsWith",
+    "all_of",
+    "any_of",
     "closed",
 ]
 
@@ -145,6 +148,21 @@ def _parts(kind: type[And | Or], expr: Expr) -> tuple[Expr, ...]:
     return expr.items if isinstance(expr, kind) else (expr,)
 
 
+def all_of(tests: Iterable[Expr]) -> Expr:
+    """Return that all of these hold, as `&` between each two would say it, but without making what lies between."""
+    return _joined(And, tests)
+
+
+def any_of(tests: Iterable[Expr]) -> Expr:
+    """Return that one of these holds, as `|` between each two would say it."""
+    return _joined(Or, tests)
+
+
+def _joined(kind: type[And | Or], tests: Iterable[Expr]) -> Expr:
+    several = tuple(tests)
+    return several[0] if len(several) == 1 else kind(tuple(part for test in several for part in _parts(kind, test)))
+
+
 def closed(expr: object) -> Node:
     """Return an expression as the node it is.
 
@@ -197,11 +215,24 @@ class Ref:
         return ".".join(("f", *self.path))
 
 
+ME: Final = ("id", "key", "team_id", "team_ids")
+"""The facts about an actor that expressions may name."""
+
+
+def _fact(_: object, __: attrs.Attribute[str], name: str) -> None:
+    if name not in ME:
+        raise BadExpression(f"me.{str(name)[:40]} is not known.", hint=f"There is: {', '.join(ME)}.")
+
+
 @attrs.frozen
 class Me:
-    """A fact about the actor who asks: `me.id`, `me.team_ids`."""
+    """A fact about the actor who asks: `me.id`, `me.team_ids`. No other attribute is ever read.
 
-    name: str
+    Raises:
+        BadExpression: there is no such fact.
+    """
+
+    name: str = attrs.field(validator=_fact)
 
 
 @attrs.frozen

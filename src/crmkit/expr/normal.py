@@ -22,6 +22,7 @@ from crmkit.expr.core import (
     Substring,
 )
 from crmkit.expr.node import NEGATED, Op
+from crmkit.values import INT64_MAX, INT64_MIN
 
 if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
@@ -75,8 +76,8 @@ class _Normaliser:
                 else attrs.evolve(node, negated=not node.negated)
             )
         key = node.key if isinstance(node, Compare | In) else ""
-        if isinstance(flipped, In):
-            flipped = _few(flipped)
+        if isinstance(flipped, Compare | In):
+            flipped = _within(flipped)
         if isinstance(flipped, Missing):
             flipped = self.visit(schema, flipped, negated=False)
         if not negated:
@@ -89,7 +90,7 @@ class _Normaliser:
         low, high, inside = _range(op, node.number)
         if where == Constant(False):
             return Constant((low <= 0 <= high) is inside)
-        if low > high or high < 0:
+        if low > high or high < 0 or low >= _INFINITE:
             return Constant(not inside)
         at_zero, above = (low <= 0) is inside, None
         if high == _INFINITE and low <= 1:
@@ -103,7 +104,7 @@ class _Normaliser:
         return Exists(node.relation, where, negated=at_zero)
 
 
-_INFINITE = 2**63
+_INFINITE = INT64_MAX + 1
 
 
 def _range(op: Op, number: int) -> tuple[int, int, bool]:
@@ -112,13 +113,27 @@ def _range(op: Op, number: int) -> tuple[int, int, bool]:
         case Op.EQ | Op.NE:
             return number, number, op is Op.EQ
         case Op.LT:
-            return 0, number - 1, True
+            return 0, min(number - 1, _INFINITE), True
         case Op.LE:
-            return 0, number, True
+            return 0, min(number, _INFINITE), True
         case Op.GT:
             return number + 1, _INFINITE, True
         case Op.GE:
             return number, _INFINITE, True
+
+
+def _within(node: Compare | In) -> Core:
+    """Decide what compares with a number that no column holds, such as a sum: no store could take it."""
+    if isinstance(node, In):
+        return _few(attrs.evolve(node, values=tuple(value for value in node.values if not _beyond(value))))
+    if not _beyond(node.value):
+        return node
+    holds = node.op is Op.NE or node.op in ({Op.LT, Op.LE} if node.value > 0 else {Op.GT, Op.GE})
+    return Missing(node.column, negated=True, key=node.key) if holds else Constant(False)
+
+
+def _beyond(value: object) -> bool:
+    return type(value) is int and not INT64_MIN <= value <= INT64_MAX
 
 
 def _few(node: In) -> Core:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from crmkit.errors import BadDefinition, BadMapping, Problem, near
+from crmkit.importers.place import place_in
 from crmkit.importers.rule import FieldRule, FileKind, FileRule, MappingRule, key_of
 from crmkit.importers.section import Section
 from crmkit.importers.table import Table
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["bind"]
 
 _HISTORY: Final = ("stage", "at", "by", "note")
-_OWN_MODELS: Final = frozenset({"external_id", "stage_move", "outbox_message", "pipeline_definition"})
 _SAMPLES: Final = (dt.datetime(2001, 2, 3, 4, 5), dt.datetime(2010, 11, 12, 10, 9))  # noqa: DTZ001 - only spelt, never kept
 
 
@@ -42,7 +42,10 @@ async def bind(mapping: MappingRule, doors: Doors, folder: Path) -> list[Section
     check.models()
     if check.problems:
         raise BadMapping(check.problems)
-    tables = [Table(rule, folder / rule.path) for rule in mapping.files]
+    places = check.places(folder)
+    if check.problems:
+        raise BadMapping(check.problems)
+    tables = [Table(rule, place) for rule, place in zip(mapping.files, places, strict=True)]
     check.columns(tables)
     if check.problems:
         raise BadMapping(check.problems)
@@ -79,6 +82,16 @@ class _Check:
                 self._complete(rule, schema)
             self._stages(rule, schema)
 
+    def places(self, folder: Path) -> list[Path]:
+        """Return where the files lie, and check that all do within the folder."""
+        places: list[Path] = []
+        for rule in self._mapping.files:
+            try:
+                places.append(place_in(folder, rule.path))
+            except Problem as problem:
+                self.problems.append(problem.at(problem.field or f"{rule.place}.path"))
+        return places
+
     def columns(self, tables: Sequence[Table]) -> None:
         """Check that every column that the mapping names is there, once."""
         for rule, table in zip(self._mapping.files, tables, strict=True):
@@ -103,8 +116,9 @@ class _Check:
         except BadDefinition as error:
             self._refuse(place, error.message, error.hint)
             return None
-        if schema.name in _OWN_MODELS:
-            self._refuse(place, f"crmkit itself writes each {schema.name}.", "For history, write history_of.")
+        if schema.kept:
+            hint = "For history, write history_of." if schema.name == "stage_move" else schema.kept
+            self._refuse(place, f"{schema.name} records are not written directly.", hint)
             return None
         if rule.kind is not FileKind.RECORDS and schema.name not in self._made:
             self._refuse(
@@ -200,7 +214,7 @@ class _Check:
     def _stages(self, rule: FileRule, schema: Schema) -> None:
         if not schema.staged:
             return
-        pipelines = {pipeline.name: pipeline for pipeline in self._kept.of(schema)}
+        pipelines = self._kept.names(schema)
         made = next(
             (each for each in self._mapping.files if each.kind is FileKind.RECORDS and each.entity == rule.entity), rule
         )
@@ -213,9 +227,8 @@ class _Check:
         # A row may choose its pipeline itself; then only the row shows which stages there are.
         if chosen and chosen.const is None:
             return
-        pipeline = pipelines.get(named[0]) if named else next(iter(pipelines.values()), None)
-        if pipeline is not None:
-            self._known(rule, pipeline)
+        if (named[0] in pipelines) if named else pipelines:
+            self._known(rule, self._kept.named(schema, named[0] if named else "").pipeline)
 
     def _known(self, rule: FileRule, pipeline: Pipeline) -> None:
         stage = rule.fields.get("stage")

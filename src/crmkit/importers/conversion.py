@@ -25,7 +25,9 @@ Convert: TypeAlias = Callable[[str], Any]
 """Turns text, blanks around it taken off and never blank, into a value; raises `Problem`."""
 
 _CODE: Final = 3
-_AMOUNT: Final = re.compile(r"[-+(]*\s*[\d][\d.,'\u2019\s\u00a0\u202f\u2009]*\)?-?")
+_DIGITS: Final = re.compile(r"\d[\d.,'\u2019\s\u00a0\u202f\u2009]*\)?-?")
+_MARKS: Final = "-+("
+"""What may stand before the digits, a blank between."""
 
 
 def converter(rule: FieldRule, field: Field, zone: ZoneInfo | None) -> Convert:
@@ -33,7 +35,8 @@ def converter(rule: FieldRule, field: Field, zone: ZoneInfo | None) -> Convert:
     read = field.reading(Spelling(rule.numbers.get("", ""), rule.formats, zone, rule.split))
     if rule.spellings is None:
         return read
-    translate = translator(rule.spellings, "unknown_choice")
+    own = {key_of(word): word for word in field.words}
+    translate = translator(own | rule.spellings, "unknown_choice")
     return lambda text: read(translate(text))
 
 
@@ -50,10 +53,12 @@ def money_reader(rule: FieldRule, field: Field) -> Callable[[str, str], Money]:
         spellings |= given or {}
 
     def read(text: str, currency: str) -> Money:
-        digits = _AMOUNT.search(text)
+        digits = _DIGITS.search(text)
         if digits is None:
             raise Problem("invalid_amount", "is not an amount.")
-        sign = (text[: digits.start()] + text[digits.end() :]).strip()
+        before = text[: digits.start()].rstrip().rstrip(_MARKS)
+        amount = text[len(before) : digits.end()].strip()
+        sign = (before + text[digits.end() :]).strip()
         if sign and key_of(sign) not in spellings:
             raise Problem("invalid_amount", "is not an amount with a known currency sign.")
         code = _code(currency or sign, spellings)
@@ -61,7 +66,7 @@ def money_reader(rule: FieldRule, field: Field) -> Callable[[str, str], Money]:
             raise Problem("invalid_amount", f"has another currency than {code}.")
         pattern = rule.numbers.get(code, rule.numbers.get("", ""))
         try:
-            money = Money(number(digits.group().strip(), pattern), code)
+            money = Money(number(amount, pattern), code)
             field.clean(money)
         except Problem as problem:
             raise Problem("invalid_amount", problem.message, hint=problem.hint) from None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from crmkit.errors import Problem
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from crmkit.repository import Doors
 
 __all__ = ["Crosswalk"]
+
+_SEVERAL: Final = 2
+"""So many records are enough to know that a text is ambiguous."""
 
 
 class Crosswalk:
@@ -93,13 +97,13 @@ class Crosswalk:
             await self._ask_external(schema, wanted, cache)
 
     def find(self, entity: str, by: str, text: str) -> tuple[UUID, ...]:
-        """Return the records that a text means; `prepare` was called for it."""
+        """Return the records that a text means, two if there are more; `prepare` was called for it."""
         if by:
             key = key_of(text)
             own = self._natural.get((entity, by), {}).get(key, ())
             met = self._met.get(entity, set())
             others = (id for id in self._found.get((entity, by), {}).get(key, ()) if id not in met)
-            return tuple(dict.fromkeys([*own, *others]))
+            return (*own, *islice(others, _SEVERAL - len(own)))
         known = self._external.get(entity, {})
         if text in known:
             return (known[text],)
@@ -120,7 +124,9 @@ class Crosswalk:
     def problem(self, entity: str, by: str, text: str, found: int) -> Problem:
         """Return the problem of a link that fits no record, or several."""
         if found:
-            return Problem("ambiguous_link", f"fits {found} records of {entity}.", hint="Link by the old key instead.")
+            return Problem(
+                "ambiguous_link", f"fits more than one record of {entity}.", hint="Link by the old key instead."
+            )
         reason = f"no {entity} has that {by}." if by else self.why_unknown(entity, text)
         return Problem("unknown_link", f"leads nowhere: {reason}")
 
@@ -130,7 +136,7 @@ class Crosswalk:
         index = self._natural.setdefault((entity, by), {})
         key = key_of(text)
         held = index.get(key, ())
-        if id not in held:
+        if len(held) < _SEVERAL and id not in held:
             index[key] = (*held, id)
 
     def _folded(self, entity: str, text: str) -> tuple[UUID, ...]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from crmkit.importers.spool import Spool
     from crmkit.importers.table import Table
 
-__all__ = ["Counts", "ImportReport", "Rejects", "RowProblem"]
+__all__ = ["EFFECTS", "Counts", "Effect", "ImportReport", "Rejects", "RowProblem"]
+
+Effect: TypeAlias = Literal["create", "update", "unchanged", "merged", "reject"]
+"""What became of a row."""
+EFFECTS: Final[tuple[Effect, ...]] = get_args(Effect)
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 """What a spreadsheet would compute, and what looks like such a cell with a quote in front already."""
-_HARMLESS: Final = re.compile(r"[+-]?[\d\s().,/%\u00a0-]*\d[\d\s().,/%\u00a0-]*")
+_HARMLESS: Final = re.compile(r"(?=\D*\d)[+-]?[\d\s().,/%\u00a0-]*")
 """Phone numbers and plain numbers: a spreadsheet computes nothing of them that could do harm."""
 _SHOWN: Final = 20
 _WORDS: Final = 2
@@ -32,14 +36,16 @@ _WORDS: Final = 2
 
 @attrs.define
 class Counts:
-    """What became of the rows of one file.
+    """What became of the rows of one file; each counts once: `rows = create + update + unchanged + merged + reject`.
 
     Attributes:
         file: the file, as the mapping names it.
         entity: the model of the records; of a history file, `stage_move`.
         rows: records of the file after the header.
-        create, update: rows that made a record, or changed one.
-        skip: rows with nothing new, blank rows, and those that the mapping passes over.
+        create, update: records that were made, or changed; of a history file, moves that were made.
+        unchanged: rows with nothing new, blank rows, and those that the mapping passes over.
+        merged: rows that went into what another row made: repeated ones, those of a file that is joined, and rows of a
+            history that make no move of their own.
         reject: rows that were refused.
     """
 
@@ -48,8 +54,18 @@ class Counts:
     rows: int = 0
     create: int = 0
     update: int = 0
-    skip: int = 0
+    unchanged: int = 0
+    merged: int = 0
     reject: int = 0
+
+    @property
+    def skip(self) -> int:
+        """How many rows wrote nothing of their own, and were not refused."""
+        return self.unchanged + self.merged
+
+    def add(self, effect: Effect, rows: int = 1) -> None:
+        """Count what became of some rows."""
+        setattr(self, effect, getattr(self, effect) + rows)
 
 
 @attrs.frozen
@@ -184,13 +200,16 @@ class ImportReport:
         return sum(each.rows for each in self.counts)
 
     def total(self, what: str) -> int:
-        """Return one of the counts over all files: `"create"`, `"update"`, `"skip"` or `"reject"`."""
+        """Return one of the counts over all files: `"create"`, `"update"`, `"unchanged"`, `"merged"` or `"reject"`.
+
+        `"skip"` is unchanged and merged together.
+        """
         return sum(getattr(each, what) for each in self.counts)
 
     def summary(self) -> str:
         """Return the counts, and the problems by kind, as a text for people."""
-        heads = ("file", "record", "rows", "create", "update", "skip", "reject")
-        table = [heads, *((c.file, c.entity, c.rows, c.create, c.update, c.skip, c.reject) for c in self.counts)]
+        heads = ("file", "record", "rows", *EFFECTS)
+        table = [heads, *(attrs.astuple(each) for each in self.counts)]
         widths = [max(len(str(row[place])) for row in table) for place in range(len(heads))]
         lines = ["Written." if self.applied else "A dry run: nothing was written."]
         for row in table:

@@ -21,7 +21,10 @@ from crmkit.lifecycle.stage import CLOSED, MAX_NAME
 
 __all__ = ["pipelines_in", "read_mapping"]
 
+_MOST_BYTES: Final = 16 << 20
 _MOST_FILES: Final = 1_000
+_MOST_PARTS: Final = 20
+_DOTTED: Final = re.compile(rf"""(?<![\w-])(?:(?>[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*+\.[ \t]*+){{{_MOST_PARTS}}}""")
 _MOST_STAGES: Final = 100
 _HINTS: Final = {
     "source": 'Write source = "legacy".',
@@ -73,12 +76,24 @@ def _load(mapping: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], P
         raise BadMapping([Problem("wrong_type", message, field="mapping")])
     path = Path(mapping)
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig")), path.parent
+        with path.open("rb") as stream:
+            text = stream.read(_MOST_BYTES + 1)
+        if len(text) > _MOST_BYTES:
+            message = f"has more than {_MOST_BYTES:,} bytes."
+            raise BadMapping([Problem("too_long", message, hint="Split it.", field=str(path))])
+        return _tables(text.decode("utf-8-sig")), path.parent
     except OSError as error:
         reason = error.strerror or "it cannot be read"
         raise BadMapping([Problem("unreadable", f"{reason}.", field=str(path))]) from None
     except (ValueError, RecursionError) as error:
         raise BadMapping([Problem("not_toml", f"is not TOML: {error}.", field=str(path))]) from None
+
+
+def _tables(text: str) -> dict[str, Any]:
+    # Python's reader looks at every key above a key, for each of them: a chain of dots takes its square.
+    if _DOTTED.search(text):
+        raise ValueError(f"a key has more than {_MOST_PARTS} parts")
+    return tomllib.loads(text)
 
 
 def _read(hook: Hook, data: object, root: str = "") -> Any:

@@ -9,6 +9,7 @@ import codecs
 import datetime as dt
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum, unique
 from pathlib import Path
 from typing import Any, Final, cast
@@ -17,12 +18,14 @@ from zoneinfo import ZoneInfo
 import attrs
 from attrs.validators import instance_of, optional
 
+from crmkit.entities import ExternalId
 from crmkit.errors import BadDefinition, BadMapping, Problem, near
 from crmkit.form.document import is_list
-from crmkit.form.hook import an_object, integer, listed, table, text, word
+from crmkit.form.hook import an_object, flag, integer, listed, table, text, word
 from crmkit.form.problem import Problems
 from crmkit.lifecycle import Pipeline
-from crmkit.values import key_of
+from crmkit.model.schema import schema_of
+from crmkit.values import clean_name, key_of
 from crmkit.values.zone import zone_of
 
 __all__ = ["MOST", "FieldRule", "FileKind", "FileRule", "MappingRule", "OnUpdate", "Spellings", "key_of"]
@@ -32,7 +35,10 @@ MOST: Final = 100_000
 _LONGEST: Final = 20_000
 _MOST_PARTS: Final = 1_000
 _MARKS: Final = 2  # one for thousands, one for decimals
-_YEAR: Final = re.compile(r"(?<!%)(?:%%)*%[YyGcx]")
+_YEAR: Final = re.compile(r"%[YyGcx]")
+_MOST_FORMATS: Final = 20
+_NOT_TEXT: Final = frozenset({"undefined", "idna", "punycode", "unicode-escape", "raw-unicode-escape"})
+"""Encodings of names, of source code and of nothing: slower than their text grows, or making halves of pairs."""
 
 
 @unique
@@ -67,6 +73,8 @@ class Spellings(dict[str, str]):
 _TEXT: Final = text(at_most=_LONGEST)
 _NAME: Final = text(at_most=_LONGEST, at_least=1)
 _TEXTS: Final = listed(_TEXT, at_most=MOST)
+_SOURCE: Final = schema_of(ExternalId).fields["source"].accept
+"""What is stored is judged by the field that holds it."""
 _WORD: Final = word([each.value for each in OnUpdate], OnUpdate)
 _PART: Final = integer(at_least=-_MOST_PARTS, at_most=_MOST_PARTS)
 
@@ -81,6 +89,10 @@ def _text(given: Any) -> str:
 
 def _name(given: Any) -> str:
     return str(_NAME(given, str))
+
+
+def _source(given: Any) -> str:
+    return clean_name(_SOURCE(_text(given)), at_most=_LONGEST)
 
 
 def _texts(given: Any) -> tuple[str, ...]:
@@ -117,12 +129,14 @@ def _encoding(given: Any) -> str:
     encoding = _text(given)
     if not encoding:
         return ""
-    try:
-        name = codecs.lookup(encoding).name
-        "".encode(name)
-        codecs.getincrementaldecoder(name)
-    except (LookupError, ValueError):  # some codecs exist only to refuse everything
-        raise _bad(f"{encoding!r} is not a text encoding.", 'Write encoding = "cp1252", for example.') from None
+    name = ""
+    with suppress(LookupError, ValueError):  # some codecs exist only to refuse everything
+        found = codecs.lookup(encoding).name
+        "".encode(found)
+        codecs.getincrementaldecoder(found)
+        name = found
+    if not name or name.replace("_", "-") in _NOT_TEXT:
+        raise _bad(f"{encoding!r} is not a text encoding.", 'Write encoding = "cp1252", for example.')
     return "utf-8-sig" if name == "utf-8" else name
 
 
@@ -147,8 +161,10 @@ def _join(given: Any) -> str:
 
 def _formats(given: Any) -> tuple[str, ...]:
     formats = _texts(given)
+    if len(formats) > _MOST_FORMATS:  # each is compared with every other
+        raise _bad(f"has {len(formats)} entries, {_MOST_FORMATS} at most.")
     for each in formats:
-        dated = _YEAR.search(each)
+        dated = _YEAR.search(each.replace("%%", ""))
         try:
             # Only to see whether Python can read the format; it warns of a day without a year.
             dt.datetime.strptime("", each if dated else f"{each} %Y")  # noqa: DTZ007
@@ -182,6 +198,10 @@ def _part(given: Any) -> int | None:
     if given == 0:
         raise _bad("counts the parts that split makes: 1 is the first, -1 the last.")
     return None if given is None else int(_PART(given, int))
+
+
+def _distinct(given: Any) -> bool:
+    return flag(given, bool)
 
 
 def _on_update(given: Any) -> OnUpdate:
@@ -297,6 +317,7 @@ class FileRule:
         delimiter: what separates two cells.
         ignore: columns that are left out on purpose.
         skip: rows are passed over whose column, by its name, holds one of these texts.
+        distinct: whether rows without a key that say the same are one record.
         fields: the rules by field; those of added fields under names such as `extra.shoe_size`.
         entered: the rules that say when a stage was entered, by stage.
         place: where the rule stands in the mapping.
@@ -312,6 +333,7 @@ class FileRule:
     delimiter: str = attrs.field(default=",", converter=_delimiter)
     ignore: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     skip: Mapping[str, frozenset[str]] = attrs.field(factory=dict[str, frozenset[str]], converter=_skip)
+    distinct: bool = attrs.field(default=False, converter=_distinct, repr=False)  # says nothing of what a row means
     fields: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule], validator=_rules)
     entered: Mapping[str, FieldRule] = attrs.field(factory=dict[str, FieldRule], validator=_rules)
     place: str = "file"
@@ -325,6 +347,8 @@ class FileRule:
         key, other = ("id", "record") if self.into else ("record", "id")
         if getattr(self, other):
             wrong.append(_bad(f"does not go with {self.kind.value}.", f'Write {key} = "Column".', other))
+        if self.distinct and self.key:
+            wrong.append(_bad("does not go with a key, by which rows are told apart.", "Leave one out.", "distinct"))
         if not self.into and not self.record:
             wrong.append(_bad("is missing.", "Name the column that holds the old key of the record.", key))
         if wrong:
@@ -372,7 +396,7 @@ class MappingRule:
         folder: where the mapping itself lies, if it is a file.
     """
 
-    source: str = attrs.field(converter=_name)
+    source: str = attrs.field(converter=_source)
     zone: ZoneInfo | None = attrs.field(default=None, converter=_zone)
     blank: frozenset[str] = attrs.field(default=frozenset(), converter=_keys)
     maps: Mapping[str, Spellings] = attrs.field(factory=dict[str, Spellings], converter=_maps)

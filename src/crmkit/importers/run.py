@@ -123,21 +123,25 @@ class Run:
             await self.prepare(batch)
             for parsed in batch:
                 self.resolve(parsed)
-                if once and not parsed.problems and seen.setdefault(parsed.key, parsed.digest) != parsed.digest:
+                again = once and not parsed.problems and parsed.key in seen
+                if again and seen[parsed.key] != parsed.digest:
                     message = "stands here for the second time, with other content."
                     parsed.refuse(section.key_column, Problem("duplicate_id", message), parsed.key)
                 if parsed.problems:
                     self.reject(section, parsed)
-                elif not self.spool.put(section.number, parsed.key, parsed.record, parsed.cells, parsed.digest):
-                    self.counts[section.number].skip += 1
+                elif again:
+                    self.counts[section.number].add("merged")
+                else:
+                    if once:
+                        seen[parsed.key] = parsed.digest
+                    self.spool.put(section.number, parsed.key, parsed.record, parsed.cells)
             await self.end_batch()
 
     def _orphans(self, section: Section) -> None:
         for key, row in self.spool.left(section.number):
             why = self.crosswalk.why_unknown(section.rule.entity, key)
             problem = (section.key_column, "unknown_record", f"belongs to no record: {why}", key)
-            self.spool.reject(section.number, row.record, row.cells, [problem])
-            self.counts[section.number].reject += 1
+            self._keep_reject(section, row.record, row.cells, [problem])
 
     # -- what loads need ----------------------------------------------------------------------------------------------
 
@@ -148,12 +152,12 @@ class Run:
         for record, cells in section.table.rows():
             counts.rows += 1
             if isinstance(cells, Malformed):
-                self._reject_whole(section, record, [cells.text], "malformed", cells.message)
+                self._keep_reject(section, record, [cells.text], [("", "malformed", cells.message, "")])
             elif section.passes_over(cells):
-                counts.skip += 1
+                counts.add("unchanged")
             elif len(cells) != section.width:
                 message = f"has {len(cells)} cells, and the header has {section.width}."
-                self._reject_whole(section, record, cells, "wrong_width", message)
+                self._keep_reject(section, record, cells, [("", "wrong_width", message, "")])
             else:
                 batch.append(section.read(record, cells))
             self._rows += 1
@@ -181,10 +185,11 @@ class Run:
                 parsed.refuse(link.column, problem, link.text)
 
     def reject(self, section: Section, parsed: Parsed) -> None:
-        """Keep a row with its problems, and count it."""
-        self.spool.reject(section.number, parsed.record, parsed.cells, parsed.problems)
-        self.counts[section.number].reject += 1
-        self.crosswalk.refuse(section.rule.entity, parsed.key, parsed.record)
+        """Keep a row with its problems, and count it once."""
+        self._keep_reject(section, parsed.record, parsed.cells, parsed.problems)
+        # Neither a row of its history nor a second row of its key says that there is no such record.
+        if section.rule.kind is FileKind.RECORDS and parsed.key not in self.seen.get(section.rule.entity, ()):
+            self.crosswalk.refuse(section.rule.entity, parsed.key, parsed.record)
 
     async def own(self) -> None:
         """Wait until no other import from the same source is writing, and keep others from it until the batch ends.
@@ -217,9 +222,12 @@ class Run:
 
     # -- within -------------------------------------------------------------------------------------------------------
 
-    def _reject_whole(self, section: Section, record: int, cells: Sequence[str], code: str, message: str) -> None:
-        self.spool.reject(section.number, record, cells, [("", code, message, "")])
-        self.counts[section.number].reject += 1
+    def _keep_reject(
+        self, section: Section, record: int, cells: Sequence[str], problems: Sequence[tuple[str, str, str, str]]
+    ) -> None:
+        # A row of a history may be refused for its own sake, and again because the record it belongs to is.
+        if self.spool.reject(section.number, record, cells, problems):
+            self.counts[section.number].add("reject")
 
     def _notices(self) -> list[str]:
         unused: dict[str, list[str]] = {}

@@ -15,13 +15,13 @@ import attrs
 from crmkit.errors import Problem
 from crmkit.importers.conversion import converter, instant_reader, money_reader
 from crmkit.importers.rule import key_of
-from crmkit.model.field.spelling import translator
 from crmkit.values import clean_text
 
 if TYPE_CHECKING:
     from uuid import UUID
     from zoneinfo import ZoneInfo
 
+    from crmkit.importers.import_report import Effect
     from crmkit.importers.rule import FieldRule, FileRule, MappingRule
     from crmkit.importers.table import Table
     from crmkit.model.field import Field
@@ -68,6 +68,7 @@ class Parsed:
         staged: the text of `stage` and `pipeline`, where the mapping reads them.
         problems: column, code, message and value of everything that is wrong.
         id: the record, once it is known.
+        effect: of a row that belongs to a record of another file: what became of it, if the record was accepted.
     """
 
     record: int
@@ -81,6 +82,7 @@ class Parsed:
     problems: list[tuple[str, str, str, str]]
     staged: dict[str, str]
     id: UUID | None = None
+    effect: Effect = "merged"
 
     def refuse(self, column: str, problem: Problem, value: str = "") -> None:
         """Take note of a problem."""
@@ -102,6 +104,9 @@ class Section:
         mapping: the whole mapping.
         table: the file.
         schema: the model of the records.
+
+    Attributes:
+        repeats: whether rows that say the same are several records.
     """
 
     def __init__(self, number: int, rule: FileRule, mapping: MappingRule, table: Table, schema: Schema) -> None:
@@ -110,6 +115,7 @@ class Section:
         self.table = table
         self.schema = schema
         self.width = len(table.header)
+        self.repeats = not rule.key and not rule.distinct
         self._blank = mapping.blank
         self._zone: ZoneInfo | None = mapping.zone
         self._key = [table.place(column) for column in rule.key]
@@ -207,7 +213,7 @@ class Section:
         if self.rule.history_of:
             return self._history_step(name, rule)
         if self.schema.staged and name in _STAGED:
-            return self._cell(name, rule, _STAGE, _stage_reader(rule))
+            return self._cell(name, rule, _STAGE, _corrector(rule))
         field = self.schema.fields[name]
         blank = f"is blank, and every {self.schema.name} needs its {name}." if _is_needed(self.schema, name) else ""
         if field.link_target:
@@ -221,7 +227,7 @@ class Section:
             case "by":
                 return self._cell(name, rule, _LINKS, _link_reader(name, rule))
             case "stage":
-                return self._cell(name, rule, _STAGE, _stage_reader(rule), "is blank; a move leads to a stage.")
+                return self._cell(name, rule, _STAGE, _corrector(rule), "is blank; a move leads to a stage.")
             case "at":
                 read = instant_reader(rule.formats, self._zone)
                 return self._cell(name, rule, _VALUES, read, "is blank; a move has a time.")
@@ -286,13 +292,14 @@ class Section:
 
 
 def _link_reader(name: str, rule: FieldRule) -> Callable[[str], Link]:
-    # Unlike a choice, a link that the map does not know may still be right: the map holds only what is misspelt.
+    read = _corrector(rule)
+    return lambda text: Link(name, rule.link, rule.by, read(text), _column(rule))
+
+
+def _corrector(rule: FieldRule) -> Callable[[str], str]:
+    # Unlike a choice, a link or a stage that the map does not know may still be right; which there are only rows show.
     spellings: Mapping[str, str] = rule.spellings or {}
-    return lambda text: Link(name, rule.link, rule.by, spellings.get(key_of(text), text), _column(rule))
-
-
-def _stage_reader(rule: FieldRule) -> Callable[[str], str]:
-    return translator(rule.spellings, "unknown_stage") if rule.spellings is not None else str
+    return lambda text: spellings.get(key_of(text), text)
 
 
 def _column(rule: FieldRule) -> str:

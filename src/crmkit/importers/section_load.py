@@ -9,18 +9,21 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.errors import BadRecord, Problem
+from crmkit.errors import BadRecord, Duplicate, NotAllowed, Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
 from crmkit.importers.family import Families
+from crmkit.importers.history import in_order
 from crmkit.importers.rule import FileKind, OnUpdate
 from crmkit.importers.section import defaults_of
 from crmkit.importers.staging import Staging
 from crmkit.importers.waiting_room import WaitingRoom
 from crmkit.repository.added import check_extra
 from crmkit.repository.intake import Intake
+from crmkit.security.access import Action
 
 if TYPE_CHECKING:
+    from crmkit.importers.import_report import Effect
     from crmkit.importers.run import Run
     from crmkit.importers.section import Parsed, Section
     from crmkit.importers.waiting_room import Waiter
@@ -62,6 +65,7 @@ class SectionLoad:
         self._names = run.natural.get(section.schema.name, ())
         self._staging = Staging(run, section, self._made)
         self._seen: dict[str, bytes] = run.seen.setdefault(section.schema.name, {})
+        self._repeats: dict[str, int] = {}
         self._taken: dict[tuple[str, ...], dict[tuple[Any, ...], UUID]] = {}
         self._waiting = WaitingRoom(run.crosswalk, section.schema.name)
         self._families = Families(self._door)
@@ -70,6 +74,11 @@ class SectionLoad:
         self._stored: dict[str, Any] = {}
         self._live: dict[UUID, Any] = {}
         self._rows: dict[int, dict[str, list[Parsed]]] = {}
+        self._judges = {action: self._door.judge(action) for action in (Action.CREATE, Action.UPDATE)}
+        self._changeable: frozenset[UUID] = frozenset()
+        joined = [set(each.rule.fields) for each in companions if each.rule.kind is FileKind.JOIN]
+        self._given = set(section.rule.fields).union(*joined)
+        self._told: dict[int, dict[str, int]] = {}
 
     # -- the file -----------------------------------------------------------------------------------------------------
 
@@ -92,7 +101,7 @@ class SectionLoad:
         rows = self._run.spool.deferred(self._section.number, [each.number for each in ready])
         for each, row in zip(ready, rows, strict=True):
             parsed = self._section.read(row.record, row.cells)
-            parsed.id = each.id
+            parsed.key, parsed.id = each.key, each.id
             batch.append(parsed)
         await self._run.prepare(batch)
         await self._look_up(batch)
@@ -107,18 +116,27 @@ class SectionLoad:
         if parsed.problems:
             self._run.reject(self._section, parsed)
             return False
+        if self._section.repeats:
+            parsed.key = self._numbered(parsed.key)
         held = self._seen.get(parsed.key)
         if held is None:
             self._seen[parsed.key] = parsed.digest
             return True
         if held == parsed.digest:
-            self._counts.skip += 1
+            self._counts.add("merged")
         else:
             message = "stands here for the second time, with other content; the first row counts."
             parsed.refuse(self._section.key_column, Problem("duplicate_id", message), parsed.key)
-            self._run.spool.reject(self._section.number, parsed.record, parsed.cells, parsed.problems)
-            self._counts.reject += 1
+            self._run.reject(self._section, parsed)
         return False
+
+    def _numbered(self, text: str) -> str:
+        """Return the key of a row without one: what it says, and which repetition of it this is.
+
+        Rows that say the same may change places, so the others stay known wherever rows are added to the file.
+        """
+        number = self._repeats[text] = self._repeats.get(text, 0) + 1
+        return text if number == 1 else f"{text} {number}"
 
     def _reject(self, parsed: Parsed) -> None:
         self._seen.pop(parsed.key, None)
@@ -145,7 +163,9 @@ class SectionLoad:
             Compare("entity", Op.EQ, self._schema.name),
             In("external_id", tuple(parsed.key for parsed in batch)),
         )
-        known = await self._doors.of("external_id").records(where) if batch else []
+        # Also those of records that the actor may not see: their keys are taken all the same.
+        external_ids = self._doors.of("external_id")
+        known = await external_ids.records(where, action=None, deleted=True) if batch else []
         self._stored = {each.external_id: each for each in known}
         await self._gather_companions([parsed.key for parsed in batch])
         changed: list[UUID] = []
@@ -158,6 +178,27 @@ class SectionLoad:
         self._live = {id: None for (id,) in rows}
         records = await self._door.records((In("id", tuple(changed)),)) if changed else []
         self._live |= {record.id: record for record in records}
+        self._changeable = frozenset(self._live)
+        if self._judges[Action.UPDATE] is not None and changed:
+            rows = await self._door.columns((In("id", tuple(changed)),), ("id",), action=Action.UPDATE)
+            self._changeable = frozenset(id for (id,) in rows)
+        await self._refuse_hidden(batch)
+
+    async def _refuse_hidden(self, batch: Sequence[Parsed]) -> None:
+        """Refuse rows whose keys belong to records that the actor may not see, whatever else they say."""
+        lost = [each.record_id for each in self._stored.values() if each.record_id not in self._live]
+        if not lost:
+            return
+        rows = await self._door.columns((In("id", tuple(lost)),), ("id",), deleted=True)
+        hidden = set(lost).difference(id for (id,) in rows)
+        for parsed in batch:
+            stored = self._stored.get(parsed.key)
+            if stored is not None and stored.record_id in hidden:
+                self._refuse_taken(parsed, self._section.key_column, ("external_id",), parsed.key)
+
+    def _refuse_taken(self, parsed: Parsed, column: str, fields: Sequence[str], value: str) -> None:
+        taken = Duplicate(self._schema.name, fields)
+        parsed.refuse(column, Problem(taken.code, taken.message, hint=taken.hint), value)
 
     async def _gather_companions(self, keys: Sequence[str]) -> None:
         self._rows = {}
@@ -168,6 +209,9 @@ class SectionLoad:
             await self._run.prepare(everything)
             for parsed in everything:
                 self._run.resolve(parsed)
+            if section.rule.kind is FileKind.HISTORY:
+                self._told[section.number] = {key: len(each) for key, each in rows.items()}
+                rows = {key: in_order(each) for key, each in rows.items()}
             self._rows[section.number] = rows
 
     def _beside(self, key: str) -> Iterable[tuple[Section, list[Parsed]]]:
@@ -179,14 +223,15 @@ class SectionLoad:
     def _digest(self, parsed: Parsed) -> str:
         digest = blake2b(parsed.digest, digest_size=16)
         for _, rows in self._beside(parsed.key):
-            for each in sorted(row.digest for row in rows):
+            # A row that was refused must be refused again on the next run, and is not what the record is made of.
+            for each in sorted(row.digest for row in rows if not row.problems):
                 digest.update(each)
         return digest.hexdigest()
 
     async def _check_uniques(self, batch: Sequence[Parsed]) -> None:
         """Refuse rows whose unique values another record has, before the store would refuse the whole batch."""
         for group in self._schema.unique_columns():
-            if not all(name in self._section.rule.fields for name in group):
+            if self._given.isdisjoint(group):
                 continue
             rows = [
                 (parsed, tuple(self._value(parsed, name) for name in group)) for parsed in batch if not parsed.problems
@@ -201,18 +246,22 @@ class SectionLoad:
                 if holder is None:
                     parsed.id = taken[values] = own or self._doors.ids()
                 elif holder != own:
-                    column = self._section.column(group[0])
-                    message = f"another {self._schema.name} already has this {' and '.join(group)}."
                     linked = parsed.links.get(group[0])
-                    parsed.refuse(
-                        column, Problem("duplicate", message), str(values[0]) if linked is None else linked.text
-                    )
+                    value = str(values[0]) if linked is None else linked.text
+                    self._refuse_taken(parsed, self._section.column(group[0]), group, value)
 
     def _value(self, parsed: Parsed, name: str) -> Any:
-        """Return the value of a field, also of a link that is still to be resolved; `None` if there is none yet."""
+        """Return the value that a field will have, also of a link that is still to be resolved; `None` if none yet."""
+        for section, rows in self._beside(parsed.key):
+            if section.rule.kind is FileKind.JOIN:
+                for row in rows:
+                    if name in row.values:
+                        return row.values[name]
         link = parsed.links.get(name)
         if link is None:
-            return parsed.values.get(name)
+            stored = self._stored.get(parsed.key)
+            record = self._section.defaults if stored is None else self._live.get(stored.record_id)
+            return parsed.values[name] if name in parsed.values else getattr(record, name, None)
         found = self._run.crosswalk.find(link.entity, link.by, link.text)
         return found[0] if len(found) == 1 else None
 
@@ -220,35 +269,51 @@ class SectionLoad:
         if not wanted:
             return {}
         first = tuple(dict.fromkeys(values[0] for values in wanted))
-        rows = await self._door.columns((In(group[0], first),), (*group, "id"), deleted=True)
+        rows = await self._door.columns((In(group[0], first),), (*group, "id"), action=None, deleted=True)
         return {values[:-1]: values[-1] for values in rows}
 
     # -- loading ------------------------------------------------------------------------------------------------------
 
     async def _load(self, batch: Sequence[Parsed]) -> None:
+        await self._resolve(batch)
         accepted: list[str] = []
-        for parsed in batch:
-            if not parsed.problems:
-                self._run.resolve(parsed)
-                await self._join(parsed)
-        await self._refuse_circles(batch)
+        lost: set[UUID] = set()
         for parsed in batch:
             stored = self._stored.get(parsed.key)
-            outcome = "reject"
+            effect: Effect = "reject"
+            if not parsed.problems and not lost.isdisjoint(self._linked(parsed)):
+                self._run.resolve(parsed)
             if not parsed.problems:
-                outcome = await (self._create(parsed) if stored is None else self._update(parsed, stored))
+                effect = await (self._create(parsed) if stored is None else self._update(parsed, stored))
             if parsed.problems:
                 self._reject(parsed)
+                if stored is None:
+                    self._forget(parsed)
+                    lost.add(self._id(parsed))
                 continue
-            setattr(self._counts, outcome, getattr(self._counts, outcome) + 1)
+            self._counts.add(effect)
             for section, rows in self._beside(parsed.key):
-                counts = self._run.counts[section.number]
-                good = sum(not row.problems for row in rows)
-                setattr(counts, outcome, getattr(counts, outcome) + good)
+                for row in rows:
+                    if row.problems:
+                        self._run.reject(section, row)
+                    else:
+                        self._run.counts[section.number].add(row.effect)
+                told = self._told.get(section.number, {}).get(parsed.key, len(rows))
+                self._run.counts[section.number].add("merged", told - len(rows))
             accepted.append(parsed.key)
         for section in self._companions:
             self._run.spool.claim(section.number, accepted)
         await self._write()
+
+    async def _resolve(self, batch: Sequence[Parsed]) -> None:
+        for parsed in batch:
+            if not parsed.problems:
+                self._run.resolve(parsed)
+                await self._join(parsed)
+            if not parsed.problems and parsed.key not in self._stored:
+                # Rows after it may link to it.
+                self._learn(parsed.key, self._id(parsed), self._own_names(parsed).items())
+        await self._refuse_circles(batch)
 
     async def _refuse_circles(self, batch: Sequence[Parsed]) -> None:
         """Refuse rows by which a record would stand above itself, and those that hang on records which fall away."""
@@ -267,8 +332,8 @@ class SectionLoad:
         await self._families.refuse(new, changed)
         lost = {id: parsed for id, parsed in new.items() if parsed.problems}
         while lost:
-            for id, parsed in lost.items():
-                self._run.crosswalk.forget(self._schema.name, parsed.key, id, self._own_names(parsed).items())
+            for parsed in lost.values():
+                self._forget(parsed)
                 self._run.crosswalk.refuse(self._schema.name, parsed.key, parsed.record)
             hanging = [each for each in batch if not each.problems and not lost.keys().isdisjoint(self._linked(each))]
             for parsed in hanging:
@@ -281,28 +346,29 @@ class SectionLoad:
     async def _write(self) -> None:
         batch, self._batch = self._batch, _Batch()
         if not self._run.write:
-            self._intake.allow(batch.created)
             return
         if batch.created or batch.changed or batch.digests:
             await self._run.own()
         await self._intake.add(batch.created, batch.moves, batch.names)
         for record, changes, moves in self._families.downward(batch.changed):
             await self._intake.change(record, changes, moves)
-        crosswalk = Intake(self._doors, self._doors.catalog["external_id"])
+        keeper = self._doors.keeper("external_id")
         for stored, digest in batch.digests:
-            await crosswalk.change(stored, {"row_digest": digest})
+            await keeper.amend(stored, {"row_digest": digest}, self._doors.clock())
 
     async def _join(self, parsed: Parsed) -> None:
         for section, rows in self._beside(parsed.key):
             if section.rule.kind is FileKind.JOIN:
                 for row in rows:
+                    if row.problems:
+                        continue
                     parsed.values |= row.values
                     parsed.extra |= row.extra
                     parsed.entered |= row.entered
                     parsed.staged |= row.staged
                     await self._staging.choose(parsed)
 
-    async def _create(self, parsed: Parsed) -> str:
+    async def _create(self, parsed: Parsed) -> Effect:
         values = parsed.values
         values["id"] = id = self._id(parsed)
         if self._schema.extra:
@@ -312,10 +378,13 @@ class SectionLoad:
                 for problem in error.problems:
                     parsed.refuse(self._section.key_column, Problem(problem.code, str(problem)))
                 return "reject"
-        if self._schema.staged:
-            self._batch.moves += await self._staging.place(parsed, self._beside(parsed.key))
+        moves = await self._staging.place(parsed, self._beside(parsed.key)) if self._schema.staged else []
+        record = self._door.replace(self._section.defaults, **values)
+        if self._refused(parsed, record, Action.CREATE):
+            return "reject"
         self._learn(parsed.key, id, self._own_names(parsed).items())
-        self._batch.created.append(self._door.replace(self._section.defaults, **values))
+        self._batch.moves += moves
+        self._batch.created.append(record)
         self._batch.names.append(
             self._made(
                 "external_id",
@@ -328,13 +397,12 @@ class SectionLoad:
         )
         return "create"
 
-    async def _update(self, parsed: Parsed, stored: Any) -> str:
+    async def _update(self, parsed: Parsed, stored: Any) -> Effect:
         alive = stored.record_id in self._live
-        digest = self._digest(parsed)
-        if stored.row_digest == digest:
+        if stored.row_digest == self._digest(parsed):
             if alive:
                 self._learn(parsed.key, stored.record_id, self._own_names(parsed).items())
-            return "skip"
+            return self._unchanged(parsed)
         record = self._live.get(stored.record_id)
         if record is None:
             message = f"changes a record of {self._schema.name} that was deleted since the last import."
@@ -350,12 +418,30 @@ class SectionLoad:
             moves = await self._staging.further(parsed, record, changes, self._beside(parsed.key))
             if parsed.problems:
                 return "reject"
+        if (changes or moves) and self._refused(parsed, self._door.replace(record, **changes), Action.UPDATE):
+            return "reject"
         self._learn(parsed.key, record.id, self._own_names(parsed).items())
-        self._batch.digests.append((stored, digest))
+        if stored.row_digest != (digest := self._digest(parsed)):
+            self._batch.digests.append((stored, digest))
         if not changes and not moves:
-            return "skip"
+            return self._unchanged(parsed)
         self._batch.changed.append((record, changes, moves))
         return "update"
+
+    def _refused(self, parsed: Parsed, record: Any, action: Action) -> bool:
+        """Refuse a row if the policy does not allow the record that it makes, and return whether it was refused."""
+        judge = self._judges[action]
+        if judge is None or (judge(record) and (action is Action.CREATE or record.id in self._changeable)):
+            return False
+        message = f"the policy does not let this actor {action.value} this {self._schema.name}."
+        parsed.refuse(self._section.key_column, Problem(NotAllowed.code, message), parsed.key)
+        return True
+
+    def _unchanged(self, parsed: Parsed) -> Effect:
+        for _, rows in self._beside(parsed.key):
+            for row in rows:
+                row.effect = "unchanged"
+        return "unchanged"
 
     def _changes(self, parsed: Parsed, record: Any) -> dict[str, Any]:
         """Return the fields of a record that a row changes, as the mapping's rules for reruns allow it."""
@@ -395,3 +481,7 @@ class SectionLoad:
 
     def _learn(self, key: str, id: UUID, names: Iterable[tuple[str, str]]) -> None:
         self._run.crosswalk.learn(self._schema.name, key, id, names)
+
+    def _forget(self, parsed: Parsed) -> None:
+        names = self._own_names(parsed).items()
+        self._run.crosswalk.forget(self._schema.name, parsed.key, self._id(parsed), names)

@@ -15,7 +15,7 @@ __all__ = ["Spool", "SpooledRow"]
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-CREATE TABLE companion (section INTEGER, key TEXT, record INTEGER, cells TEXT, digest BLOB, UNIQUE (section, digest));
+CREATE TABLE companion (section INTEGER, key TEXT, record INTEGER, cells TEXT);
 CREATE INDEX companion_key ON companion (section, key, record);
 CREATE TABLE taken (section INTEGER, key TEXT, PRIMARY KEY (section, key)) WITHOUT ROWID;
 CREATE TABLE deferred (section INTEGER, number INTEGER, record INTEGER, cells TEXT, PRIMARY KEY (section, number));
@@ -47,12 +47,9 @@ class Spool:
 
     # -- rows that belong to records ---------------------------------------------------------------------------------
 
-    def put(self, section: int, key: str, record: int, cells: Sequence[str], digest: bytes) -> bool:
-        """Keep a row for the record with this key; return whether it is the first with its content."""
-        cursor = self._db.execute(
-            "INSERT OR IGNORE INTO companion VALUES (?, ?, ?, ?, ?)", (section, key, record, json.dumps(cells), digest)
-        )
-        return cursor.rowcount == 1
+    def put(self, section: int, key: str, record: int, cells: Sequence[str]) -> None:
+        """Keep a row for the record with this key."""
+        self._db.execute("INSERT INTO companion VALUES (?, ?, ?, ?)", (section, key, record, json.dumps(cells)))
 
     def take(self, section: int, keys: Iterable[str]) -> dict[str, list[SpooledRow]]:
         """Return the rows of these keys, in the order of the file, and note that their records are there."""
@@ -101,15 +98,20 @@ class Spool:
 
     def reject(
         self, section: int, record: int, cells: Sequence[str], problems: Sequence[tuple[str, str, str, str]]
-    ) -> None:
-        """Keep a rejected row and what is wrong with it: column, code, message and value of each problem."""
-        self._db.executemany(
+    ) -> bool:
+        """Keep a rejected row and what is wrong with it: column, code, message and value of each problem.
+
+        Returns:
+            whether it was not rejected before; only the first problems of a row are kept.
+        """
+        cursor = self._db.executemany(
             "INSERT OR IGNORE INTO reject VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (section, record, number, *problem, "" if number else json.dumps(cells))
                 for number, problem in enumerate(problems)
             ],
         )
+        return cursor.rowcount > 0
 
     def problems(self) -> Iterator[tuple[int, int, str, str, str, str]]:
         """Yield section, record, column, code, message and value of every problem, in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,13 +11,16 @@ import attrs
 from crmkit.errors import BadDefinition, Problem
 from crmkit.expr.core import Compare
 from crmkit.expr.node import Op
-from crmkit.importers.history import Entry, State, entries_of, fields_of, move_of, stage_named, steps
+from crmkit.importers.history import FiledEntry, entries_of, spelled
 from crmkit.importers.rule import FileKind
+from crmkit.lifecycle.history import Entry, State, check_time, steps
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from crmkit.importers.run import Run
     from crmkit.importers.section import Parsed, Section
-    from crmkit.lifecycle import Pipeline
+    from crmkit.lifecycle import Pipeline, Step
 
 __all__ = ["Beside", "Staging"]
 
@@ -43,6 +47,7 @@ class Staging:
 
     async def choose(self, parsed: Parsed) -> None:
         """Check the pipeline and the stage that a row names, and spell the stage as the pipeline does."""
+        self._check_entered(parsed)
         if not self._schema.staged or not parsed.staged:
             return
         named, stage = parsed.staged.get("pipeline", ""), parsed.staged.get("stage")
@@ -54,9 +59,17 @@ class Staging:
             return
         if stage:
             try:
-                parsed.staged["stage"] = stage_named(pipeline, stage)
+                parsed.staged["stage"] = spelled(pipeline, stage)
             except Problem as problem:
                 parsed.refuse(self._section.column("stage"), problem, stage)
+
+    def _check_entered(self, parsed: Parsed) -> None:
+        for name, at in parsed.entered.items():
+            try:
+                check_time(at, self._doors.clock())
+            except Problem as problem:
+                rule = self._section.rule.entered.get(name)
+                parsed.refuse(rule.read[0] if rule else self._section.key_column, problem)
 
     async def place(self, parsed: Parsed, beside: Beside) -> list[Any]:
         """Give a new record its stage, and return its moves."""
@@ -68,41 +81,55 @@ class Staging:
             # A file without the dates of creation still shows when its records were first seen.
             parsed.values.setdefault("created_at", min(times))
         created = parsed.values.get("created_at") or self._doors.clock()
-        made = steps(pipeline, State(pipeline.name), entries, created)
-        parsed.values |= fields_of(made[-1][0], version)
-        about = {"entity": self._schema.name, "record_id": parsed.values["id"], "pipeline_version": version}
-        return [self._made("stage_move", **about, **move_of(number, *pair)) for number, pair in enumerate(made, 1)]
+        made, state = steps(pipeline, State(pipeline.name), entries, created)
+        parsed.values |= state.fields(version)
+        return self._rows(parsed.values["id"], version, made, 1)
 
     async def further(self, parsed: Parsed, record: Any, changes: dict[str, Any], beside: Beside) -> list[Any]:
         """Return the moves that a changed row adds to those that are there, which are never rewritten.
 
         What the record's fields become is put into `changes`; a history that contradicts ours is a problem of the row.
         """
-        pipeline = await self._definitions.followed(self._schema, record.pipeline, record.pipeline_version)
+        try:
+            pipeline = await self._definitions.followed(self._schema, record.pipeline, record.pipeline_version)
+        except BadDefinition as error:
+            parsed.refuse(self._section.key_column, Problem(error.code, error.message, hint=error.hint), parsed.key)
+            return []
         stored = await self._stored(record)
-        known = {(move.to_stage, move.at) for move in stored}
+        known = Counter((move.to_stage, move.at) for move in stored)
         imported = next((move.to_stage for move in reversed(stored) if move.created_by == self._doors.actor.key), None)
-        entries = [
-            entry
-            for entry in self._entries(parsed, pipeline, beside)
-            # The bare present stage says nothing new if the last import said the same, whatever users did since.
-            if (entry.stage != imported if entry.at is None else (entry.stage, entry.at) not in known)
-        ]
+        entries: list[Entry] = []
+        for entry in self._entries(parsed, pipeline, beside):
+            if entry.at is None:
+                # The bare present stage says nothing new if the last import said the same, whatever users did since.
+                new = bool(entries) or entry.stage not in {imported, record.stage}
+            else:
+                # A record may have entered a stage more than once at one time.
+                known[entry.stage, entry.at] -= 1
+                new = known[entry.stage, entry.at] < 0
+            if new:
+                entries.append(entry)
+            elif isinstance(entry, FiledEntry):
+                entry.row.effect = "unchanged"
         if entries and stored and entries[0].at is not None and entries[0].at < stored[-1].at:
             message = "has a history with a move before the last one known here; history is never rewritten."
             column = self._section.column("stage") or self._section.key_column
             parsed.refuse(column, Problem("history_conflict", message), parsed.staged.get("stage", ""))
             return []
-        if entries and entries[0].stage == record.stage:
-            del entries[0]
         state = State(**{each.name: getattr(record, each.name) for each in attrs.fields(State)})
-        made = steps(pipeline, state, entries, self._doors.clock())
-        version = record.pipeline_version
+        made, state = steps(pipeline, state, entries, self._doors.clock())
         if made:
-            changes |= fields_of(made[-1][0], version)
-        about = {"entity": self._schema.name, "record_id": record.id, "pipeline_version": version}
-        first = len(stored) + 1
-        return [self._made("stage_move", **about, **move_of(number, *pair)) for number, pair in enumerate(made, first)]
+            changes |= state.fields(record.pipeline_version)
+        return self._rows(record.id, record.pipeline_version, made, len(stored) + 1)
+
+    def _rows(self, id: UUID, version: int, made: Iterable[tuple[Step, Entry]], first: int) -> list[Any]:
+        about = {"entity": self._schema.name, "record_id": id, "pipeline_version": version}
+        rows: list[Any] = []
+        for number, (step, entry) in enumerate(made, first):
+            if isinstance(entry, FiledEntry):
+                entry.row.effect = "create"
+            rows.append(self._made("stage_move", **about, **step.row(number, str(entry.by), entry.note)))
+        return rows
 
     async def _stored(self, record: Any) -> list[Any]:
         where = (Compare("entity", Op.EQ, self._schema.name), Compare("record_id", Op.EQ, record.id))
@@ -110,16 +137,20 @@ class Staging:
 
     def _entries(self, parsed: Parsed, pipeline: Pipeline, beside: Beside) -> list[Entry]:
         history: list[Entry] = []
+        now = self._doors.clock()
         for section, rows in beside:
             if section.rule.kind is not FileKind.HISTORY:
                 continue
             for row in rows:
-                try:
-                    stage = stage_named(pipeline, row.staged["stage"])
-                except Problem as problem:
-                    row.refuse(section.column("stage"), problem, row.staged["stage"])
-                    self._run.reject(section, row)
+                if row.problems:
                     continue
-                actor = row.values.get("by")
-                history.append(Entry(stage, row.values["at"], str(actor) if actor else "", row.values.get("note")))
+                column, text = section.column("stage"), row.staged["stage"]
+                try:
+                    stage = spelled(pipeline, text)
+                    column, text = section.column("at"), ""
+                    at = check_time(row.values["at"], now)
+                except Problem as problem:
+                    row.refuse(column, problem, text)
+                    continue
+                history.append(FiledEntry(stage, at, row.values.get("by") or "", row.values.get("note"), row=row))
         return entries_of(pipeline, parsed.staged.get("stage", ""), parsed, history)

@@ -19,7 +19,7 @@ from crmkit.importers.rule import key_of
 if TYPE_CHECKING:
     from crmkit.importers.rule import FileRule
 
-__all__ = ["OWN_COLUMN", "Malformed", "Table"]
+__all__ = ["LONGEST_RECORD", "OWN_COLUMN", "Malformed", "Table"]
 
 OWN_COLUMN: Final = "crmkit_"
 """How the names of columns begin that a file of rejects has before the original ones."""
@@ -30,7 +30,20 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_SAVE: Final = "Save each of its sheets as CSV."
+_UNPACK: Final = "Unpack it, and give the files in it."
+_NOT_TEXT: Final = (
+    (b"PK\x03\x04", "a workbook or an archive", f"{_SAVE} {_UNPACK}"),
+    (b"\xd0\xcf\x11\xe0", "a workbook", _SAVE),
+    (b"\x1f\x8b", "an archive", _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "an archive", _UNPACK),
+    (b"%PDF-", "a PDF", "Export the table behind it as CSV."),
+    (b"SQLite format 3\x00", "a database", "Export its tables as CSV."),
+)
+_LONGEST_MARK: Final = max(len(mark) for mark, *_ in _NOT_TEXT)
 _BLOCK: Final = 1 << 16
+LONGEST_RECORD: Final = 1 << 22
+"""How many characters of a record are held; of one that is longer, so many are kept as its text."""
 _SHIELDED: Final = re.compile(r"'+[=+\-@\t\r]")
 
 
@@ -66,10 +79,10 @@ class Table:
         with self._records() as (_, records):
             first = next(records, None)
         if first is None or isinstance(first, Malformed) or not any(cell.strip() for cell in first):
-            message = (
-                first.message if isinstance(first, Malformed) else "is empty." if first is None else "has no header."
-            )
-            raise BadFile(self.name, message, record=1, hint="The first record must name the columns.")
+            message, hint = "is empty." if first is None else "has no header.", ""
+            if isinstance(first, Malformed):
+                message, hint = first.message, self._delimiter_hint(first.text)
+            raise BadFile(self.name, message, record=1, hint=hint or "The first record must name the columns.")
         names = [cell.strip().strip("\ufeff") for cell in first]
         self._own = 0
         while self._own < len(names) and names[self._own].startswith(OWN_COLUMN):
@@ -99,11 +112,8 @@ class Table:
             raise LookupError(
                 f"{self.name} has {len(places)} columns called {column!r}. Rename one of them in the file."
             )
-        hint = near(column, self.header)
-        if len(self.header) == 1:
-            other = next((mark for mark in ";\t|," if mark in self.header[0]), "")
-            hint = f'Write delimiter = "{other}".'.replace("\t", "\\t") if other else hint
-        raise LookupError(f"{self.name} has no column {column!r}. {hint}")
+        hint = self._delimiter_hint(self.header[0]) if len(self.header) == 1 else ""
+        raise LookupError(f"{self.name} has no column {column!r}. {hint or near(column, self.header)}")
 
     def unused(self) -> list[str]:
         """Return the columns that the mapping neither reads nor ignores."""
@@ -147,15 +157,17 @@ class Table:
         number = 0
         while True:
             number += 1
-            lines.text.clear()
+            lines.begin_record()
             try:
                 cells = next(reader)
             except StopIteration:
                 return
-            except csv.Error as error:
+            except (csv.Error, _TooLong) as error:
                 what, closed = str(error), "end of data" not in str(error)
                 if "field larger" in what:
                     what, closed = f"a cell is longer than {csv.field_size_limit()} characters", lines.finish_record()
+                elif not what:
+                    what, closed = f"it is longer than {LONGEST_RECORD} characters", lines.finish_record()
                 if not closed:
                     message = "a quote that opens here is never closed."
                     raise BadFile(
@@ -168,11 +180,14 @@ class Table:
     def _find_encoding(self) -> str:
         try:
             with self.path.open("rb") as stream:
-                start = stream.read(4)
+                start = stream.read(_LONGEST_MARK)
         except OSError as error:
             raise BadFile(
                 self.name, f"{error.strerror or 'it cannot be read'}.", hint=f"Looked for {self.path}."
             ) from None
+        for mark, what, hint in _NOT_TEXT:
+            if start.startswith(mark):
+                raise BadFile(self.name, f"is {what}, not CSV.", hint=hint)
         marked = next((name for mark, name in _MARKS if start.startswith(mark)), "")
         return self._rule.encoding or marked or "utf-8"
 
@@ -195,37 +210,57 @@ class Table:
                     break
         return BadFile(self.name, f"byte {position} is not {self.encoding}.", hint=self._encoding_hint())
 
+    def _delimiter_hint(self, text: str) -> str:
+        other = next((mark for mark in ";\t|," if mark in text and mark != self.delimiter), "")
+        return f'Write delimiter = "{other}".'.replace("\t", "\\t") if other else ""
+
     def _encoding_hint(self) -> str:
         with self.path.open("rb") as stream:
             likely = "utf-16-le" if b"\x00" in stream.read(4) else "cp1252"
         return f'Write encoding = "{likely}", or what it is encoded in, under {self._rule.place}.'
 
 
+class _TooLong(Exception):
+    """A record is longer than is held in memory."""
+
+
 class _Remembered:
-    """Lines of a stream, kept until somebody clears them: the text of the record being read."""
+    """Lines of a stream, kept until a new record begins: the text of the record being read, which is bounded."""
 
     def __init__(self, stream: IO[str]) -> None:
-        self._lines = iter(stream)
+        self._read = stream.readline
+        self._room = LONGEST_RECORD
         self.text: list[str] = []
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        line = self._read(self._room)
+        if not line:
+            raise StopIteration
         self.text.append(line)
+        self._room -= len(line)
+        if self._room <= 0:
+            raise _TooLong
         return line
 
+    def begin_record(self) -> None:
+        """Forget the record before."""
+        self._room = LONGEST_RECORD
+        self.text.clear()
+
     def finish_record(self) -> bool:
-        """Read on to the end of a record that was given up within a cell; return whether its last quote is closed.
+        """Pass over the rest of a record that was given up; return whether its last quote is closed.
 
         Quotes come in pairs, within a cell and around it, so the record ends with the line that completes the last one.
         """
         quotes = sum(line.count('"') for line in self.text)
-        while quotes % 2:
-            line = next(self, None)
-            if line is None:
-                return False
+        line = self.text[-1]
+        while quotes % 2 or not line.endswith(("\n", "\r")):
+            line = self._read(_BLOCK)
+            if not line:
+                return not quotes % 2
             quotes += line.count('"')
         return True
 

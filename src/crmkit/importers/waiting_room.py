@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID
 
 import attrs
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from crmkit.importers.crosswalk import Crosswalk
 
 __all__ = ["Waiter", "WaitingRoom"]
+
+_Name: TypeAlias = tuple[str, str]
+"""How a row can be linked to: by which field, blank for its key, and the text."""
+_MOST: Final = 5_000
+"""How many rows leave at a time."""
 
 
 @attrs.frozen
@@ -48,58 +54,110 @@ class WaitingRoom:
         return self._count
 
     def leave(self) -> Iterator[list[Waiter]]:
-        """Yield the rows that can be loaded, group after group; load each before asking for the next.
+        """Yield the rows that can be loaded, group after group; load each, in its order, before asking for the next.
 
-        First come rows whose targets are there, then those that link to each other in circles, which are made known
-        beforehand. What links to nothing comes last: that is where it is rejected.
+        First come rows after those that they link to, then those that link to each other in circles, which are made
+        known beforehand, with all that hangs on them. What links to nothing comes last: that is where it is rejected.
         """
-        while self._waiting:
-            ready = self._ready()
-            if not ready:
-                ready = self._circles()
-                for each in ready:
-                    self._keys.learn(self._entity, each.key, each.id, each.names.items())
-            ready = ready or list(self._waiting.values())
-            for each in ready:
-                del self._waiting[each.number]
-            yield ready
+        yield from self._groups(self._in_order())
+        circles = self._hanging_together()
+        for each in circles:
+            self._keys.learn(self._entity, each.key, each.id, each.names.items())
+        yield from self._groups(circles)
+        yield from self._groups(list(self._waiting.values()))
 
-    def _ready(self) -> list[Waiter]:
-        """Return the rows all of whose targets are there, and which no waiting row could make ambiguous."""
-        named = _named(self._waiting.values())
-        return [
+    def _groups(self, rows: Iterable[Waiter]) -> Iterator[list[Waiter]]:
+        group: list[Waiter] = []
+        for each in rows:
+            self._waiting.pop(each.number)
+            group.append(each)
+            if len(group) == _MOST:
+                yield group
+                group = []
+        if group:
+            yield group
+
+    def _in_order(self) -> list[Waiter]:
+        """Return the rows that come after all they link to, each after those."""
+        links = _Links(self._waiting.values())
+        ready = deque(
             each
             for each in self._waiting.values()
-            if all((by, _form(by, text)) not in named and self._known(by, text) for by, text in each.targets)
-        ]
+            if not links.open[each.number] and all(self._known(*target) for target in each.targets)
+        )
+        ordered: list[Waiter] = []
+        while ready:
+            each = ready.popleft()
+            ordered.append(each)
+            # A target that no waiting row bears any more is about to be known.
+            ready += (
+                other
+                for other in links.without(each)
+                if not links.open[other.number] and all(links.borne(t) or self._known(*t) for t in other.targets)
+            )
+        return ordered
 
-    def _circles(self) -> list[Waiter]:
+    def _hanging_together(self) -> list[Waiter]:
         """Return the rows that link to each other, and to nothing that is missing."""
+        links = _Links(self._waiting.values())
         left = dict(self._waiting)
-        while True:
-            named = _named(left.values())
-            lost = [
-                number
-                for number, each in left.items()
-                if not all((by, _form(by, text)) in named or self._known(by, text) for by, text in each.targets)
-            ]
-            if not lost:
-                return list(left.values())
-            for number in lost:
-                del left[number]
+        lost = deque(
+            each
+            for each in self._waiting.values()
+            if not all(links.borne(target) or self._known(*target) for target in each.targets)
+        )
+        while lost:
+            each = lost.popleft()
+            if left.pop(each.number, None) is not None:
+                lost += (
+                    other
+                    for other in links.without(each)
+                    if not all(links.bearers[links.name(t)] or self._known(*t) for t in other.targets)
+                )
+        return list(left.values())
 
     def _known(self, by: str, text: str) -> bool:
         return bool(self._keys.find(self._entity, by, text))
 
 
-def _form(by: str, text: str) -> str:
-    return key_of(text) if by else text
+class _Links:
+    """Who waits for whom; each link is followed once, however long the chains are.
+
+    Attributes:
+        bearers: how many of the rows bear a name.
+        open: for how many names a row still waits, by its number.
+    """
+
+    def __init__(self, rows: Iterable[Waiter]) -> None:
+        rows = list(rows)
+        self.bearers: Counter[_Name] = Counter(name for each in rows for name in _names(each))
+        self._names = frozenset(self.bearers)
+        self._waiting: dict[_Name, list[Waiter]] = {}
+        self.open: Counter[int] = Counter()
+        for each in rows:
+            for name in {self.name(target) for target in each.targets} & self._names:
+                self._waiting.setdefault(name, []).append(each)
+                self.open[each.number] += 1
+
+    def name(self, target: tuple[str, str]) -> _Name:
+        """Return the name that a link means: an old key as it is or, if no row bears it so, without regard to case."""
+        return target if target in self._names else (target[0], key_of(target[1]))
+
+    def borne(self, target: tuple[str, str]) -> bool:
+        """Return whether a row bears the name that a link means, or bore it."""
+        return self.name(target) in self._names
+
+    def without(self, row: Waiter) -> Iterator[Waiter]:
+        """Take a row away, and yield those that wait for a name which nobody bears any more."""
+        for name in _names(row):
+            self.bearers[name] -= 1
+            if not self.bearers[name]:
+                for other in self._waiting.get(name, ()):
+                    self.open[other.number] -= 1
+                    yield other
 
 
-def _named(rows: Iterable[Waiter]) -> set[tuple[str, str]]:
-    """Return every key and name under which some of these rows can be linked to."""
-    named: set[tuple[str, str]] = set()
-    for each in rows:
-        named.add(("", each.key))
-        named |= {(by, key_of(text)) for by, text in each.names.items()}
-    return named
+def _names(row: Waiter) -> set[_Name]:
+    """Return every key and name under which a row can be linked to."""
+    names = {(by, key_of(text)) for by, text in row.names.items()}
+    return names | {("", row.key), ("", key_of(row.key))}

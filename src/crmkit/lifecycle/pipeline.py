@@ -258,7 +258,7 @@ class Pipeline:
     def recorded(self, record: StagedRecord, target: str, *, at: dt.datetime) -> Step:
         """Return the step of a move that has happened elsewhere, as an import tells it: nobody asks whether it may.
 
-        A record whose stage is blank enters.
+        A record whose stage is blank enters. One that is in this stage stays there.
 
         Raises:
             MoveRefused: there is no such stage, it is in another pipeline, or entered its stage later.
@@ -369,8 +369,10 @@ class Pipeline:
         # Positions in another pipeline mean nothing here; a closed record may keep how far it came, if that far exists.
         if kind == "transfer":
             before = 0 if goal.stage.is_open else min(before, goal.last_open)
-        stays_closed = kind == "transfer" and record.outcome == goal.stage.outcome and record.closed_at is not None
+        ended = kind == "transfer" and record.outcome == goal.stage.outcome and record.closed_at is not None
+        stays_closed = ended or kind == "stay"
         closed_at = record.closed_at if stays_closed else at
+        untimed = kind in {"enter", "stay"} or record.stage_since == NOT_YET
         return Step(
             pipeline=self.name,
             from_stage="" if entering else record.stage,
@@ -381,13 +383,15 @@ class Pipeline:
             at=at,
             stage_reached=max(before, goal.position) if goal.stage.is_open else before,
             closed_at=None if goal.stage.is_open else closed_at,
-            spent=None if entering or record.stage_since == NOT_YET else (at - record.stage_since) // _MILLISECOND,
+            spent=None if untimed else (at - record.stage_since) // _MILLISECOND,
         )
 
 
 def _kind(source: Place | None, goal: Place) -> StepKind:
     if source is None:
         return "enter"
+    if source.stage.name == goal.stage.name:
+        return "stay"
     if not goal.stage.is_open:
         return "close"
     if not source.stage.is_open:

@@ -11,7 +11,7 @@ from crmkit.lifecycle.stage import Outcome
 
 __all__ = ["StagedRecord", "Step", "StepKind"]
 
-StepKind = Literal["enter", "forward", "back", "close", "reopen", "transfer"]
+StepKind = Literal["enter", "forward", "back", "close", "reopen", "stay", "transfer"]
 
 
 class StagedRecord(Protocol):
@@ -48,13 +48,13 @@ class Step:
         pipeline: the pipeline after the move.
         from_stage: the stage that is left; blank on entering.
         to_stage: the stage that is entered.
-        kind: which way it goes; a transfer leads into another pipeline or version.
+        kind: which way it goes; a stay leads nowhere, and a transfer into another pipeline or version.
         position: the place of the stage that is entered, from 1.
         outcome: what that stage means.
         at: when.
         stage_reached: the greatest position of an open stage entered so far.
         closed_at: when the record was closed; `None` if it is open.
-        spent: how long it was in the stage that it leaves, in milliseconds; `None` on entering.
+        spent: how long it was in the stage that it leaves, in milliseconds; `None` on entering and on staying.
     """
 
     pipeline: str
@@ -71,6 +71,8 @@ class Step:
     @property
     def changes(self) -> dict[str, Any]:
         """The fields of the record that change, with their new values; the version is not among them."""
+        if self.kind == "stay":
+            return {}
         return {
             "pipeline": self.pipeline,
             "stage": self.to_stage,
@@ -78,4 +80,20 @@ class Step:
             "stage_reached": self.stage_reached,
             "outcome": self.outcome,
             "closed_at": self.closed_at,
+        }
+
+    def row(self, number: int, actor: str, note: str | None) -> dict[str, Any]:
+        """Return the part of a row of history that tells of it, as the given move of its record."""
+        return {
+            "number": number,
+            "pipeline": self.pipeline,
+            "from_stage": self.from_stage,
+            "to_stage": self.to_stage,
+            "kind": self.kind,
+            "position": self.position,
+            "outcome": self.outcome,
+            "at": self.at,
+            "spent": self.spent,
+            "actor": actor,
+            "note": note,
         }

@@ -5,15 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from crmkit.errors import BadDefinition, near
-from crmkit.model.field import ReferenceField
+from crmkit.model.field import Field, ReferenceField
 from crmkit.model.field.declaration import named_field
 from crmkit.model.schema import Relation, Schema, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Catalog"]
+__all__ = ["Catalog", "Naming"]
+
+
+@attrs.frozen
+class Naming:
+    """A field by which rows say what they are about.
+
+    Attributes:
+        field: the field, which holds an id.
+        ways: how to get from there to the record, one way for each model that it may be of.
+        model: the field beside it that names the model, where there may be several; blank otherwise.
+    """
+
+    field: str
+    ways: tuple[Relation, ...]
+    model: str = ""
 
 
 class Catalog:
@@ -44,6 +61,8 @@ class Catalog:
         for schema in self:
             for field in schema.links:
                 self._connect(schema, field)
+        self._namings = {schema.name: tuple(self._naming(schema, field) for field in schema.namings) for schema in self}
+        self._cut_circles()
 
     def _admit(self, schema: Schema) -> None:
         held = self._schemas.get(schema.name)
@@ -85,6 +104,35 @@ class Catalog:
             )
         taken[relation.name] = relation
 
+    def _naming(self, schema: Schema, field: Field) -> Naming:
+        if field.link_target:
+            return Naming(field.name, (self._relations[schema.name][field.name.removesuffix("_id")],))
+        # What is itself about a record of any model is no such record.
+        targets = [each for each in self if not each.about_any and (each.staged or getattr(field, "to", "*") == "*")]
+        ways = (Relation("record", schema.name, each.name, False, field.name, "id") for each in targets)
+        return Naming(field.name, tuple(ways), "entity")
+
+    def _cut_circles(self) -> None:
+        """Let no row be about itself: models that need each other, and do not declare more, are about nothing."""
+        for schema in [each for each in self if each.about is None and each.name in self._named_from(each.name)]:
+            self._namings[schema.name] = ()
+        for schema in self:
+            if schema.name in self._named_from(schema.name):
+                raise BadDefinition(
+                    f"{schema.name} would be about itself.",
+                    hint="Declare which links count, as in @entity(about=('customer_id',)).",
+                )
+
+    def _named_from(self, name: str) -> set[str]:
+        """Return the models that rows of a model are about, also by way of others."""
+        found: set[str] = set()
+        left = [name]
+        while left:
+            targets = {way.target for naming in self._namings[left.pop()] for way in naming.ways}
+            left += targets - found
+            found |= targets
+        return found
+
     def __iter__(self) -> Iterator[Schema]:
         """Yield the schemas in the order of declaration."""
         return iter(self._schemas.values())
@@ -117,3 +165,7 @@ class Catalog:
     def relations(self, schema: Schema) -> Mapping[str, Relation]:
         """Return the ways that lead from a model, by name; none from a model that is not part of this catalog."""
         return self._relations.get(schema.name, {})
+
+    def namings(self, schema: Schema) -> tuple[Naming, ...]:
+        """Return the fields by which rows of a model say what they are about."""
+        return self._namings.get(schema.name, ())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -52,6 +52,10 @@ CANONICAL: Final[Wires] = {}
 """The wires of a store that takes canonical values as they are."""
 
 
+class _Load(Protocol[T]):
+    def __call__(self, rows: Iterable[Sequence[Any]], turn: object = None, /) -> list[T]: ...
+
+
 class Codec(Generic[T]):
     """Turns records of one model into rows of one store, and back.
 
@@ -60,7 +64,8 @@ class Codec(Generic[T]):
         read: the names of the columns that `load` expects, in order.
         dump: `dump(record, tenant)` gives the row that holds the record.
         dump_new: `dump_new(record, tenant, id, now, actor_key)` gives the row of a record that is added.
-        load: `load(rows)` gives the records, unchecked: only for rows that crmkit wrote.
+        load: `load(rows, turn)` gives the records, unchecked: only for rows that crmkit wrote. The turn marks them as
+            stored, see `Turn`.
     """
 
     def __init__(self, schema: Schema, wires: Wires) -> None:
@@ -72,7 +77,7 @@ class Codec(Generic[T]):
         self.dump_new: Callable[[T, str, Any, Any, str], Row] = self._compile(
             *self._dump_source("record, tenant, id, now, actor", _STAMPS), "dump"
         )
-        self.load: Callable[[Iterable[Sequence[Any]]], list[T]] = self._compile(*self._load_source(), "load")
+        self.load: _Load[T] = self._compile(*self._load_source(), "load")
         self._copy: Callable[[T], Any] = self._compile(*self._copy_source(), "copy")
         self._spellers: dict[str, Callable[[Any], dict[str, Any]]] = {}
         self._encoders = {kind: self._function(wire.encode, wire) for kind, wire in wires.items()}
@@ -99,9 +104,10 @@ class Codec(Generic[T]):
         decoder = self._decoders.get(column.kind)
         return value if decoder is None or value is None else decoder(value)
 
-    def replace(self, record: T, **clean: Any) -> T:
-        """Return a copy of a record with other values, which must be clean already."""
+    def replace(self, record: T, turn: object = None, /, **clean: Any) -> T:
+        """Return a copy of a record with other values, which must be clean already; with its turn if it is stored."""
         made = self._copy(record)
+        made.__turn__ = turn
         for name, value in clean.items():
             setattr(made, name, value)
         made.__class__ = self._schema.cls
@@ -153,10 +159,11 @@ class Codec(Generic[T]):
         remaining = iter(variables)
         for field in self._schema.fields.values():
             body += self._loaded(field, [next(remaining) for _ in field.read_columns], names, caches)
-        lines = ["def load(rows):", "    made = []", "    append = made.append"]
+        lines = ["def load(rows, turn=None):", "    made = []", "    append = made.append"]
         lines += [f"    {cache} = {{}}" for cache in caches]
         lines += [f"    for ({', '.join(variables)},) in rows:", "        record = new(open_cls)"]
         lines += [f"        {line}" for line in body]
+        lines.append("        record.__turn__ = turn")
         # See Schema.opened.
         lines += ["        record.__class__ = cls", "        append(record)", "    return made"]
         return lines, names

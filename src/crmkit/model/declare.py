@@ -76,6 +76,8 @@ def entity(
     uniques: tuple[tuple[str, ...], ...] = (),
     indexes: tuple[tuple[str, ...], ...] = (),
     append_only: bool = False,
+    about: tuple[str, ...] | None = None,
+    kept: str = "",
 ) -> Callable[[type[_T]], type[_T]]:
     """Declare a model.
 
@@ -86,6 +88,11 @@ def entity(
         uniques: groups of fields that no two records of a tenant may share.
         indexes: groups of fields to index together.
         append_only: whether records are written once and never changed.
+        about: the links to what a record is about, all those that every record needs if left out. Unless the policy
+            has a rule for this model, an actor sees a record if they may see everything that these links name, and one
+            that names nothing if it is theirs or nobody's.
+        kept: how its records come about, as a sentence for those who try to write them: repositories and imports refuse
+            to, and reading stays as it is. Blank if callers may write.
 
     Raises:
         BadDefinition: a field, an annotation, a name or a group is not acceptable; it lists everything that is wrong.
@@ -120,6 +127,8 @@ def entity(
             indexes=(*(parent.indexes if parent else ()), *indexes),
             staged="stage" in fields and "pipeline_version" in fields,
             append_only=parent.append_only if parent else append_only,
+            about=about if about is not None or parent is None else tuple(each.name for each in parent.namings),
+            kept=parent.kept if parent else kept,
         )
         refuse(cls, mistakes_of(schema, unknown))
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only
@@ -165,8 +174,17 @@ def fieldset(cls: type[_T]) -> type[_T]:
     return made
 
 
+class Turned:
+    """Room for the turn of a session in which a store gave or took a record.
+
+    It is not a field: constructors, copies and pickles leave it out, so a record that anybody changed does not have it.
+    """
+
+    __slots__ = ("__turn__",)
+
+
 @fieldset
-class Record:
+class Record(Turned):
     """What every record has: an id, a version, who made and changed it and when, and room for added fields.
 
     Records are immutable values. A repository's `add` and `update` return the record as it now stands.
@@ -205,5 +223,5 @@ class Record:
         return described(cls)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse to be made if this is no model; a model may override it, to refuse what no field alone can tell."""
+        """Refuse to be made unless this is a model; a model may override it, to refuse what no field alone can tell."""
         schema_of(type(self))

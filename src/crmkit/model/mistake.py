@@ -15,6 +15,7 @@ from crmkit.errors import BadDefinition, Problem
 from crmkit.model.annotation import expected, fits, shown
 from crmkit.model.field.declaration import declared_field
 from crmkit.model.field.field import NOT_UNIQUE, Field
+from crmkit.model.kind import Kind
 
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema
@@ -69,6 +70,7 @@ def mistakes_of(schema: Schema, unknown: Mapping[str, str]) -> Iterator[BadDefin
         yield BadDefinition(f"{schema.name}: two columns would be called {name!r}.", hint="Rename a field.")
     yield from _lost(schema)
     yield from _groups(schema)
+    yield from _about(schema)
 
 
 def _lost(schema: Schema) -> Iterator[BadDefinition]:
@@ -127,3 +129,21 @@ def _groups(schema: Schema) -> Iterator[BadDefinition]:
                     yield BadDefinition(f"{schema.name}.{name}: {NOT_UNIQUE}")
             except BadDefinition as mistake:
                 yield mistake
+
+
+def _about(schema: Schema) -> Iterator[BadDefinition]:
+    if isinstance(schema.about, str):
+        yield BadDefinition(f"{schema.name}: about is one text.", hint=f"Write about=({schema.about!r},).")
+        return
+    for name in schema.about or ():
+        try:
+            field = schema.field(name)
+        except BadDefinition as mistake:
+            yield mistake
+            continue
+        beside = schema.fields.get("entity")
+        if not field.link_target and (field.kind is not Kind.UUID or beside is None or beside.kind is not Kind.TEXT):
+            yield BadDefinition(
+                f"{schema.name}.{name} does not name what a record is about.",
+                hint="Name links, or an id beside which a text field called entity names the model.",
+            )

@@ -11,7 +11,7 @@ from crmkit.errors import BadDefinition, BadRecord, Problem, near
 from crmkit.model.field import Column, ExtraField, Field, LinkField, ReferenceField
 from crmkit.model.field.refusal import listed
 from crmkit.model.kind import Kind
-from crmkit.values import clean_text
+from crmkit.values import clean_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -60,6 +60,8 @@ class Schema:
         indexes: the groups of fields that stores keep an index on, besides links, uniques and single indexed fields.
         staged: whether its records move through a pipeline.
         append_only: whether its records are written once and never changed.
+        about: the fields that name what its records are about, if the model declares them.
+        kept: how its records come about, if no caller may write them; blank if callers may.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Schema:
     indexes: tuple[tuple[str, ...], ...] = ()
     staged: bool = False
     append_only: bool = False
+    about: tuple[str, ...] | None = None
+    kept: str = ""
 
     if not TYPE_CHECKING:
         __hash__ = object.__hash__
@@ -112,6 +116,18 @@ class Schema:
     def trees(self) -> tuple[LinkField, ...]:
         """The links that lead from a record to the one above it."""
         return tuple(each for each in self.links if isinstance(each, LinkField) and each.tree and each.to == self.name)
+
+    @cached_property
+    def namings(self) -> tuple[Field, ...]:
+        """The fields that name what its records are about: those declared, or the links that every record needs."""
+        if self.about is None:
+            return tuple(link for link in self.links if link.required)
+        return tuple(self.fields[name] for name in self.about)
+
+    @property
+    def about_any(self) -> bool:
+        """Whether its records are about a record of any model, whose name stands beside the id."""
+        return any(not field.link_target for field in self.namings)
 
     @cached_property
     def extra(self) -> Mapping[str, Field]:
@@ -179,17 +195,15 @@ class Schema:
 
         Raises:
             BadDefinition: a field is of a kind that cannot stand there, or its name is not a text of up to 200
-                characters that is not blank.
+                characters that can be read.
         """
         entries = {field.name: attrs.evolve(field, within="extra") for field in extra}
         for field in entries.values():
             try:
-                blank = not clean_text(field.name, at_most=_LONGEST_EXTRA).strip()
+                clean_name(field.name, at_most=_LONGEST_EXTRA)
             except Problem as problem:
                 message = f"{self.name}.extra: the name of an added field {problem.message}"
                 raise BadDefinition(message, hint=problem.hint) from None
-            if blank:
-                raise BadDefinition(f"{self.name}.extra: the name of an added field is blank.")
             if not field.addable or field.unique or field.index or len(field.columns) > 1:
                 raise BadDefinition(
                     f"{self.name}.extra.{field.name}: an added field is a plain text, choice, integer or flag.",

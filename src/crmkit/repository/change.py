@@ -42,7 +42,7 @@ class Change(Generic[T]):
         at: when it was written.
         actor: the key of the actor.
         ids: the records' ids; a change of rows that were there before has one.
-        before: the record as its writer last read it; nothing for new records.
+        before: the record as it was stored; nothing for new records.
         fields: the names of the fields that were set, in order; nothing for new records.
         moves: the rows of stage history that go with it, with from, to, time and note.
         build: makes what `after` gives.

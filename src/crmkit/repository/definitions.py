@@ -7,12 +7,13 @@ from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
 
-from crmkit.errors import Busy, Duplicate, StoreError
+from crmkit.errors import BadDefinition, Busy, Duplicate, StoreError
 from crmkit.repository.registry import NotRead
+from crmkit.repository.stored import StoredPipeline
 from crmkit.storage.spi import SortKey
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 
     from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
-    from crmkit.repository.door import Door
+    from crmkit.repository.keeper import Keeper
     from crmkit.repository.registry import Definition, PipelineRegistry, TenantPipelines
-    from crmkit.repository.unit_of_work import UnitOfWork
+    from crmkit.repository.unit_of_work import Turn, UnitOfWork
 
 __all__ = ["Definitions", "Place"]
 
-_COLUMNS: Final = ("entity", "name", "number", "definition")
+T = TypeVar("T")
 _PATIENCE: Final = 5.0
 """Seconds for which a first writer waits until others who keep the same definition are done."""
 
@@ -37,11 +38,11 @@ class Place:
     """Where definitions are read and written.
 
     Attributes:
-        door: the door of their model.
+        door: the door of their keeper.
         unit: the transaction behind it.
     """
 
-    door: Door[Any]
+    door: Keeper[Any]
     unit: UnitOfWork
 
 
@@ -79,7 +80,7 @@ class Definitions:
         self._inside = inside
         self._apart = apart
         self._own: TenantPipelines | None = None
-        self._turn = 0
+        self._turn: Turn | None = None
 
     async def read(self, *, anew: bool = False) -> TenantPipelines:
         """Return the tenant's pipelines, as they were last read or `anew`."""
@@ -101,10 +102,9 @@ class Definitions:
 
         Raises:
             StoreError: it is not kept; somebody removed it.
+            BadDefinition: the row that holds it is damaged.
         """
-        pipeline = (await self.read()).version(schema, name, number)
-        if pipeline is None:
-            pipeline = (await self.read(anew=True)).version(schema, name, number)
+        pipeline = await self._found(lambda known: known.version(schema, name, number))
         if pipeline is None:
             raise StoreError(
                 f"the definition {number} of pipeline {name!r} is not stored.",
@@ -112,13 +112,21 @@ class Definitions:
             )
         return pipeline
 
+    async def named(self, schema: Schema, name: str) -> Definition:
+        """Return the present definition of a pipeline; the model's first one if `name` is blank.
+
+        Raises:
+            BadDefinition: the model has no such pipeline, or none at all; or the row that defines it is damaged.
+        """
+        return cast("Definition", await self._found(lambda known: known.named(schema, name)))
+
     async def entered(self, schema: Schema, name: str) -> Definition:
         """Return the present definition of a pipeline that a record is about to enter, and make sure that it is stored.
 
         Raises:
             BadDefinition: the model has no such pipeline, or none at all.
         """
-        found = (await self.read()).named(schema, name)
+        found = await self.named(schema, name)
         until, attempt = monotonic() + _PATIENCE, 0
         while not found.kept:
             late = monotonic() > until
@@ -143,22 +151,30 @@ class Definitions:
         Raises:
             BadDefinition: the model has no such pipeline.
         """
-        known = await self.read()
-        kept = not known.of(schema) or all(known.named(schema, name).kept for name in names)
+        served = (await self.read()).names(schema)
+        kept = not served or all([(await self.named(schema, name)).kept for name in names])
         async with nullcontext() if kept or self._apart is not None else self._inside.unit.nested():
             yield
 
     # -- within --------------------------------------------------------------------------------------------------------
 
+    async def _found(self, find: Callable[[TenantPipelines], T | None]) -> T | None:
+        """Return what is found among the tenant's pipelines, read anew if it is not, or if its row was damaged."""
+        try:
+            found = find(await self.read())
+        except BadDefinition:
+            found = None
+        return found if found is not None else find(await self.read(anew=True))
+
     def _known(self) -> TenantPipelines | None:
-        if self._own is not None and self._turn == self._inside.unit.turn:
+        if self._own is not None and self._turn is self._inside.unit.turn:
             return self._own
         return self._pipelines.committed.get(self._tenant)
 
     async def _read(self, place: Place) -> TenantPipelines:
         # Regardless of the policy, and of whether they are deleted: records follow them all the same.
-        rows: list[Any] = await place.door.columns((), _COLUMNS, (SortKey("id"),), action=None, deleted=True)
-        kept = self._pipelines.beside(rows)
+        rows = await place.door.columns((), StoredPipeline._fields, (SortKey("id"),), action=None, deleted=True)
+        kept = self._pipelines.beside(map(StoredPipeline._make, rows))
         share = partial(self._pipelines.committed.__setitem__, self._tenant, kept)
         if place.unit.has_written(place.door.schema):
             self._own, self._turn = kept, place.unit.turn

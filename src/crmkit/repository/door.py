@@ -6,7 +6,7 @@ Rows become records or values in `_fetch`'s two callers, `records` and `columns`
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
@@ -15,11 +15,12 @@ from uuid import UUID
 from crmkit.errors import BadExpression, BadRecord, NotAllowed, NotFound, Refused, Stale
 from crmkit.expr.bind import UNKNOWN_STAGE
 from crmkit.expr.build import everything
-from crmkit.expr.core import And, Compare, Constant, Core, In, Missing
+from crmkit.expr.core import And, Compare, Constant, Core, In
 from crmkit.expr.evaluate import evaluate, is_local
 from crmkit.expr.node import Expr, Op
 from crmkit.model.codec import Row, pause_collector
 from crmkit.repository.change import Change, ChangeKind
+from crmkit.repository.claim import as_claimed, differences, refuse_unsaved, same_id
 from crmkit.repository.link import check_links
 from crmkit.repository.registry import NotRead
 from crmkit.repository.tree import circle, climb
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from crmkit.model.codec import Codec
     from crmkit.model.schema import Relation, Schema
     from crmkit.repository.inside import Inside
-    from crmkit.storage.spi import GroupKey, Measure
+    from crmkit.repository.unit_of_work import Turn
+    from crmkit.storage.spi import GroupKey, Measure, Unit
 
 __all__ = ["BATCH", "Door", "DoorOf", "Hop", "Row", "SortKey", "Where", "pause_collector", "same_id"]
 
@@ -143,9 +145,9 @@ class Door(Generic[T]):
         """
         rows = await self._fetch(where, self._codec.read, order, limit, action, deleted=deleted)
         if len(rows) < _FEW:
-            return self._codec.load(rows)
+            return self._codec.load(rows, self._unit.turn)
         with pause_collector():
-            return self._codec.load(rows)
+            return self._codec.load(rows, self._unit.turn)
 
     async def columns(
         self,
@@ -225,10 +227,10 @@ class Door(Generic[T]):
         """
         schema = self.schema
         await check_links(schema, records, schema.links, self._inside.door_of, ids)
-        rows = self._dumped(records, ids, at)
+        rows, turn = self._dumped(records, ids, at), self._unit.turn
         change = Change(
             kind=kind, schema=schema, at=at, actor=self._inside.actor.key, ids=ids, moves=moves,
-            build=lambda: self._loaded(rows),
+            build=lambda: self._loaded(rows, turn),
         )  # fmt: skip
         rule = self._guard.rule(schema, Action.CREATE)
         if rule is not everything:
@@ -237,16 +239,48 @@ class Door(Generic[T]):
         await self._inside.tell(change)
         return change
 
+    async def claimed(
+        self, claim: T, clean: Mapping[str, Any], kind: ChangeKind | None = None
+    ) -> tuple[T, dict[str, Any]]:
+        """Return the stored record that a caller's record stands for, and all that is to change in it.
+
+        The caller's record is believed in its id and version only. In what else it differs from the stored one is a
+        change, too. A record just as a store gave it is the stored one; then nothing is read, and the write finds out
+        whether its version is the present one.
+
+        Args:
+            claim: the caller's record.
+            clean: fields and their new values.
+            kind: what is to happen to it; if left out it is only looked at.
+
+        Raises:
+            BadRecord: it differs in fields that are set by crmkit only; or at all, where nothing else is saved.
+            Stale: somebody else changed the record first.
+            NotFound: the record is gone, or was never there for this actor.
+        """
+        action = Action.READ if kind is None else _action(kind)
+        if kind is not None and self._unit.vouches(claim) and self._guard.rule(self.schema, action) is everything:
+            return claim, dict(clean)
+        restoring = kind is ChangeKind.RESTORED
+        found = await self.records(as_claimed(claim, restoring=restoring), action=action, deleted=restoring)
+        if not found:
+            await self._diagnose(claim, action, restoring=restoring)
+        stored = found[0]
+        differing = differences(self.schema, claim, stored)
+        if kind in _DELETING:
+            refuse_unsaved(self.schema, differing)
+        return stored, {**differing, **clean}
+
     async def change(
         self, record: T, clean: Mapping[str, Any], kind: ChangeKind, *, at: dt.datetime, moves: Sequence[Any] = ()
     ) -> T:
         """Write changes to a record and return it as it now stands.
 
         Args:
-            record: the record, as it was last read.
+            record: the record as it is stored; see `claimed`.
             clean: fields and their new values.
             kind: what happens to it, which also tells what the policy is asked for.
-            at: when it is written.
+            at: when it is written, by a clock that may lag behind the one that told the time of the last write.
             moves: the rows of history that go with it.
 
         Raises:
@@ -259,13 +293,16 @@ class Door(Generic[T]):
         """
         held: Any = record
         actor = self._inside.actor.key
+        at = max(at, held.updated_at)
+        if kind in _DELETING:
+            clean = {**clean, "deleted_at": at if kind is ChangeKind.DELETED else None}
         changes = {**clean, "version": held.version + 1, "updated_at": at, "updated_by": actor}
-        changed = self.replace(record, **changes)
+        changed = self.replace(record, self._unit.turn, **changes)
         links = [link for link in self.schema.links if link.name in clean]
         if links:
             await check_links(self.schema, [changed], links, self._inside.door_of)
             await self._check_trees(held.id, clean)
-        await self._change(held, changes, Action.DELETE if kind in _DELETING else Action.UPDATE, kind)
+        await self._change(held, changed, changes, kind)
         await self._inside.tell(
             Change(
                 kind=kind, schema=self.schema, at=at, actor=actor, ids=(held.id,), before=(record,),
@@ -285,18 +322,12 @@ class Door(Generic[T]):
             if await climb(id, above, partial(self.above, link.name)):
                 raise BadRecord(self.schema.name, [circle(link.name, None if above == id else above)])
 
-    async def _change(self, record: Any, changes: dict[str, Any], action: Action, kind: ChangeKind) -> None:
-        restoring = kind is ChangeKind.RESTORED
-        where: tuple[Core, ...] = (same_id(record.id), Compare("version", Op.EQ, record.version))
-        if restoring:
-            where = (*where, Missing("deleted_at", negated=True))
+    async def _change(self, record: Any, changed: T, changes: dict[str, Any], kind: ChangeKind) -> None:
+        action, restoring = _action(kind), kind is ChangeKind.RESTORED
+        where = as_claimed(record, restoring=restoring)
         rule = self._guard.rule(self.schema, action)
         if rule is not everything:
-            # The policy judges what the store holds with the changes made, not what the caller's record says it holds.
-            found = await self.records(where, action=action, deleted=restoring)
-            if not found:
-                await self._diagnose(record, action, restoring=restoring)
-            self._judge(rule, [self.replace(found[0], **changes)], action)
+            self._judge(rule, [changed], action)
 
         async def write() -> None:
             if not await self._patch(self._within(where, action, deleted=restoring), changes):
@@ -304,23 +335,40 @@ class Door(Generic[T]):
 
         await self._unless_refused(write, rule, (record.id,), action)
 
-    async def append(self, records: Iterable[T], at: dt.datetime) -> None:
-        """Write records that crmkit itself keeps besides others: no policy is asked, and the journal does not see them.
+    async def check_reach(self, record: Any, action: Action) -> None:
+        """Refuse a record to which the actor may not do this, by what the store holds of it.
 
         Raises:
-            Duplicate: a unique field's value is taken.
+            NotFound: it is not there for this actor.
+            NotAllowed: the policy does not let the actor do this.
         """
-        written = list(records)
-        if written:
-            await self._insert(self._dumped(written, [self._inside.ids() for _ in written], at))
+        if not await self.columns((same_id(record.id),), ("id",), action=action):
+            await self._diagnose(record, action, restoring=False)
 
-    def allow(self, records: Sequence[T]) -> None:
-        """Refuse records that the policy does not let the actor create, as far as their own fields tell.
+    def check_writable(self, *, anew: bool) -> None:
+        """Refuse to write a model that is kept from callers, and to change one that is only ever added to.
+
+        Args:
+            anew: whether new records are written, rather than changed ones.
 
         Raises:
-            NotAllowed: there is one.
+            NotAllowed: it is one, and this is not its keeper's door.
         """
-        self._judge(self._guard.rule(self.schema, Action.CREATE), records, Action.CREATE)
+        if self.schema.append_only and not anew:
+            raise NotAllowed(f"{self.schema.name} records are written once and never changed.", hint=self.schema.kept)
+        if self.schema.kept:
+            raise NotAllowed(f"{self.schema.name} records are not written directly.", hint=self.schema.kept)
+
+    def judge(self, action: Action) -> Callable[[T], bool] | None:
+        """Return what tells whether the policy allows a record as it will be, as far as its own fields tell.
+
+        Returns:
+            A function of the record; `None` if the policy has nothing to say.
+        """
+        rule = self._guard.rule(self.schema, action)
+        if rule is everything:
+            return None
+        return partial(evaluate, rule) if is_local(rule, self.schema) else lambda _: True
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
@@ -328,17 +376,22 @@ class Door(Generic[T]):
         tenant, actor, dump = self._inside.actor.tenant, self._inside.actor.key, self._codec.dump_new
         return [dump(record, tenant, id_, at, actor) for record, id_ in zip(records, ids, strict=True)]
 
-    def _loaded(self, rows: Sequence[Row]) -> list[T]:
+    def _loaded(self, rows: Sequence[Row], turn: Turn) -> list[T]:
         places = {name: place for place, name in enumerate(self._codec.columns)}
-        return self._codec.load(map(itemgetter(*map(places.__getitem__, self._codec.read)), rows))
+        return self._codec.load(map(itemgetter(*map(places.__getitem__, self._codec.read)), rows), turn)
 
     async def _insert(self, rows: list[Row]) -> None:
-        unit = await self._unit.writing(self.schema)
+        unit = await self._writing(anew=True)
         await unit.insert(self.schema, rows)
 
     async def _patch(self, where: Core, values: Mapping[str, Any]) -> int:
-        unit = await self._unit.writing(self.schema)
+        unit = await self._writing(anew=False)
         return await unit.patch(Patch(self.schema, where, self._codec.spell(values)))
+
+    async def _writing(self, *, anew: bool) -> Unit:
+        # The one way to a transaction that writes, so that no write of a kept model can be forgotten.
+        self.check_writable(anew=anew)
+        return await self._unit.writing(self.schema)
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
@@ -355,8 +408,8 @@ class Door(Generic[T]):
             return
         async with self._unit.refusable():
             await write()
-            written: Where = (In("id", tuple(ids)),)
-            if len(await self.columns(written, ("id",), action=action, deleted=True)) < len(ids):
+            written = (*self._guard.outcome(self.schema, action), In("id", tuple(ids)))
+            if len(await self.columns(written, ("id",), action=None, deleted=True)) < len(ids):
                 raise self._refusal(action)
 
     def _refusal(self, action: Action) -> NotAllowed:
@@ -378,12 +431,5 @@ class Door(Generic[T]):
         raise self._refusal(action)
 
 
-def same_id(id: UUID) -> Compare:
-    """Return the condition that a row has this id.
-
-    Raises:
-        BadExpression: it is not an id.
-    """
-    if not isinstance(id, UUID):
-        raise BadExpression(f"an id is a UUID, not {type(id).__name__}.", hint="Write UUID(text).")
-    return Compare("id", Op.EQ, id)
+def _action(kind: ChangeKind) -> Action:
+    return Action.DELETE if kind in _DELETING else Action.UPDATE

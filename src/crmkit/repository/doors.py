@@ -11,6 +11,7 @@ from crmkit.repository.definitions import Definitions, Place
 from crmkit.repository.door import Door
 from crmkit.repository.guard import Guard
 from crmkit.repository.inside import Inside
+from crmkit.repository.keeper import Keeper
 from crmkit.repository.unit_of_work import UnitOfWork
 from crmkit.storage.spi import Feature
 from crmkit.values.zone import zone_of
@@ -49,7 +50,8 @@ class Doors:
     def __init__(self, environment: Environment, actor: Actor, *, entered: bool = True) -> None:
         self._environment = environment
         self._doors: dict[str, Door[Any]] = {}
-        self.unit = UnitOfWork(environment.store, awaited=environment.awaited, entered=entered)
+        place = (environment.place, actor.tenant)
+        self.unit = UnitOfWork(environment.store, place, awaited=environment.awaited, entered=entered)
         self.catalog = environment.catalog
         self.actor = actor
         self.zone = zone_of(actor.zone)
@@ -95,6 +97,15 @@ class Doors:
             door = self._doors[name] = Door(schema, self._environment.codec(schema), self._inside)
         return door
 
+    def keeper(self, model: str) -> Keeper[Any]:
+        """Return the door of whoever keeps a model, which may be one that callers cannot write.
+
+        Raises:
+            BadDefinition: there is no such model.
+        """
+        schema = self.catalog[model]
+        return Keeper(schema, self._environment.codec(schema), self._inside)
+
     def facts(self) -> Facts:
         """Return what placeholders in expressions stand for now."""
         return Facts(self.clock(), self.zone, self.actor)
@@ -121,11 +132,11 @@ class Doors:
     async def _tell(self, change: Change[Any]) -> None:
         try:
             for observer in self._environment.observers:
-                await observer.observe(change, self.of)
+                await observer.observe(change, self.keeper)
         except BaseException:
             await self.unit.break_off()
             raise
 
 
 def _place(doors: Doors) -> Place:
-    return Place(doors.of("pipeline_definition"), doors.unit)
+    return Place(doors.keeper("pipeline_definition"), doors.unit)

@@ -36,6 +36,7 @@ class Environment:
         pipelines: the pipelines that records may move through.
         awaited: whether calls are awaited, in an event loop.
         observers: what learns of each change inside its transaction.
+        place: stands for the database, and holds nothing of it: records remember it for longer than it is open.
     """
 
     catalog: Catalog
@@ -47,6 +48,7 @@ class Environment:
     pipelines: PipelineRegistry
     awaited: bool = False
     observers: tuple[Observer, ...] = ()
+    place: object = attrs.field(init=False, factory=object)
     _codecs: dict[str, Codec[Any]] = attrs.field(init=False, factory=dict[str, Codec[Any]], repr=False)
 
     def codec(self, schema: Schema) -> Codec[Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from crmkit.errors import BadExpression
 from crmkit.expr.bind import Binder
 from crmkit.expr.build import everything
-from crmkit.expr.core import And, Compare, Constant, Core, Exists, Missing
+from crmkit.expr.core import And, Compare, Constant, Core, Exists, In, Missing, Or
 from crmkit.expr.node import Expr, Op
 from crmkit.expr.normal import normalise
 from crmkit.expr.resolve import resolve
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from crmkit.expr.bind import Stages
     from crmkit.expr.node import Ref
     from crmkit.expr.resolve import Facts
-    from crmkit.model.catalog import Catalog
+    from crmkit.model.catalog import Catalog, Naming
     from crmkit.model.schema import Relation, Schema
     from crmkit.security.access import Actor, Policy
 
 __all__ = ["Guard"]
+
+_CHANGING: Final = frozenset({Action.UPDATE, Action.DELETE})
 
 
 class Guard:
@@ -43,6 +45,7 @@ class Guard:
         self._actor = actor
         self._facts_now = facts
         self._scopes: dict[tuple[str, Action | None, bool], tuple[Core, ...]] = {}
+        self._permits: dict[tuple[str, Action], tuple[Core, ...]] = {}
         # Rules of the policy may follow relations too. There the tenant and deletion still count, but no further rule:
         # two models whose rules name each other would otherwise never end.
         self._rules = Binder(catalog, lambda _: And(self._ground(deleted=False)))
@@ -50,6 +53,8 @@ class Guard:
 
     def scope(self, schema: Schema, action: Action | None, *, deleted: bool = False) -> tuple[Core, ...]:
         """Return what a row must satisfy, in normal form, so that the actor may do this to it.
+
+        What is not to be read cannot be changed either.
 
         Args:
             schema: the model.
@@ -59,13 +64,69 @@ class Guard:
         key = (schema.name, action, deleted)
         scope = self._scopes.get(key)
         if scope is None:
-            scope = self._ground(deleted=deleted)
-            rule = everything if action is None else self.rule(schema, action)
-            if rule is not everything:
-                core = normalise(self._catalog, schema, And((*scope, self._rules.bind(schema, rule))))
-                scope = _items(core)
-            self._scopes[key] = scope
+            actions = () if action is None else (Action.READ, action) if action in _CHANGING else (action,)
+            scope = self._scopes[key] = self._scope(schema, actions, deleted=deleted)
         return scope
+
+    def outcome(self, schema: Schema, action: Action) -> tuple[Core, ...]:
+        """Return what a row must satisfy after an action; whoever hands it over need not see it any more."""
+        return self._scope(schema, (action,), deleted=True)
+
+    def _scope(self, schema: Schema, actions: tuple[Action, ...], *, deleted: bool) -> tuple[Core, ...]:
+        ground = self._ground(deleted=deleted)
+        rules = [core for action in actions for core in self._permitted(schema, action)]
+        return _items(normalise(self._catalog, schema, And((*ground, *rules)))) if rules else ground
+
+    def _permitted(self, schema: Schema, action: Action) -> tuple[Core, ...]:
+        """Return what the policy asks of a row; where it asks nothing of rows about records, what these ask."""
+        key = (schema.name, action)
+        held = self._permits.get(key)
+        if held is None:
+            rule = self.rule(schema, action)
+            if rule is not everything:
+                held = (self._rules.bind(schema, rule),)
+            else:
+                held = self._contained(schema) if action is Action.READ else ()
+            self._permits[key] = held
+        return held
+
+    # -- rows about records --------------------------------------------------------------------------------------------
+
+    def _contained(self, schema: Schema) -> tuple[Core, ...]:
+        """Return what a row must satisfy so that all that it names may be seen; one that names nothing is its owner's.
+
+        Nothing, if the actor may see whatever it could name: then no store is asked anything more.
+        """
+        namings = self._catalog.namings(schema)
+        seen = [core for naming in namings for core in self._seen(naming)]
+        if not seen:
+            return ()
+        named = [Missing(naming.field, negated=True) for naming in namings]
+        return (*seen, Or((*named, *self._owned(schema))))
+
+    def _seen(self, naming: Naming) -> tuple[Core, ...]:
+        """Return the condition that what a field names may be seen, be it deleted or not; nothing if it always may."""
+        asked = {way: self._permitted(self._catalog[way.target], Action.READ) for way in naming.ways}
+        if not any(asked.values()):
+            return ()
+        ground = self._ground(deleted=True)
+        visible: list[Core] = [Missing(naming.field)]
+        for way, rules in ((way, rules) for way, rules in asked.items() if rules):
+            reached = Exists(way, And((*ground, *rules)))
+            visible.append(And((Compare(naming.model, Op.EQ, way.target), reached)) if naming.model else reached)
+        if naming.model:
+            # Only where there is something to ask does the record itself have to be there.
+            free = tuple(way.target for way, rules in asked.items() if not rules)
+            visible.append(In(naming.model, free))
+        return (Or(tuple(visible)),)
+
+    def _owned(self, schema: Schema) -> tuple[Core, ...]:
+        if "owner_id" not in schema.fields:
+            return (Constant(True),)
+        mine = () if self._actor.id is None else (Compare("owner_id", Op.EQ, self._actor.id),)
+        return (Missing("owner_id"), *mine)
+
+    # -- expressions ---------------------------------------------------------------------------------------------------
 
     def rule(self, schema: Schema, action: Action) -> Expr:
         """Return the policy's rule, its placeholders filled in; `everything` itself where it allows everything."""

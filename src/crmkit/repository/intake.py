@@ -46,15 +46,7 @@ class Intake:
             records, moves = await self._entered(records, moves)
         now = self._doors.clock()
         await self._door.add(records, [record.id for record in records], ChangeKind.IMPORTED, at=now, moves=moves)
-        await self._doors.of("external_id").append(names, now)
-
-    def allow(self, records: Sequence[Any]) -> None:
-        """Refuse records that the policy does not let the actor create, as far as their own fields tell.
-
-        Raises:
-            NotAllowed: there is one.
-        """
-        self._door.allow(records)
+        await self._doors.keeper("external_id").append(names, now)
 
     async def change(self, record: Any, changes: dict[str, Any], moves: Sequence[Any] = ()) -> Any:
         """Write changes to a record, stages included, and the moves that led there; return it as it now stands.
@@ -65,7 +57,9 @@ class Intake:
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor do this.
         """
-        return await self._door.change(record, changes, ChangeKind.IMPORTED, at=self._doors.clock(), moves=moves)
+        kind = ChangeKind.IMPORTED
+        stored, changes = await self._door.claimed(record, changes, kind)
+        return await self._door.change(stored, changes, kind, at=self._doors.clock(), moves=moves)
 
     async def _entered(self, records: Sequence[Any], moves: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
         """Make sure that the pipelines are stored under these numbers: others may have stored one since."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from crmkit.errors import BadDefinition, MoveRefused
 from crmkit.expr.core import Compare
 from crmkit.expr.node import Op
+from crmkit.repository.retelling import Retelling, Told
 from crmkit.storage.spi import Aggregate, Measure
 from crmkit.values import NOT_YET
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from crmkit.lifecycle import Pipeline, Step
     from crmkit.repository.door import Door
     from crmkit.repository.doors import Doors
+    from crmkit.repository.retelling import Histories
 
 __all__ = ["Mover"]
 
@@ -30,6 +32,7 @@ class Mover:
 
     def __init__(self, doors: Doors, door: Door[Any]) -> None:
         self._doors = doors
+        self._door = door
         self._schema = door.schema
         self._replace = door.replace
 
@@ -44,7 +47,7 @@ class Mover:
             MoveRefused: the pipeline does not allow it.
         """
         pipeline = await self._pipeline(record)
-        asker = self._asker()
+        asker = self._asker(record)
         now = asker["at"]
         if at is not None:
             asker["at"] = at
@@ -54,36 +57,52 @@ class Mover:
             raise MoveRefused(record.stage, stage, [reason])
         return step.changes, step
 
-    async def transfer(self, record: Any, name: str, stage: str) -> tuple[dict[str, Any], Step]:
+    async def transfer(self, record: Any, clean: dict[str, Any], name: str, stage: str) -> tuple[dict[str, Any], Step]:
         """Return the fields that set a record into a pipeline's present definition, and the move itself."""
-        self._staged()
-        doors = self._doors
-        present = await doors.definitions.entered(self._schema, name or record.pipeline)
-        step = present.pipeline.transfer(record, stage, at=doors.clock(), me=doors.actor, zone=doors.zone)
+        self.check_staged()
+        present = await self._doors.definitions.entered(self._schema, name)
+        asker = self._asker(record)
+        del asker["roles"]  # whoever may write a record may transfer it
+        step = present.pipeline.transfer(self._changed(record, clean), stage, **asker)
         return step.changes | {"pipeline_version": present.number}, step
 
     async def why_not(self, record: Any, clean: dict[str, Any], stage: str) -> str:
         """Return every reason against a move, as one text; blank if there is none."""
         pipeline = await self._pipeline(record)
-        return " ".join(pipeline.why_not(self._changed(record, clean), stage, **self._asker()))
+        return " ".join(pipeline.why_not(self._changed(record, clean), stage, **self._asker(record)))
 
-    async def allowed(self, record: Any) -> tuple[str, ...]:
+    async def allowed(self, record: Any, clean: dict[str, Any]) -> tuple[str, ...]:
         """Return the stages that a record may enter next."""
         pipeline = await self._pipeline(record)
-        return pipeline.allowed(record, **self._asker())
+        return pipeline.allowed(self._changed(record, clean), **self._asker(record))
 
     # -- entering ------------------------------------------------------------------------------------------------------
 
-    async def enter(self, records: Sequence[Any], ids: Sequence[UUID], now: dt.datetime) -> tuple[list[Any], list[Any]]:
+    async def enter(
+        self, records: Sequence[Any], ids: Sequence[UUID], now: dt.datetime, histories: Histories
+    ) -> tuple[list[Any], list[Any]]:
         """Return new records placed in their pipelines, and the rows of history that say so.
 
         A model without a pipeline keeps its records as they are.
 
         Raises:
             MoveRefused: a record names a stage that is not one of its pipeline's.
+            BadRecord: a history cannot be true.
         """
+        if not histories:
+            return await self._enter(records, ids, now)
+        told = Retelling(self._doors, self._door, now)
+        placed, rows = await told.place([Told(records[at], ids[at], *each) for at, each in histories.items()])
+        others = [at for at in range(len(records)) if at not in histories]
+        entered, history = await self._enter([records[at] for at in others], [ids[at] for at in others], now)
+        found = dict(zip((*histories, *others), (*placed, *entered), strict=True))
+        return [found[at] for at in range(len(records))], [*rows, *history]
+
+    async def _enter(
+        self, records: Sequence[Any], ids: Sequence[UUID], now: dt.datetime
+    ) -> tuple[list[Any], list[Any]]:
         definitions = self._doors.definitions
-        if not (await definitions.read()).of(self._schema):
+        if not (await definitions.read()).names(self._schema):
             return list(records), []
         present = {name: await definitions.entered(self._schema, name) for name in {each.pipeline for each in records}}
         entered: list[Any] = []
@@ -96,6 +115,15 @@ class Mover:
             entered.append(placed)
             history.append(self._row(placed, step, 1, None))
         return entered, history
+
+    def check_staged(self) -> None:
+        """Refuse a model whose records do not move.
+
+        Raises:
+            BadDefinition: it has no stages.
+        """
+        if not self._schema.staged:
+            raise BadDefinition(f"{self._schema.name} has no stages to move through.")
 
     # -- history -------------------------------------------------------------------------------------------------------
 
@@ -111,37 +139,25 @@ class Mover:
         return self._doors.catalog["stage_move"].cls(
             entity=self._schema.name,
             record_id=record.id,
-            number=number,
-            pipeline=record.pipeline,
             pipeline_version=record.pipeline_version,
-            from_stage=step.from_stage,
-            to_stage=step.to_stage,
-            kind=step.kind,
-            position=step.position,
-            outcome=step.outcome,
-            at=step.at,
-            spent=step.spent,
-            actor=self._doors.actor.key,
-            note=note,
+            **step.row(number, self._doors.actor.key, note),
         )
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    def _staged(self) -> None:
-        if not self._schema.staged:
-            raise BadDefinition(f"{self._schema.name} has no stages to move through.")
-
     async def _pipeline(self, record: Any) -> Pipeline:
-        self._staged()
+        self.check_staged()
         if not record.pipeline:
             raise MoveRefused(
                 record.stage, "", ["The record is in no pipeline."], hint="Call transfer() to put it into one."
             )
         return await self._doors.definitions.followed(self._schema, record.pipeline, record.pipeline_version)
 
-    def _asker(self) -> dict[str, Any]:
+    def _asker(self, record: Any) -> dict[str, Any]:
         doors = self._doors
-        return {"at": doors.clock(), "roles": doors.actor.roles, "me": doors.actor, "zone": doors.zone}
+        # This clock may lag behind the one that told the time of the last move.
+        now = max(doors.clock(), record.stage_since)
+        return {"at": now, "roles": doors.actor.roles, "me": doors.actor, "zone": doors.zone}
 
     def _changed(self, record: Any, clean: dict[str, Any]) -> Any:
         return self._replace(record, **clean) if clean else record

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import attrs
 
 from crmkit.errors import BadDefinition, near
-from crmkit.lifecycle import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
+    from crmkit.repository.stored import StoredPipeline
 
 __all__ = ["Definition", "NotRead", "PipelineRegistry", "TenantPipelines"]
 
@@ -40,82 +41,94 @@ class TenantPipelines:
     """The pipelines of one tenant. Definitions are read one by one, as each is needed.
 
     Args:
-        rows: what is kept: model, name, number and definition, in the order they came.
+        rows: what is kept, in the order it came.
         given: by model and name, what the product gives.
         built_in: by model and name, what serves a model that has no others.
     """
 
     def __init__(
         self,
-        rows: Iterable[tuple[str, str, int, str]],
+        rows: Iterable[StoredPipeline],
         given: Mapping[str, Mapping[str, Pipeline]],
         built_in: Mapping[str, Mapping[str, Pipeline]],
     ) -> None:
         self._given = given
         self._built_in = built_in
-        self._texts: dict[str, dict[tuple[str, int], str]] = {}
+        self._rows: dict[str, dict[tuple[str, int], StoredPipeline]] = {}
         self._latest: dict[str, dict[str, int]] = {}
-        for entity, name, number, text in rows:
-            self._texts.setdefault(entity, {})[name, number] = text
-            latest = self._latest.setdefault(entity, {})
-            latest[name] = max(number, latest.get(name, 0))
+        for row in rows:
+            self._rows.setdefault(row.entity, {})[row.name, row.number] = row
+            latest = self._latest.setdefault(row.entity, {})
+            latest[row.name] = max(row.number, latest.get(row.name, 0))
         self._versions: dict[tuple[str, str, int], Pipeline] = {}
-        self._present: dict[str, Mapping[str, Definition]] = {}
+        self._present: dict[tuple[str, str], Definition] = {}
         self._stages: dict[str, frozenset[str]] = {}
+
+    def names(self, schema: Schema) -> tuple[str, ...]:
+        """Return the names of a model's present pipelines, the one that new records enter first."""
+        latest = self._latest.get(schema.name, {})
+        given = self._given.get(schema.name) or (None if latest else self._built_in.get(schema.name, {}))
+        return tuple(latest if given is None else given)
 
     def named(self, schema: Schema, name: str) -> Definition:
         """Return the present definition of a pipeline; the model's first one if `name` is blank.
 
         Raises:
-            BadDefinition: the model has no such pipeline, or none at all.
+            BadDefinition: the model has no such pipeline, or none at all; or the row that defines it is damaged.
         """
-        named = self._serving(schema.name)
-        if not named:
+        names = self.names(schema)
+        if not names:
             raise BadDefinition(f"{schema.name} has no pipeline.", hint="Name one in connect(..., pipelines=[...]).")
-        if not name:
-            return next(iter(named.values()))
-        if name not in named:
-            raise BadDefinition(f"{schema.name} has no pipeline {name!r}.", hint=near(name, named))
-        return named[name]
-
-    def of(self, schema: Schema) -> tuple[Pipeline, ...]:
-        """Return the present pipelines of a model, the one that new records enter first."""
-        return tuple(each.pipeline for each in self._serving(schema.name).values())
+        if name and name not in names:
+            raise BadDefinition(f"{schema.name} has no pipeline {name!r}.", hint=near(name, names))
+        key = schema.name, name or names[0]
+        if key not in self._present:
+            self._present[key] = self._serving(schema, key[1])
+        return self._present[key]
 
     def version(self, schema: Schema, name: str, number: int) -> Pipeline | None:
-        """Return a definition that is kept, new or old; `None` if it is not."""
+        """Return a definition that is kept, new or old; `None` if it is not.
+
+        Raises:
+            BadDefinition: the row that holds it is damaged.
+        """
         key = (schema.name, name, number)
         pipeline = self._versions.get(key)
-        text = self._texts.get(schema.name, {}).get((name, number))
-        if pipeline is None and text is not None:
-            pipeline = self._versions[key] = Pipeline.from_json(text)
+        row = self._rows.get(schema.name, {}).get((name, number))
+        if pipeline is None and row is not None:
+            pipeline = self._versions[key] = row.read()
         return pipeline
 
     def stages(self, schema: Schema) -> frozenset[str]:
-        """Return the names of all stages that a model's records can be in, in definitions new and old."""
+        """Return the names of all stages that a model's records can be in, in definitions new and old.
+
+        There are none if a row is damaged, as nobody can tell which ones it held.
+        """
         stages = self._stages.get(schema.name)
         if stages is None:
-            kept = (self.version(schema, *key) for key in self._texts.get(schema.name, ()))
-            pipelines = (*self.of(schema), *kept)
-            stages = frozenset(stage.name for each in pipelines if each is not None for stage in each.stages)
+            try:
+                pipelines = [self.named(schema, name).pipeline for name in self.names(schema)]
+                pipelines += [row.read() for row in self._rows.get(schema.name, {}).values()]
+            except BadDefinition:
+                pipelines = []
+            stages = frozenset(stage.name for each in pipelines for stage in each.stages)
             self._stages[schema.name] = stages
         return stages
 
-    def _serving(self, entity: str) -> Mapping[str, Definition]:
-        present = self._present.get(entity)
-        if present is None:
-            present = self._present[entity] = self._chosen(entity)
-        return present
-
-    def _chosen(self, entity: str) -> Mapping[str, Definition]:
-        texts, latest = self._texts.get(entity, {}), self._latest.get(entity, {})
-        given = self._given.get(entity) or (None if latest else self._built_in.get(entity))
-        kept = {
-            name: Definition(Pipeline.from_json(texts[name, number]), number, kept=True)
-            for name, number in latest.items()
-            if given is None or name in given
-        }
-        return kept if given is None else {name: _next(each, kept.get(name)) for name, each in given.items()}
+    def _serving(self, schema: Schema, name: str) -> Definition:
+        number = self._latest.get(schema.name, {}).get(name, 0)
+        given = self._given.get(schema.name) or ({} if number else self._built_in.get(schema.name, {}))
+        own = given.get(name)
+        try:
+            kept = self.version(schema, name, number)
+        except BadDefinition:
+            # Records that follow the damaged one have to wait; new ones enter under the next number.
+            if own is None:
+                raise
+            kept = None
+        if own is not None and (kept is None or kept.fingerprint() != own.fingerprint()):
+            return Definition(own, number + 1, kept=False)
+        return Definition(own or cast("Pipeline", kept), number, kept=True)
 
 
 class PipelineRegistry:
@@ -142,17 +155,9 @@ class PipelineRegistry:
         self._given = _by_name(given)
         self._built_in = _by_name(built_in)
 
-    def beside(self, rows: Iterable[tuple[str, str, int, str]]) -> TenantPipelines:
-        """Return what serves a tenant that keeps these: model, name, number and definition, in the order they came."""
+    def beside(self, rows: Iterable[StoredPipeline]) -> TenantPipelines:
+        """Return what serves a tenant that keeps these, in the order they came."""
         return TenantPipelines(rows, self._given, self._built_in)
-
-
-def _next(pipeline: Pipeline, latest: Definition | None) -> Definition:
-    if latest is None:
-        return Definition(pipeline, 1, kept=False)
-    if latest.pipeline.fingerprint() == pipeline.fingerprint():
-        return attrs.evolve(latest, pipeline=pipeline)
-    return Definition(pipeline, latest.number + 1, kept=False)
 
 
 def _by_name(pipelines: Iterable[Pipeline]) -> dict[str, dict[str, Pipeline]]:

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
-from crmkit.errors import BadRecord, NotAllowed, Problem
+from crmkit.errors import BadRecord, MoveRefused, Problem
 from crmkit.repository.added import check_extra
 from crmkit.repository.change import ChangeKind
+from crmkit.repository.claim import refuse_managed
 from crmkit.repository.door import BATCH, pause_collector
+from crmkit.repository.external_id import ExternalIds
 from crmkit.repository.mover import Mover
 from crmkit.repository.reader import AsyncReader
+from crmkit.repository.retelling import told
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import AsyncGenerator, Iterable
     from uuid import UUID
 
-    from crmkit.lifecycle import Step
+    from crmkit.lifecycle import Entry, Step
     from crmkit.model.schema import Schema
     from crmkit.repository.change import Change
     from crmkit.repository.doors import Doors
+    from crmkit.repository.retelling import Histories
 
 __all__ = ["AsyncRepository"]
 
 T = TypeVar("T")
-_FIXED: Final = frozenset({"id", "created_at"})
 
 
 class AsyncRepository(AsyncReader[T]):
     """Reads and writes the records of one model within one session.
 
-    Sessions hand them out: `s.customers`, or `s.repository(Customer)`.
+    Sessions hand them out: `s.customers`, or `s.repository(Customer)`. A record that is handed in stands for the stored
+    one with its id and version. What else it says is believed nowhere: where it differs from the stored record, as a
+    copy made by `attrs.evolve` does, that is a change, saved with the others or refused.
     """
 
     def __init__(self, doors: Doors, schema: Schema) -> None:
@@ -40,20 +46,28 @@ class AsyncRepository(AsyncReader[T]):
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    async def add(self, record: T) -> T:
+    async def add(self, record: T, *, history: Iterable[Entry] = ()) -> T:
         """Write a new record and return it as it now stands: with its id, version 1 and times.
 
+        Args:
+            record: the record.
+            history: the moves that it made elsewhere, as in `[moved("contact", at=...), moved("won", at=...)]`, in
+                order. It then stands where the last one led, and the rules of its pipeline are not asked.
+
         Raises:
-            BadRecord: a link leads nowhere, an added field is not declared, or the record is of another model.
+            BadRecord: a link leads nowhere, an added field is not declared, the record is of another model, or the
+                history cannot be true.
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor create such a record.
             MoveRefused: the stage given is not one to enter.
         """
-        return (await self._add([record])).after[0]
+        change = await self._add([(record, history)] if history else [record], "history")
+        return change.after[0]
 
-    async def add_many(self, records: Iterable[T]) -> list[UUID]:
+    async def add_many(self, records: Iterable[T | tuple[T, Iterable[Entry]]]) -> list[UUID]:
         """Write any number of new records in batches and return their ids, in order.
 
+        Each may come with its history, as a pair: `[(deal, [moved("contact", at=...)]), ...]`.
         Everything happens in the session's transaction. Raises what `add` raises; the session should then be rolled
         back, as earlier batches are written already.
         """
@@ -61,15 +75,15 @@ class AsyncRepository(AsyncReader[T]):
         source = iter(records)
         while batch := list(islice(source, BATCH)):
             with pause_collector():
-                ids += (await self._add(batch)).ids
+                ids += (await self._add(batch, "[{}].history", len(ids))).ids
         return ids
 
     async def update(self, record: T, /, **changes: Any) -> T:
         """Write changes to a record and return it as it now stands.
 
         Args:
-            record: the record, as it was last read.
-            changes: fields and their new values.
+            record: the record as it was last read, or a changed copy.
+            changes: fields and their new values; they win over the copy's.
 
         Raises:
             BadRecord: a value is refused, or a field is set by crmkit only.
@@ -78,38 +92,36 @@ class AsyncRepository(AsyncReader[T]):
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy does not let the actor do this.
         """
-        self._check_added(record)
-        return await self._door.change(record, self._cleaned(changes), ChangeKind.UPDATED, at=self._doors.clock())
+        self._check_changeable(record)
+        return await self._written(record, self._cleaned(changes), ChangeKind.UPDATED)
 
     async def delete(self, record: T) -> T:
         """Delete a record so that it can be restored, and return it as it now stands.
 
-        It keeps its unique values. Raises what `update` raises.
+        It keeps its unique values. Raises what `update` raises; nothing else is saved, so a changed copy is refused.
         """
-        self._check_added(record)
-        self._not_append_only()
-        now = self._doors.clock()
-        return await self._door.change(record, {"deleted_at": now}, ChangeKind.DELETED, at=now)
+        self._check_changeable(record)
+        return await self._written(record, {}, ChangeKind.DELETED)
 
     async def restore(self, record: T) -> T:
         """Bring a deleted record back and return it as it now stands.
 
-        Raises what `update` raises, and `Refused` if the record is not deleted.
+        Raises what `delete` raises, and `Refused` if the record is not deleted.
         """
-        self._check_added(record)
-        self._not_append_only()
-        now = self._doors.clock()
-        return await self._door.change(record, {"deleted_at": None}, ChangeKind.RESTORED, at=now)
+        self._check_changeable(record)
+        return await self._written(record, {}, ChangeKind.RESTORED)
 
     # -- pipelines -----------------------------------------------------------------------------------------------------
 
     async def advance(
         self, record: T, stage: str, /, *, note: str | None = None, at: dt.datetime | None = None, **changes: Any
     ) -> T:
-        """Move a record to another stage of its pipeline, and write its history, in one step.
+        """Change a record, move it to another stage of its pipeline, and write its history, in one step.
+
+        Changes and move are judged together, and count as one version.
 
         Args:
-            record: the record, as it was last read.
+            record: the record as it was last read, or a changed copy.
             stage: the stage to move to.
             note: why, for the history.
             at: when it happened; now if left out.
@@ -119,55 +131,119 @@ class AsyncRepository(AsyncReader[T]):
             MoveRefused: the pipeline does not allow it; it lists every reason.
             Stale: somebody else changed the record first.
         """
-        self._check_added(record)
-        clean = self._cleaned(changes)
-        return await self._moved(record, clean, *(await self._mover.plan(record, clean, stage, at)), note)
+        self._check_changeable(record)
+        held, clean = await self._door.claimed(record, self._cleaned(changes), ChangeKind.MOVED)
+        async with self._present(held):
+            fields, step = await self._mover.plan(held, clean, stage, at)
+        return await self._moved(held, clean, fields, step, note)
 
     async def transfer(self, record: T, pipeline: str = "", /, *, stage: str, note: str | None = None) -> T:
         """Put a record into a pipeline's present definition, at a stage; the only way out of an older definition.
 
         Args:
-            record: the record, as it was last read.
+            record: the record as it was last read, or a changed copy.
             pipeline: the pipeline; the record's own if blank.
             stage: the stage it continues in.
             note: why, for the history.
         """
-        self._check_added(record)
-        names = {pipeline or getattr(record, "pipeline", "")}
-        async with self._doors.definitions.entering(self._schema, names):
-            return await self._moved(record, {}, *(await self._mover.transfer(record, pipeline, stage)), note)
+        self._check_changeable(record)
+        held, clean = await self._door.claimed(record, {}, ChangeKind.MOVED)
+        name = pipeline or getattr(held, "pipeline", "")
+        async with self._present(held), self._doors.definitions.entering(self._schema, {name}):
+            fields, step = await self._mover.transfer(held, clean, name, stage)
+            return await self._moved(held, clean, fields, step, note)
 
     async def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
-        """Return why a record may not move to a stage now, as a sentence or several; blank if it may."""
+        """Return why a record may not move to a stage now, as a sentence or several; blank if it may.
+
+        What the stored record would be with the changes is judged. Raises what `advance` raises but for `MoveRefused`.
+        """
         self._check_added(record)
-        return await self._mover.why_not(record, self._schema.clean(changes), stage)
+        held, clean = await self._door.claimed(record, self._cleaned(changes))
+        return await self._mover.why_not(held, clean, stage)
 
     async def allowed_moves(self, record: T) -> tuple[str, ...]:
-        """Return the stages to which a record may move now."""
+        """Return the stages to which a record may move now; see `why_not`."""
         self._check_added(record)
-        return await self._mover.allowed(record)
+        return await self._mover.allowed(*(await self._door.claimed(record, {})))
+
+    # -- other systems -------------------------------------------------------------------------------------------------
+
+    async def add_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Note what another system calls a record; nothing happens if that is known already.
+
+        Read it by relation: `f.external_ids.any((f.source == "erp") & (f.external_id == "4711"))`. A later import from
+        the same source finds the record by it.
+
+        Args:
+            record: the record.
+            source: the other system, such as `"salesforce"`.
+            external_id: what the other system calls it.
+
+        Raises:
+            BadRecord: the source or the external id is blank or too long.
+            Duplicate: another record of this model has this external id.
+            NotFound: the record is gone, or was never there for this actor.
+            NotAllowed: the policy does not let the actor change the record.
+        """
+        await self._external_ids(record).add(record, source, external_id)
+
+    async def remove_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Forget what another system calls a record.
+
+        Raises what `add_external_id` raises, and `NotFound` if the record has no such external id.
+        """
+        await self._external_ids(record).remove(record, source, external_id)
+
+    def _external_ids(self, record: Any) -> ExternalIds:
+        self._door.check_writable(anew=True)
+        self._check_added(record)
+        return ExternalIds(self._doors, self._schema)
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    async def _add(self, records: list[Any]) -> Change[T]:
+    async def _add(self, given: list[Any], path: str, first: int = 0) -> Change[T]:
+        """Write new records; `path` names the history of the one with a number, which counts from `first`."""
         schema = self._schema
-        for record in records:
-            self._check_model(record)
+        self._door.check_writable(anew=True)
+        records: list[Any]
+        records, histories = self._apart(given, path, first)
         now = self._doors.clock()
         make_id = self._doors.ids
         ids = [record.id if record.id.int else make_id() for record in records]
         if schema.extra or any(record.extra for record in records):
             records = [self._door.replace(record, extra=check_extra(schema, record.extra)) for record in records]
+        if histories:
+            self._mover.check_staged()
         if not schema.staged:
             return await self._door.add(records, ids, at=now)
         async with self._doors.definitions.entering(schema, {record.pipeline for record in records}):
-            records, moves = await self._mover.enter(records, ids, now)
+            records, moves = await self._mover.enter(records, ids, now, histories)
             return await self._door.add(records, ids, at=now, moves=moves)
+
+    def _apart(self, given: list[Any], path: str, first: int) -> tuple[list[Any], Histories]:
+        """Return records, and the histories that some come with, by the place of the record."""
+        if set(map(type, given)) == {self._schema.cls}:
+            return given, {}
+        records: list[Any] = []
+        histories: Histories = {}
+        for place, each in enumerate(given):
+            pair = each if _is_pair(each) else (each, ())
+            self._check_model(pair[0])
+            records.append(pair[0])
+            entries = told(self._schema, path.format(first + place), pair[1])
+            if entries[1]:
+                histories[place] = entries
+        return records, histories
 
     def _check_model(self, record: Any) -> None:
         if type(record) is not self._schema.cls:
             message = f"expects {self._schema.cls.__name__}, not {type(record).__name__}."
             raise BadRecord(self._schema.name, [Problem("wrong_model", message)])
+
+    def _check_changeable(self, record: Any) -> None:
+        self._door.check_writable(anew=False)
+        self._check_added(record)
 
     def _check_added(self, record: Any) -> None:
         self._check_model(record)
@@ -176,25 +252,24 @@ class AsyncRepository(AsyncReader[T]):
             raise BadRecord(self._schema.name, [Problem("not_added", "the record was never added.", hint=hint)])
 
     def _cleaned(self, changes: dict[str, Any]) -> dict[str, Any]:
-        self._not_append_only()
-        problems: list[Problem] = []
-        for name in changes:
-            field = self._schema.fields.get(name)
-            if name in _FIXED or (field is not None and field.managed):
-                problems.append(Problem("managed", "is set by crmkit only.", field=name))
-            elif self._schema.staged and name in {"pipeline", "stage"}:
-                hint = "Call advance()." if name == "stage" else "Call transfer()."
-                problems.append(Problem("managed", "changes by a move only.", hint=hint, field=name))
-        if problems:
-            raise BadRecord(self._schema.name, problems)
+        refuse_managed(self._schema, changes)
         clean = self._schema.clean(changes)
         if "extra" in clean:
             clean["extra"] = check_extra(self._schema, changes["extra"])
         return clean
 
-    def _not_append_only(self) -> None:
-        if self._schema.append_only:
-            raise NotAllowed(f"{self._schema.name} records are written once and never changed.")
+    async def _written(self, record: T, clean: dict[str, Any], kind: ChangeKind) -> T:
+        held, clean = await self._door.claimed(record, clean, kind)
+        return await self._door.change(held, clean, kind, at=self._doors.clock())
+
+    @asynccontextmanager
+    async def _present(self, held: T) -> AsyncGenerator[None]:
+        """Say that a record is stale or gone rather than that its pipeline refused a move of what it was."""
+        try:
+            yield
+        except MoveRefused:
+            await self._door.claimed(held, {})
+            raise
 
     async def _moved(
         self, record: Any, clean: dict[str, Any], fields: dict[str, Any], step: Step, note: str | None
@@ -202,3 +277,11 @@ class AsyncRepository(AsyncReader[T]):
         # A version of a record has one next move, so the number found before the write is right if the write succeeds.
         move = await self._mover.history(self._door.replace(record, **fields), step, note)
         return await self._door.change(record, clean | fields, ChangeKind.MOVED, at=self._doors.clock(), moves=(move,))
+
+
+def _is_pair(given: object) -> TypeGuard[tuple[Any, Any]]:
+    match given:
+        case tuple((_, _)):
+            return True
+        case _:
+            return False

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadDefinition, NotFound, near
 from crmkit.expr.build import f
+from crmkit.repository.change import ChangeKind
 from crmkit.repository.repository import AsyncRepository
+from crmkit.repository.stored import stored_segment
 from crmkit.segment import Segment
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ class AsyncSegments:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._definitions: AsyncRepository[Any] = AsyncRepository(doors, doors.catalog["segment_definition"])
+        self._keeper = doors.keeper("segment_definition")
 
     async def save(self, segment: Segment) -> None:
         """Keep a segment under its name, in place of the one that has this name.
@@ -38,28 +41,35 @@ class AsyncSegments:
             "expression": to_json(segment.where),
             "description": segment.description or None,
         }
-        held = await self._definitions.first(f.name == segment.name)
-        if held is None:
-            model = self._doors.catalog["segment_definition"].cls
-            await self._definitions.add(model(name=segment.name, **values))
-        else:
-            await self._definitions.update(held, **values)
+        found = await self._keeper.records(f.name == segment.name, deleted=True, limit=1)
+        at = self._doors.clock()
+        if not found:
+            made = self._keeper.schema.cls(name=segment.name, **values)
+            await self._keeper.add([made], [self._doors.ids()], at=at)
+            return
+        held = found[0]
+        kind = ChangeKind.UPDATED if held.deleted_at is None else ChangeKind.RESTORED
+        await self._keeper.change(held, self._keeper.schema.clean({**values, "deleted_at": None}), kind, at=at)
+
+    async def delete(self, name: str) -> None:
+        """Delete the segment of this name; the name is free again.
+
+        Raises:
+            NotFound: there is no such segment.
+            NotAllowed: the policy does not let the actor do this.
+        """
+        held = await self._held(name)
+        at = self._doors.clock()
+        await self._keeper.change(held, {"deleted_at": at}, ChangeKind.DELETED, at=at)
 
     async def get(self, name: str) -> Segment:
         """Return the segment of this name.
 
         Raises:
             NotFound: there is no such segment.
-            BadExpression: what is stored is malformed, or no longer fits the models.
+            BadExpression: what is stored is damaged, or no longer fits the models; the error names the row.
         """
-        from crmkit.expr.form.document import from_json
-
-        held = await self._definitions.first(f.name == name)
-        if held is None:
-            raise NotFound(f"there is no segment {name!r}.", hint=near(name, await self.names()))
-        segment = Segment(held.name, held.entity, from_json(held.expression), description=held.description or "")
-        segment.check(self._doors.catalog)
-        return segment
+        return stored_segment(await self._held(name), self._doors.catalog)
 
     async def names(self) -> list[str]:
         """Return the names of all segments, in order."""
@@ -77,6 +87,12 @@ class AsyncSegments:
     async def ids(self, segment: Segment) -> frozenset[Any]:
         """Return the ids of the records that belong to a segment now; two of these make a `changes`."""
         return frozenset(await self._members(segment).ids(segment))
+
+    async def _held(self, name: str) -> Any:
+        held = await self._definitions.first(f.name == name)
+        if held is None:
+            raise NotFound(f"there is no segment {name!r}.", hint=near(name, await self.names()))
+        return held
 
     def _members(self, segment: Segment) -> AsyncRepository[Any]:
         return AsyncRepository(self._doors, self._doors.catalog[_picks(segment).entity])

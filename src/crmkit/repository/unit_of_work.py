@@ -5,18 +5,20 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import attrs
+
 from crmkit.errors import CrmError, NotAllowed, SessionInUse
 from crmkit.repository.gate import Gate, gated
 from crmkit.storage.spi import Feature
 from crmkit.storage.spi.cancel import finished
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable
 
     from crmkit.model.schema import Schema
     from crmkit.storage.spi import Store, Unit
 
-__all__ = ["UnitOfWork"]
+__all__ = ["Turn", "UnitOfWork"]
 
 T = TypeVar("T")
 
@@ -31,23 +33,39 @@ _INHERITED: Final[list[Unit | None]] = []
 """Transactions of the process that this one was forked from: to end them, or to collect them, would reach into it."""
 
 
+@attrs.define(eq=False)
+class Turn:
+    """What lies between two ends of a session's transactions: a commit, a rollback, or the undoing of a part.
+
+    Records that a store gave or took in a turn carry it, and may be believed while it lasts or once it is committed.
+
+    Attributes:
+        place: the database and the tenant.
+        committed: whether it ended by a commit.
+    """
+
+    place: Hashable
+    committed: bool = False
+
+
 class UnitOfWork:
     """The store's transaction of one session: begun when first needed, again after each commit or rollback.
 
     It serves one operation at a time: its gate is shut meanwhile.
 
     Attributes:
-        turn: how often something was committed or undone; what was read before may not hold after.
+        turn: changes when something is committed or undone; what was read before may not hold after.
 
     Args:
         store: the database.
+        place: stands for the database and the tenant.
         awaited: whether its coroutines run in an event loop.
         entered: whether it may be used at once; a session may only once it is entered, as nothing else would commit.
     """
 
-    def __init__(self, store: Store, *, awaited: bool = False, entered: bool = True) -> None:
+    def __init__(self, store: Store, place: Hashable, *, awaited: bool = False, entered: bool = True) -> None:
         self._awaited = awaited
-        self.turn = 0
+        self.turn = Turn(place)
         self._store = store
         self._gate = Gate(awaited=awaited)
         self._unit: Unit | None = None
@@ -93,6 +111,11 @@ class UnitOfWork:
         self._gate.leave()
         return await self.reading() if self._awaited else self._unit or await self._begun()
 
+    def vouches(self, record: Any) -> bool:
+        """Return whether a record is what this database holds, or held, of this tenant under its id and version."""
+        turn = getattr(record, "__turn__", None)
+        return turn is self.turn or (turn is not None and turn.committed and turn.place == self.turn.place)
+
     def has_written(self, schema: Schema) -> bool:
         """Return whether rows of a model may have been written that are not committed yet."""
         return schema.name in self._written
@@ -120,7 +143,7 @@ class UnitOfWork:
         try:
             yield
         except BaseException:
-            self.turn += 1
+            self.turn = Turn(self.turn.place)
             self._sequel = None
             with suppress(CrmError):  # an error that ended the unit also ended its savepoints
                 with self._gate:
@@ -224,9 +247,10 @@ class UnitOfWork:
         return crowded
 
     async def _finish(self, *, commit: bool) -> None:
-        sequel, unit = self._sequel, self._close()
+        sequel, turn, unit = self._sequel, self.turn, self._close()
         if unit is not None:
             await (unit.commit() if commit else unit.rollback())
+        turn.committed = commit
         if commit and sequel is not None:
             sequel()
 
@@ -249,5 +273,5 @@ class UnitOfWork:
         self._undone = ""
         self._sequel = None
         self._written.clear()
-        self.turn += 1
+        self.turn = Turn(self.turn.place)
         return unit

@@ -42,6 +42,7 @@ def table(targets: Sequence[str]) -> str:
     | reach        | yes         |
     | buckets      | yes         |
     | savepoint    | yes         |
+    | timeout      | yes         |
     | join         | no          |
     """
     columns = [["", "io", *(feature.value for feature in Feature)]]

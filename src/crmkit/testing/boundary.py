@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from crmkit.errors import BadRecord, StoreError, Unsupported
+from crmkit.errors import BadRecord, StoreError, TimedOut, Unsupported
 from crmkit.expr import core
 from crmkit.expr.node import Op
 from crmkit.storage.spi.plan import Aggregate, Bucket, GroupKey, Hop, Measure, SortKey
@@ -17,7 +17,7 @@ from crmkit.values import Money
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-__all__ = ["BULK", "Bulk", "Features", "Life", "Tenants"]
+__all__ = ["BULK", "Bulk", "Features", "Life", "Limits", "Tenants"]
 
 BULK: Final = 20_000
 _ALL: Final = core.And(())
@@ -47,6 +47,38 @@ class Tenants:
         assert await ground.remove(unit, Account, _ALL) == 1
         await unit.commit()
         assert [(record.name, record.score) for record in await other.load(Account, _ALL)] == [("theirs", 1)]
+
+    @driven()
+    async def test_ids_of_another_tenant_are_free(self, ground: Ground) -> None:
+        """Two tenants hold rows with the same ids, and each meets its own."""
+        grounds = {"mine": ground, "theirs": ground.elsewhere()}
+        same = fresh_id()
+        for name, each in grounds.items():
+            await each.plant([_account(id=same, name=name)])
+        mine = core.Compare("id", Op.EQ, same)
+        for name, each in grounds.items():
+            assert [record.name for record in await each.load(Account, mine)] == [name]
+        unit = await ground.store.begin()
+        assert await ground.patch(unit, Account, mine, score=7) == 1
+        assert await ground.remove(unit, Account, mine) == 1
+        await unit.commit()
+        assert [record.score for record in await grounds["theirs"].load(Account, _ALL)] == [None]
+
+    @driven(Feature.REACH)
+    async def test_relations_of_rows_with_the_same_ids_keep_to_their_tenant(self, ground: Ground) -> None:
+        """Where two tenants hold rows with the same ids, relations lead to those of the tenant that asks."""
+        grounds = {"mine": ground, "theirs": ground.elsewhere()}
+        region, account = fresh_id(), fresh_id()
+        for name, each in grounds.items():
+            await each.plant([made(Region, id=region, name=name), _account(id=account, region_id=region)])
+        relation = CATALOG.relations(CATALOG.of(Account))["region"]
+        for name, each in grounds.items():
+            for other in grounds:
+                where = each.mine(core.Compare("name", Op.EQ, other))
+                found = await each.ids(Account, core.Exists(relation, where))
+                assert found == ([account] if name == other else [])
+            key = GroupKey("name", (Hop(relation, each.mine()),))
+            assert await each.tally(Account, _ALL, [key], _COUNT) == [(name, 1)]
 
     @driven()
     async def test_names_of_tenants_are_exact(self, ground: Ground) -> None:
@@ -91,6 +123,7 @@ class Features:
             Feature.REACH: (_exists, _count, _hop, _sort),
             Feature.BUCKETS: (_bucket,),
             Feature.SAVEPOINT: (_savepoint,),
+            Feature.TIMEOUT: (_limit,),
             Feature.JOIN: (_join,),
         }
         for feature in Feature:
@@ -155,8 +188,41 @@ async def _savepoint(ground: Ground) -> None:
         await unit.rollback()
 
 
+async def _limit(ground: Ground) -> None:
+    ground.store.limit_statements(60)
+
+
 async def _join(ground: Ground) -> None:
     await ground.store.join(await ground.store.begin())
+
+
+class Limits:
+    """A statement that takes too long is stopped."""
+
+    @driven(Feature.TIMEOUT)
+    async def test_a_statement_that_takes_too_long_is_stopped(self, ground: Ground) -> None:
+        """It raises `TimedOut`. A unit that only read goes on; what one has written can only be rolled back."""
+        await ground.plant([_account(name=f"n{number}") for number in range(BULK)])
+        long = core.Or(tuple(core.Substring("name", f"not there {number}") for number in range(50)))
+        ground.store.limit_statements(1e-9)
+        reading, writing = await ground.store.begin(), await ground.store.begin()
+        for unit, add in ((reading, False), (reading, False), (writing, True)):
+            try:
+                if add:
+                    await ground.insert(unit, [_account()])
+                await ground.load(Account, long, unit)
+            except TimedOut:
+                continue
+            raise AssertionError("a statement took longer than it may, and was not stopped")
+        await reading.rollback()
+        try:
+            await writing.commit()
+        except StoreError:
+            await writing.rollback()
+        else:
+            raise AssertionError("a unit was committed of which a statement was stopped")
+        ground.store.limit_statements(60)
+        assert await ground.tally(Account, _ALL, (), _COUNT) == [(BULK,)]
 
 
 class Bulk:

@@ -282,6 +282,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "a joined unit ends the host's transaction": Fault(join="ends the host's"),
     "locks keep nobody out": Fault(unlocked=True),
     "preparing again clears": Fault(forgets=True),
+    "stops no statement": Fault(patient=True),
     "suspends": Fault(suspends=True),
     **{f"{each.value} not declared": Fault(features=frozenset(Feature) - {each}) for each in Feature},
 }

@@ -46,6 +46,7 @@ class Fault:
         suspends: its coroutines suspend, though it declares that they never do.
         unlocked: locks keep nobody out.
         forgets: preparing it again loses every row.
+        patient: it stops no statement.
     """
 
     expression: Rewrite | None = None
@@ -65,6 +66,7 @@ class Fault:
     suspends: bool = False
     forgets: bool = False
     unlocked: bool = False
+    patient: bool = False
 
 
 class Liar:
@@ -76,6 +78,11 @@ class Liar:
         self.io: Literal["none"] = "none"
         self.wires: Wires = self._store.wires
         self.features = fault.features
+
+    def limit_statements(self, seconds: float) -> None:
+        """Limit the statements of the store in memory."""
+        if not self._fault.patient:
+            self._store.limit_statements(seconds)
 
     async def prepare(self, catalog: Catalog, *, create: bool) -> None:
         """Prepare the store in memory."""

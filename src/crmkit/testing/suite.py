@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from crmkit.testing.boundary import Bulk, Features, Life, Tenants
+from crmkit.testing.boundary import Bulk, Features, Life, Limits, Tenants
 from crmkit.testing.differential import Differential
 from crmkit.testing.fidelity import Fidelity
 from crmkit.testing.golden import Golden
@@ -45,6 +45,7 @@ class StoreSuite(
     Tenants,
     Features,
     Life,
+    Limits,
     Bulk,
     Differential,
     ABC,

@@ -6,8 +6,8 @@ text. Everything else is refused when a record is made, not when it is written.
 
 from crmkit.values.instant import IN_TEXT, NOT_YET, UTC, Clock, clean_instant, system_clock
 from crmkit.values.money import MONEY_SCALE, Money, money_of
-from crmkit.values.number import INT64_MAX, INT64_MIN, clean_integer, decimal_of, plain_number, scaled
-from crmkit.values.text import clean_text, fold, key_of
+from crmkit.values.number import INT64_MAX, INT64_MIN, clamped, clean_integer, decimal_of, plain_number, scaled
+from crmkit.values.text import clean_name, clean_text, fold, key_of
 
 __all__ = [
     "INT64_MAX",
@@ -18,8 +18,10 @@ __all__ = [
     "UTC",
     "Clock",
     "Money",
+    "clamped",
     "clean_instant",
     "clean_integer",
+    "clean_name",
     "clean_text",
     "decimal_of",
     "fold",

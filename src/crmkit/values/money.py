@@ -8,19 +8,22 @@ from typing import Any, Final, cast
 
 from crmkit.errors import Problem, near
 from crmkit.values.currency import MINOR_DIGITS
-from crmkit.values.number import INT64_MAX, INT64_MIN, decimal_of, plain_number, scaled
+from crmkit.values.number import decimal_of, plain_number, scaled
 
 __all__ = ["MONEY_SCALE", "Money", "money_of"]
 
 MONEY_SCALE: Final = 4
 """The decimal places of an amount."""
+_MOST_UNITS: Final = 10**34 - 1
+"""As many digits as MongoDB sums exactly, and far more than a field takes."""
 
 
 class Money:
     """An amount in a currency: immutable, exact to four decimal places, never converted silently.
 
     Args:
-        amount: a Decimal, an int, or text such as `"12000.50"`; never a float. At most 922 337 203 685 477.5807.
+        amount: a Decimal, an int, or text such as `"12000.50"`; never a float. It has at most 30 digits before the
+            point, as a sum may; a field takes at most 922 337 203 685 477.5807.
         currency: an ISO 4217 code such as `"EUR"`.
 
     Raises:
@@ -43,7 +46,7 @@ class Money:
             raise Problem(
                 "unknown_currency", f"{code!r} is not an ISO 4217 currency code.", hint=near(str(code), MINOR_DIGITS)
             )
-        return money_of(scaled(amount, MONEY_SCALE), currency)
+        return money_of(scaled(amount, MONEY_SCALE, at_most=_MOST_UNITS), currency)
 
     @property
     def amount(self) -> Decimal:
@@ -155,13 +158,17 @@ class Money:
         return other._units
 
     def __add__(self, other: Money) -> Money:
-        return _checked(self._units + self._same(other), self._currency)
+        return money_of(self._units + self._same(other), self._currency)
+
+    def __radd__(self, other: int) -> Money:
+        # What sum() begins with.
+        return self if type(other) is int and not other else NotImplemented
 
     def __sub__(self, other: Money) -> Money:
-        return _checked(self._units - self._same(other), self._currency)
+        return money_of(self._units - self._same(other), self._currency)
 
     def __neg__(self) -> Money:
-        return _checked(-self._units, self._currency)
+        return money_of(-self._units, self._currency)
 
     def __lt__(self, other: Money) -> bool:
         return self._units < self._same(other) if isinstance(other, Money) else NotImplemented
@@ -203,9 +210,3 @@ def money_of(units: int, currency: str) -> Money:
     made.__class__ = Money
     money: Money = made
     return money
-
-
-def _checked(units: int, currency: str) -> Money:
-    if not INT64_MIN <= units <= INT64_MAX:
-        raise OverflowError("the amount does not fit 64 bits at 4 decimal places.")
-    return money_of(units, currency)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Final
 
 from crmkit.errors import Problem
 
-__all__ = ["clean_text", "fold", "key_of"]
+__all__ = ["clean_name", "clean_text", "fold", "key_of"]
+
+
+_UNSEEN: Final = frozenset({"Cc", "Zl", "Zp"})
 
 
 def clean_text(value: object, *, at_most: int, at_least: int = 0) -> str:
@@ -45,6 +49,25 @@ def clean_text(value: object, *, at_most: int, at_least: int = 0) -> str:
                 hint="Decode the source with the right encoding.",
             ) from None
     return value
+
+
+def clean_name(value: object, *, at_most: int) -> str:
+    """Return `value` if it is text by which people and messages can name something.
+
+    Args:
+        value: what was given.
+        at_most: the longest that is accepted, in code points.
+
+    Raises:
+        Problem: as for `clean_text`; or it is blank, or holds a control character or the end of a line.
+    """
+    name = clean_text(value, at_most=at_most, at_least=1)
+    if name.isspace():
+        raise Problem("blank", "is blank.")
+    for place, character in enumerate(name):
+        if unicodedata.category(character) in _UNSEEN:
+            raise Problem("control_character", f"holds a control character at position {place}.", hint="Remove it.")
+    return name
 
 
 def fold(text: str) -> str:

@@ -14,6 +14,9 @@ from crmkit.expr.build import ago, days, everything, f, me, nothing, today
 from crmkit.expr.form.parse import parse
 from crmkit.expr.form.show import show
 from crmkit.expr.limits import Limits
+from crmkit.expr.node import ME, Me
+from crmkit.expr.resolve import Asker
+from crmkit.security.access import Actor
 from crmkit.values import UTC, Money
 from tests.expr.drawn import EXAMPLE, EXPRESSIONS
 
@@ -184,3 +187,14 @@ def test_no_damaged_text_raises_anything_else(data, expr):
     reads_or_refuses(
         text[:start] + data.draw(st.sampled_from(["", " ", "(", "'", "==", "f", "1e999", "None", "me.x"])) + text[end:]
     )
+
+
+def test_of_the_actor_nothing_is_named_but_the_facts_of_an_asker() -> None:
+    declared = [name for name in vars(Asker) if not name.startswith("_")]
+    assert sorted(ME) == sorted(declared)
+    assert all(hasattr(Actor(), name) for name in ME)
+    for name in {*dir(me), *dir(Actor()), "x"} - {*ME}:
+        with pytest.raises(BadExpression, match=f"me.{name[:40]} is not known"):
+            parse(f"f.name == me.{name}")
+        with pytest.raises(BadExpression, match="is not known"):
+            Me(name)

@@ -37,6 +37,7 @@ def connect(
     outbox: bool = False,
     create: bool = True,
     capabilities: Iterable[Capability] = (),
+    statement_timeout: float | None = None,
 ) -> Crm:
     """Connect to a database.
 
@@ -53,12 +54,14 @@ def connect(
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
+        statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
+            if left out.
 
     Raises:
         BadDefinition: the models, the pipelines or the capabilities do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
-        Unsupported: there is no store for this database.
+        Unsupported: there is no store for this database, or it cannot do what was asked.
 
     >>> from crmkit import Customer, connect, system
     >>> crm = connect("memory://")
@@ -81,6 +84,7 @@ def connect(
                 outbox=outbox,
                 create=create,
                 capabilities=capabilities,
+                statement_timeout=statement_timeout,
             )
         )
     )

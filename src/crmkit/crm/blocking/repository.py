@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from crmkit.expr.build import Sort
     from crmkit.expr.node import Expr, Ref
+    from crmkit.lifecycle import Entry
     from crmkit.repository.aggregator import Group
     from crmkit.repository.grouping import By
     from crmkit.repository.measure import Measured
@@ -30,7 +31,9 @@ T = TypeVar("T")
 class Repository(Generic[T]):
     """Reads and writes the records of one model within one session.
 
-    Sessions hand them out: `s.customers`, or `s.repository(Customer)`.
+    Sessions hand them out: `s.customers`, or `s.repository(Customer)`. A record that is handed in stands for the stored
+    one with its id and version. What else it says is believed nowhere: where it differs from the stored record, as a
+    copy made by `attrs.evolve` does, that is a change, saved with the others or refused.
     """
 
     def __init__(self, inner: AsyncRepository[T]) -> None:
@@ -121,20 +124,27 @@ class Repository(Generic[T]):
         """
         return run(self._inner.tally(by=by, where=where, deleted=deleted, **measures))
 
-    def add(self, record: T) -> T:
+    def add(self, record: T, *, history: Iterable[Entry] = ()) -> T:
         """Write a new record and return it as it now stands: with its id, version 1 and times.
 
+        Args:
+            record: the record.
+            history: the moves that it made elsewhere, as in `[moved("contact", at=...), moved("won", at=...)]`, in
+                order. It then stands where the last one led, and the rules of its pipeline are not asked.
+
         Raises:
-            BadRecord: a link leads nowhere, an added field is not declared, or the record is of another model.
+            BadRecord: a link leads nowhere, an added field is not declared, the record is of another model, or the
+                history cannot be true.
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor create such a record.
             MoveRefused: the stage given is not one to enter.
         """
-        return run(self._inner.add(record))
+        return run(self._inner.add(record, history=history))
 
-    def add_many(self, records: Iterable[T]) -> list[UUID]:
+    def add_many(self, records: Iterable[T | tuple[T, Iterable[Entry]]]) -> list[UUID]:
         """Write any number of new records in batches and return their ids, in order.
 
+        Each may come with its history, as a pair: `[(deal, [moved("contact", at=...)]), ...]`.
         Everything happens in the session's transaction. Raises what `add` raises; the session should then be rolled
         back, as earlier batches are written already.
         """
@@ -144,8 +154,8 @@ class Repository(Generic[T]):
         """Write changes to a record and return it as it now stands.
 
         Args:
-            record: the record, as it was last read.
-            changes: fields and their new values.
+            record: the record as it was last read, or a changed copy.
+            changes: fields and their new values; they win over the copy's.
 
         Raises:
             BadRecord: a value is refused, or a field is set by crmkit only.
@@ -159,24 +169,26 @@ class Repository(Generic[T]):
     def delete(self, record: T) -> T:
         """Delete a record so that it can be restored, and return it as it now stands.
 
-        It keeps its unique values. Raises what `update` raises.
+        It keeps its unique values. Raises what `update` raises; nothing else is saved, so a changed copy is refused.
         """
         return run(self._inner.delete(record))
 
     def restore(self, record: T) -> T:
         """Bring a deleted record back and return it as it now stands.
 
-        Raises what `update` raises, and `Refused` if the record is not deleted.
+        Raises what `delete` raises, and `Refused` if the record is not deleted.
         """
         return run(self._inner.restore(record))
 
     def advance(
         self, record: T, stage: str, /, *, note: str | None = None, at: dt.datetime | None = None, **changes: Any
     ) -> T:
-        """Move a record to another stage of its pipeline, and write its history, in one step.
+        """Change a record, move it to another stage of its pipeline, and write its history, in one step.
+
+        Changes and move are judged together, and count as one version.
 
         Args:
-            record: the record, as it was last read.
+            record: the record as it was last read, or a changed copy.
             stage: the stage to move to.
             note: why, for the history.
             at: when it happened; now if left out.
@@ -192,7 +204,7 @@ class Repository(Generic[T]):
         """Put a record into a pipeline's present definition, at a stage; the only way out of an older definition.
 
         Args:
-            record: the record, as it was last read.
+            record: the record as it was last read, or a changed copy.
             pipeline: the pipeline; the record's own if blank.
             stage: the stage it continues in.
             note: why, for the history.
@@ -200,9 +212,38 @@ class Repository(Generic[T]):
         return run(self._inner.transfer(record, pipeline, stage=stage, note=note))
 
     def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
-        """Return why a record may not move to a stage now, as a sentence or several; blank if it may."""
+        """Return why a record may not move to a stage now, as a sentence or several; blank if it may.
+
+        What the stored record would be with the changes is judged. Raises what `advance` raises but for `MoveRefused`.
+        """
         return run(self._inner.why_not(record, stage, **changes))
 
     def allowed_moves(self, record: T) -> tuple[str, ...]:
-        """Return the stages to which a record may move now."""
+        """Return the stages to which a record may move now; see `why_not`."""
         return run(self._inner.allowed_moves(record))
+
+    def add_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Note what another system calls a record; nothing happens if that is known already.
+
+        Read it by relation: `f.external_ids.any((f.source == "erp") & (f.external_id == "4711"))`. A later import from
+        the same source finds the record by it.
+
+        Args:
+            record: the record.
+            source: the other system, such as `"salesforce"`.
+            external_id: what the other system calls it.
+
+        Raises:
+            BadRecord: the source or the external id is blank or too long.
+            Duplicate: another record of this model has this external id.
+            NotFound: the record is gone, or was never there for this actor.
+            NotAllowed: the policy does not let the actor change the record.
+        """
+        run(self._inner.add_external_id(record, source, external_id))
+
+    def remove_external_id(self, record: T, source: str, external_id: str, /) -> None:
+        """Forget what another system calls a record.
+
+        Raises what `add_external_id` raises, and `NotFound` if the record has no such external id.
+        """
+        run(self._inner.remove_external_id(record, source, external_id))

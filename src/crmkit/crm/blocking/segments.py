@@ -30,12 +30,21 @@ class Segments:
         """
         run(self._inner.save(segment))
 
+    def delete(self, name: str) -> None:
+        """Delete the segment of this name; the name is free again.
+
+        Raises:
+            NotFound: there is no such segment.
+            NotAllowed: the policy does not let the actor do this.
+        """
+        run(self._inner.delete(name))
+
     def get(self, name: str) -> Segment:
         """Return the segment of this name.
 
         Raises:
             NotFound: there is no such segment.
-            BadExpression: what is stored is malformed, or no longer fits the models.
+            BadExpression: what is stored is damaged, or no longer fits the models; the error names the row.
         """
         return run(self._inner.get(name))
 

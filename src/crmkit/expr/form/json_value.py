@@ -12,8 +12,7 @@ from uuid import UUID
 import attrs
 
 from crmkit.errors import Problem, near
-from crmkit.expr.build import ME
-from crmkit.expr.node import Me, Moment
+from crmkit.expr.node import ME, Me, Moment
 from crmkit.form.document import in_words, is_object
 from crmkit.form.form import wrong_keys
 from crmkit.form.hook import an_object, integer, member, text, word
@@ -64,7 +63,7 @@ def _plain(value: object) -> Any:
             return _moment(value)
         case _:
             tag = next((tag for tag, kind in _TAGGED.items() if isinstance(value, kind.cls)), None)
-            if tag is None or (isinstance(value, Me) and value.name not in ME):
+            if tag is None:
                 hint = _INSTEAD_OF.get(type(value), "")
                 raise Problem("wrong_type", f"holds {type(value).__name__}, which is not a value here.", hint=hint)
             return {tag: _TAGGED[tag].write(value)}

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from functools import reduce
 from typing import Any, Final
 
 from crmkit.errors import BadExpression, Problem, near
@@ -18,7 +17,7 @@ from crmkit.expr.build import Counted, Name, everything, f, nothing
 from crmkit.expr.form.show import is_plain
 from crmkit.expr.form.typed_value import VALUE_NAMES, read_value
 from crmkit.expr.limits import LIMITS, Limits, Meter, clean_source
-from crmkit.expr.node import FLIPPED, Expr, Op
+from crmkit.expr.node import FLIPPED, Expr, Op, all_of, any_of
 from crmkit.expr.table import ROWS
 
 __all__ = ["parse"]
@@ -26,11 +25,11 @@ __all__ = ["parse"]
 _OPS: Final[Mapping[type[ast.cmpop], Op]] = {
     ast.Eq: Op.EQ, ast.NotEq: Op.NE, ast.Lt: Op.LT, ast.LtE: Op.LE, ast.Gt: Op.GT, ast.GtE: Op.GE,
 }  # fmt: skip
-_JOINS: Final[Mapping[type[ast.AST], Callable[[Expr, Expr], Expr]]] = {
-    ast.BitAnd: Expr.__and__,
-    ast.And: Expr.__and__,
-    ast.BitOr: Expr.__or__,
-    ast.Or: Expr.__or__,
+_JOINS: Final[Mapping[type[ast.AST], Callable[[Iterable[Expr]], Expr]]] = {
+    ast.BitAnd: all_of,
+    ast.And: all_of,
+    ast.BitOr: any_of,
+    ast.Or: any_of,
 }
 _CONSTANTS: Final[Mapping[str, Expr]] = {"everything": everything, "nothing": nothing}
 _METHODS: Final = {method: row.relates for row in ROWS for method in row.methods}
@@ -110,8 +109,7 @@ class _Parser:
 
     def _join(self, op: ast.AST, parts: list[ast.expr], depth: int) -> Expr:
         self._count(parts)
-        tests = [self._test(part, depth + 1) for part in parts]
-        return reduce(_JOINS[type(op)], tests)
+        return _JOINS[type(op)](self._test(part, depth + 1) for part in parts)
 
     def _compare(self, node: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.expr, depth: int) -> Expr:
         known = _OPS.get(type(op))

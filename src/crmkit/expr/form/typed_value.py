@@ -10,7 +10,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from crmkit.errors import BadExpression, near
-from crmkit.expr.build import ago, ahead, days, hours, me, now, today
+from crmkit.expr.build import ago, ahead, days, hours, now, today
+from crmkit.expr.node import Me
 from crmkit.values import UTC, Money, clean_instant, clean_integer
 
 __all__ = ["VALUE_NAMES", "read_value"]
@@ -54,7 +55,7 @@ def read_value(node: ast.expr) -> Any:
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))) if not isinstance(value, bool):
             return clean_integer(-value)
         case ast.Attribute(value=ast.Name(id="me"), attr=fact):
-            return getattr(me, fact)
+            return Me(fact)
         case ast.Call(func=ast.Name(id=name)):
             return _checked(_called(node, name))
         case ast.Name(id=name):

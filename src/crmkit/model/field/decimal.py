@@ -16,7 +16,7 @@ from crmkit.model.field.declaration import REQUIRED, Missing, declare
 from crmkit.model.field.field import Field
 from crmkit.model.field.spelling import Spelling, number
 from crmkit.model.kind import Kind
-from crmkit.values import INT64_MAX, INT64_MIN, decimal_of, plain_number, scaled
+from crmkit.values import INT64_MAX, INT64_MIN, clamped, decimal_of, plain_number, scaled
 
 __all__ = ["DecimalField", "decimal"]
 
@@ -89,10 +89,10 @@ class DecimalField(Field):
         return f"decimal_of({values[0]}, {self.scale})"
 
     def literal(self, value: Any) -> tuple[int]:
-        """Return the units of any number that fits."""
+        """Return the units of any number; past 64 bits, all are alike."""
         if isinstance(value, str):
             raise Problem("wrong_type", "expects a Decimal, not text.", hint="Write Decimal(text).")
-        return (scaled(value, self.scale),)
+        return (clamped(value, self.scale),)
 
     def reader(self, spelling: Spelling) -> Callable[[str], Any]:
         """Return what reads a number."""

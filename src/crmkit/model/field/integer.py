@@ -58,8 +58,8 @@ class IntegerField(Field):
         return rng.choice([*near, self._least, self._most])
 
     def literal(self, value: Any) -> tuple[int]:
-        """Return a whole number of at most 64 bits."""
-        return (clean_integer(value),)
+        """Return a whole number of any size: a sum is compared, too."""
+        return (value if type(value) is int else clean_integer(value),)
 
     def reader(self, spelling: Spelling) -> Callable[[str], Any]:
         """Return what reads a number without decimals, which then means what it means as JSON."""

@@ -56,6 +56,8 @@ class MoneyField(Field):
         if isinstance(value, Money):
             if self.min is not None and value.units < self.min * 10**MONEY_SCALE:
                 raise Problem("too_small", f"must be {self.min} or more.")
+            if not INT64_MIN <= value.units <= INT64_MAX:
+                raise Problem("beyond_64_bit", f"does not fit 64 bits at {MONEY_SCALE} decimal places.")
             return value
         hint = f'Write Money("{value}", "EUR"), with the currency meant.'
         if isinstance(value, float):
@@ -65,9 +67,9 @@ class MoneyField(Field):
         raise Problem("wrong_type", f"expects Money, not {type(value).__name__}.")
 
     def sure_source(self, value: str) -> str:
-        """Hold of amounts that are not too small."""
-        least = "" if self.min is None else f" and {value}.units >= {self.min * 10**MONEY_SCALE}"
-        return f"type({value}) is Money{least}"
+        """Hold of amounts that are not too small, and that a column holds."""
+        least = INT64_MIN if self.min is None else self.min * 10**MONEY_SCALE
+        return f"type({value}) is Money and {least} <= {value}.units <= {INT64_MAX}"
 
     def example(self, rng: Random) -> Money:
         """Return a small amount, or a bound."""

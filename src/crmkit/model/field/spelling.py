@@ -18,6 +18,7 @@ __all__ = ["PLAIN", "Spelling", "number", "translator"]
 _GROUPS: Final = frozenset({" ", "'"})
 """Marks that separate thousands even if they are the only one of a number format, as in 1 234."""
 _LONGEST_WORD: Final = 60
+_LONGEST_NUMBER: Final = 100
 _PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 _SPACES: Final = re.compile(r"[\s\u202f\u2009]+")
 _CLOCK: Final = re.compile(r"%[HIcXsf]")
@@ -66,11 +67,11 @@ PLAIN: Final = Spelling()
 
 def translator(spellings: Mapping[str, str], code: str) -> Callable[[str], str]:
     """Return what finds our text for a spelling, or raises a problem with this code."""
+    words = dict.fromkeys(spellings.values())
 
     def translate(text: str) -> str:
         ours = spellings.get(key_of(text))
         if ours is None:
-            words = dict.fromkeys(spellings.values())
             hint = near(text, words) if len(text) <= _LONGEST_WORD else ""
             raise Problem(code, "is not a known value.", hint=hint)
         return ours
@@ -87,7 +88,7 @@ def number(text: str, pattern: str = "") -> Decimal:
     >>> number("(1.234,50)", "1.234,56")
     Decimal('-1234.50')
     """
-    text = text.removesuffix("%").strip()
+    text = text.removesuffix("%").strip() if len(text) <= _LONGEST_NUMBER else "x"
     sign = ""
     if text.startswith("(") and text.endswith(")"):
         text, sign = text[1:-1].strip(), "-"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from crmkit.repository.change import Change
-    from crmkit.repository.door import DoorOf
+    from crmkit.repository.keeper import KeeperOf
 
 __all__ = ["Observer"]
 
@@ -18,7 +18,7 @@ class Observer(Protocol):
     one after another, in the order of that tuple. They are shared by all sessions, so they keep no state of a session.
     """
 
-    async def observe(self, change: Change[Any], door_of: DoorOf) -> None:
+    async def observe(self, change: Change[Any], door_of: KeeperOf) -> None:
         """Take note of a change.
 
         What is written here through `door_of("model").append(...)` is part of the same transaction, and is not observed
@@ -26,6 +26,6 @@ class Observer(Protocol):
 
         Args:
             change: what happened. Its `after` is costly after a bulk write, so ask for it only if you need it.
-            door_of: gives the door of a model by its name.
+            door_of: gives the keeper of a model by its name; it writes, and reads as any door does.
         """
         ...

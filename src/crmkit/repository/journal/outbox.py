@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from crmkit.repository.change import ChangeKind
 
 if TYPE_CHECKING:
     from crmkit.repository.change import Change
-    from crmkit.repository.door import DoorOf
+    from crmkit.repository.keeper import KeeperOf
 
 __all__ = ["Outbox"]
-
-_SILENT: Final = frozenset({"outbox_message", "stage_move", "external_id", "pipeline_definition"})
 
 
 class Outbox:
     """Writes messages about records that changed."""
 
-    async def observe(self, change: Change[Any], door_of: DoorOf) -> None:
+    async def observe(self, change: Change[Any], door_of: KeeperOf) -> None:
         """Write a message for each record of a change."""
-        if change.schema.name in _SILENT:
-            return
         outbox = door_of("outbox_message")
         payload = json.dumps(_facts(change), ensure_ascii=False, sort_keys=True, default=str)
         versions = [record.version for record in change.after] if change.before else [1] * len(change.ids)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from enum import Enum, unique
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from crmkit.expr.build import everything
+from crmkit.expr.node import Always, Expr, Not
 
 if TYPE_CHECKING:
-    from crmkit.expr.node import Expr
     from crmkit.model.schema import Schema
     from crmkit.security.access.actor import Actor
 
-__all__ = ["Action", "Open", "Policy"]
+__all__ = ["Action", "Open", "Policy", "unrestricted"]
+
+unrestricted: Final[Expr] = Not(Always(False))
+"""What a policy answers to open rows about records even where these are hidden; `everything` does not open them."""
 
 
 @unique
@@ -34,7 +37,12 @@ class Policy(Protocol):
         """Return what a row must satisfy so that the actor may do this to it.
 
         Asked for every model that a call touches, those behind relations included. For `UPDATE`, both the row as it is
-        and the row as it will be must satisfy the answer; for `CREATE`, the row as it will be.
+        and the row as it will be must satisfy the answer; for `CREATE`, the row as it will be. What may not be read
+        can neither be changed nor deleted.
+
+        `everything` means that the policy has nothing to say. Rows about a record, such as its history, its tasks and
+        its lines, are then as visible as that record. Any other answer takes the place of this; `unrestricted` lets all
+        of them be read.
         """
         ...
 

@@ -110,9 +110,26 @@ class Reader:
         related = self.related(node.relation, node.where)
         if isinstance(node, Exists):
             wanted = not node.negated
-            return lambda row: any(True for _ in related(row)) is wanted
+            return self._once(node.relation, lambda row: any(True for _ in related(row)) is wanted)
         compare, number = COMPARE[node.op], node.number
-        return lambda row: compare(sum(1 for _ in related(row)), number)
+        return self._once(node.relation, lambda row: compare(sum(1 for _ in related(row)), number))
+
+    def _once(self, relation: Relation, test: Test) -> Test:
+        """Return a test of what a relation leads to that looks at it once, however many rows lead there.
+
+        To look anew for each row would multiply with each relation on the way.
+        """
+        local = self._table.places[relation.local]
+        known: dict[tuple[str, Any], bool] = {}
+
+        def once(row: Row) -> bool:
+            key = (row[0], row[local])
+            holds = known.get(key)
+            if holds is None:
+                holds = known[key] = test(row)
+            return holds
+
+        return once
 
     def related(self, relation: Relation, where: Core) -> Callable[[Row], Iterator[Row]]:
         """Return what yields the target's rows that belong to a row and satisfy `where`."""

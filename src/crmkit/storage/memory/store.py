@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import islice
 from operator import itemgetter
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from crmkit.errors import Busy, Duplicate, StoreError, Unsupported
+from crmkit.errors import Busy, Duplicate, StoreError, TimedOut, Unsupported
 from crmkit.model.codec import CANONICAL
 from crmkit.storage.memory.reader import Reader, rises, sort_rows
 from crmkit.storage.memory.table import ID, Rows, State, Table, reader_of
 from crmkit.storage.memory.tally import tally_rows
+from crmkit.storage.spi.deadline import Deadline
 from crmkit.storage.spi.depth import followed
 from crmkit.storage.spi.store import Feature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from crmkit.model.catalog import Catalog
     from crmkit.model.codec import Row, Wires
@@ -45,6 +47,11 @@ class MemoryStore:
         self._stored: dict[str, Rows] = {}
         self._claims: dict[tuple[Any, ...], MemoryUnit] = {}
         self._closed = False
+        self._limit: float | None = None
+
+    def limit_statements(self, seconds: float) -> None:
+        """Stop each statement that takes longer."""
+        self._limit = seconds
 
     async def prepare(self, catalog: Catalog, *, create: bool) -> None:  # noqa: ARG002 - memory needs no creating
         """Learn the models.
@@ -64,7 +71,8 @@ class MemoryStore:
     async def begin(self) -> MemoryUnit:
         """Return a new unit."""
         self._check_open()
-        return MemoryUnit(self._lock, self._stored, self._claims)
+        deadline = None if self._limit is None else Deadline(self._limit)
+        return MemoryUnit(self._lock, self._stored, self._claims, deadline)
 
     async def join(self, handle: object) -> NoReturn:  # noqa: ARG002 - the protocol's argument
         """Refuse to join a transaction of the host's.
@@ -89,8 +97,15 @@ class MemoryStore:
 class MemoryUnit:
     """One transaction on a `MemoryStore`: it reads what is committed and what it wrote itself."""
 
-    def __init__(self, lock: RLock, stored: dict[str, Rows], claims: dict[tuple[Any, ...], MemoryUnit]) -> None:
+    def __init__(
+        self,
+        lock: RLock,
+        stored: dict[str, Rows],
+        claims: dict[tuple[Any, ...], MemoryUnit],
+        deadline: Deadline | None = None,
+    ) -> None:
         self._lock = lock
+        self._deadline = deadline
         self._stored = stored
         self._claims = claims
         self._claimed: dict[tuple[Any, ...], None] = {}
@@ -98,13 +113,14 @@ class MemoryUnit:
         self._undo: list[tuple[Table, State]] = []
         self._tables: dict[str, Table] = {}
         self._ended = False
+        self._stopped = False
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     @followed
     async def fetch(self, query: Query) -> list[Row]:
         """Return the rows that a query asks for."""
-        with self._lock:
+        with self._statement():
             table = self._table(query.schema.name)
             found: Iterable[Row] = Reader(self._table, query.schema.name).rows(query.where, query.order)
             if not rises(query.order):
@@ -118,7 +134,7 @@ class MemoryUnit:
     @followed
     async def tally(self, tally: Tally) -> list[Row]:
         """Return the groups that a tally asks for."""
-        with self._lock:
+        with self._statement():
             return tally_rows(tally, self._table)
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -141,7 +157,7 @@ class MemoryUnit:
             Duplicate: a unique group of columns is taken.
             Busy: another unit that is still open wrote one of the rows, or that group.
         """
-        with self._lock:
+        with self._statement():
             table = self._table(patch.schema.name)
             changes = [(table.places[column], value) for column, value in patch.changes.items()]
             pairs: list[tuple[Row | None, Row | None]] = []
@@ -160,7 +176,7 @@ class MemoryUnit:
         Raises:
             Busy: another unit that is still open wrote one of the rows.
         """
-        with self._lock:
+        with self._statement():
             pairs = [(row, None) for row in Reader(self._table, removal.schema.name).rows(removal.where)]
             self._write(self._table(removal.schema.name), pairs)
             return len(pairs)
@@ -243,19 +259,39 @@ class MemoryUnit:
     async def rollback(self) -> None:
         """Undo everything and end the unit."""
         with self._lock:
+            self._stopped = False
             self._check_open()
             self._end()
 
     def _end(self) -> None:
+        self._undo_all()
+        self._ended = True
+
+    def _undo_all(self) -> None:
         for key in self._claimed:
             self._claims.pop(key, None)
         self._claimed.clear()
         self._tables.clear()
-        self._ended = True
+        self._savepoints.clear()
+
+    @contextmanager
+    def _statement(self) -> Generator[None]:
+        with self._lock:
+            if self._deadline is not None:
+                self._deadline.start()
+            try:
+                yield
+            except TimedOut:
+                if self._claimed:
+                    self._undo_all()
+                    self._stopped = True
+                raise
 
     def _check_open(self) -> None:
         if self._ended:
             raise StoreError("the unit of work has ended.", hint="Begin another one.")
+        if self._stopped:
+            raise StoreError("the unit of work was undone when a statement took too long.", hint="Begin another one.")
 
     def _table(self, name: str) -> Table:
         self._check_open()
@@ -264,7 +300,7 @@ class MemoryUnit:
             stored = self._stored.get(name)
             if stored is None:
                 raise StoreError(f"the store was not prepared for the model {name!r}.", hint="Call prepare() first.")
-            table = self._tables[name] = Table(stored)
+            table = self._tables[name] = Table(stored, self._deadline)
         return table
 
 

@@ -8,11 +8,12 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from uuid import UUID
 
     from crmkit.model.codec import Row
     from crmkit.model.schema import Schema
+    from crmkit.storage.spi.deadline import Deadline
 
 __all__ = ["ID", "Group", "Rows", "State", "Table", "reader_of"]
 
@@ -120,17 +121,22 @@ def _take_out(
 class Table:
     """A table as one unit sees it.
 
+    Args:
+        stored: what is committed.
+        deadline: what is told of each row that is looked at, if statements are limited.
+
     Attributes:
         stored: what is committed.
         own: what the unit wrote.
         masked: by tenant, the ids of committed rows that the unit replaced or removed.
     """
 
-    def __init__(self, stored: Rows) -> None:
+    def __init__(self, stored: Rows, deadline: Deadline | None = None) -> None:
         self.schema = stored.schema
         self.stored = stored
         self.own = Rows(stored.schema)
         self.masked: dict[str, set[UUID]] = {}
+        self._deadline = deadline
         self.places = {column.name: place for place, column in enumerate(stored.schema.columns)}
 
     def scan(self) -> Iterator[Row]:
@@ -140,7 +146,7 @@ class Table:
 
     def of(self, tenant: str) -> Iterator[Row]:
         """Yield every row of a tenant."""
-        yield from self._seen(tenant, iter(self.stored.tenants.get(tenant, {}).items()))
+        yield from self._seen(tenant, self.stored.tenants.get(tenant, {}).items())
         yield from self.own.tenants.get(tenant, {}).values()
 
     def having(self, group: Group, tenant: str, values: tuple[Any, ...]) -> Iterator[Row]:
@@ -153,7 +159,8 @@ class Table:
         """Yield a tenant's rows by rising id, from the first after `above`."""
         masked = self.masked.get(tenant, ())
         stored = (pair for pair in self.stored.rising(tenant, above) if pair[0] not in masked)
-        for _, row in merge(stored, self.own.rising(tenant, above), key=lambda pair: pair[0].int):
+        merged = merge(stored, self.own.rising(tenant, above), key=lambda pair: pair[0].int)
+        for _, row in self._watched(merged):
             yield row
 
     def replace(self, old: Row, new: Row | None) -> None:
@@ -190,7 +197,11 @@ class Table:
             for row in rows.values():
                 self.stored.put(row)
 
-    def _seen(self, tenant: str, pairs: Iterator[tuple[UUID, Row]]) -> Iterator[Row]:
+    def _watched(self, pairs: Iterable[tuple[UUID, Row]]) -> Iterable[tuple[UUID, Row]]:
+        return pairs if self._deadline is None else self._deadline.watched(pairs, self.schema.name)
+
+    def _seen(self, tenant: str, pairs: Iterable[tuple[UUID, Row]]) -> Iterator[Row]:
+        pairs = self._watched(pairs)
         masked = self.masked.get(tenant)
         if not masked:
             for _, row in pairs:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crmkit.model.codec import Row
     from crmkit.model.schema import Schema
 
-__all__ = ["Document", "documents_of", "key_of", "projection", "rows_of"]
+__all__ = ["Document", "documents_of", "projection", "rows_of"]
 
 Document: TypeAlias = dict[str, Any]
 _LIGHT: Final = 20_000
@@ -22,27 +22,24 @@ _LIGHT: Final = 20_000
 _EMPTY: Final[Mapping[Kind, Any]] = {Kind.TAGS: [], Kind.EXTRA: []}
 
 
-def key_of(column: str) -> str:
-    """Return the name under which documents hold a column."""
-    return "_id" if column == "id" else column
-
-
 def documents_of(schema: Schema, rows: Sequence[Row]) -> list[Document]:
-    """Return the documents that hold complete rows."""
-    keys = tuple(key_of(column.name) for column in schema.columns)
+    """Return the documents that hold complete rows.
+
+    Their `_id` is the driver's own: it is one for the whole collection, and the id of a row is one for its tenant only.
+    """
+    keys = tuple(column.name for column in schema.columns)
     return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
 def rows_of(schema: Schema, columns: tuple[str, ...], documents: Sequence[Document]) -> list[Row]:
     """Return some columns of documents; what a document lacks is missing."""
-    keys = [key_of(column) for column in columns]
-    if len(keys) > 1:
+    if len(columns) > 1:
         try:
-            return list(map(itemgetter(*keys), documents))
+            return list(map(itemgetter(*columns), documents))
         except KeyError:  # a document that was written before its model had all of these columns
             pass
     empty = [_EMPTY.get(schema.by_column[column].kind) for column in columns]
-    pairs = list(zip(keys, empty, strict=True))
+    pairs = list(zip(columns, empty, strict=True))
     return [tuple(document.get(key, default) for key, default in pairs) for document in documents]
 
 
@@ -55,5 +52,4 @@ def projection(schema: Schema, columns: tuple[str, ...]) -> Mapping[str, int] | 
     left_out = [column for column in schema.columns if column.name not in columns]
     if len(left_out) <= len(columns) // 4 and sum(column.max for column in left_out) <= _LIGHT:
         return None
-    wanted = {key_of(column): 1 for column in columns}
-    return wanted if "_id" in wanted else {**wanted, "_id": 0}
+    return {**dict.fromkeys(columns, 1), "_id": 0}

@@ -8,11 +8,13 @@ from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
     DocumentTooLarge,
+    NetworkTimeout,
     OperationFailure,
     PyMongoError,
 )
 
 from crmkit.errors import Busy, CrmError, Duplicate, StoreError, Unreachable
+from crmkit.storage.spi.deadline import timed_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +24,8 @@ __all__ = ["error_of"]
 _DUPLICATE: Final = 11000
 _TOO_LARGE: Final = {10334, 17280, 17419, 17420}
 _TOO_MUCH: Final = 388
+_TIMED_OUT: Final = {50, 202, 262}
+"""MaxTimeMSExpired, NetworkInterfaceExceededTimeLimit, ExceededTimeLimit."""
 _CONFLICT: Final = {24, 112}
 """LockTimeout, WriteConflict."""
 _ABORTED: Final = {225, 246, 251, 290}
@@ -38,8 +42,9 @@ def error_of(error: Exception, entity: str) -> CrmError:
     code, details = _facts(error)
     if code == _DUPLICATE:
         pattern: Mapping[str, Any] = details.get("keyPattern") or {}
-        columns = [name for name in pattern if name != "tenant"]
-        return Duplicate(entity, ("id",) if columns == ["_id"] else columns)
+        return Duplicate(entity, [name for name in pattern if name != "tenant"])
+    if code in _TIMED_OUT or isinstance(error, NetworkTimeout):
+        return timed_out(entity)
     if isinstance(error, ConnectionFailure):  # before the label below, which these carry as well within a transaction
         return Unreachable("the database cannot be reached.", hint="Check its address, and that it runs.")
     if code in _CONFLICT:

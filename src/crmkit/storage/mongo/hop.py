@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmkit.storage.mongo.document import Document, key_of
+from crmkit.storage.mongo.document import Document
 from crmkit.storage.mongo.select import Selection, Selector, lookup
 
 if TYPE_CHECKING:
@@ -55,16 +55,16 @@ class Steps:
 
     async def follow(self, schema: Schema, hops: tuple[Hop, ...], column: str) -> tuple[Schema, Any]:
         """Return the model where hops lead, and the expression for a column there."""
-        value: Any = f"${key_of(column)}"
+        value: Any = f"${column}"
         for length, hop in enumerate(hops, start=1):
             way = hops[:length]
             step = self._steps.get(way)
             if step is None:
-                local, name = key_of(hop.relation.local), f"_step{len(self._steps)}"
+                local, name = hop.relation.local, f"_step{len(self._steps)}"
                 begin = self._start(name, local) if length == 1 else _first(self._steps[way[:-1]].name, local)
                 inner = await self._selector.related(hop.relation, hop.where)
                 step = self._steps[way] = _Step(hop, self._catalog[hop.relation.target], inner, begin, name)
-            schema, value = step.target, _first(step.name, key_of(column))
+            schema, value = step.target, _first(step.name, column)
         return schema, value
 
     def stages(self) -> list[Document]:

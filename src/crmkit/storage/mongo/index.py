@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from crmkit.errors import StoreError
-from crmkit.storage.mongo.document import Document, key_of
+from crmkit.storage.mongo.document import Document
 from crmkit.storage.mongo.driver import LOCKS
 from crmkit.storage.mongo.wire import LEAST
 
@@ -27,20 +27,19 @@ _SHOWN: Final = 10
 def indexes_of(schema: Schema) -> list[Document]:
     """Return the indexes of a model's collection, as `createIndexes` takes them.
 
-    The tenant leads each of them. The id ends each one that is not unique, so that it gives rows in a total order. A
-    unique index covers only the documents in which none of its fields is missing. It says so by "at least the least
-    value of its type", because the planner sees that a search for a value implies that.
+    The tenant leads each of them, so that ids and other unique values are free in another tenant. The id ends each one
+    that is not unique, so that it gives rows in a total order. A unique index covers only the documents in which none
+    of its fields is missing. It says so by "at least the least value of its type", because the planner sees that a
+    search for a value implies that.
     """
-    indexes = [_index(("_id",))]
-    for columns in schema.unique_columns():
+    indexes: list[Document] = []
+    for columns in (("id",), *schema.unique_columns()):
         partial = {
-            key_of(name): {"$gte": LEAST[schema.by_column[name].kind]}
-            for name in columns
-            if schema.by_column[name].nullable
+            name: {"$gte": LEAST[schema.by_column[name].kind]} for name in columns if schema.by_column[name].nullable
         }
-        index = {**_index(map(key_of, columns)), "unique": True}
+        index = {**_index(columns), "unique": True}
         indexes.append({**index, "partialFilterExpression": partial} if partial else index)
-    indexes += [_index((*map(key_of, columns), "_id")) for columns in schema.index_columns()]
+    indexes += [_index((*columns, "id")) for columns in schema.index_columns()]
     return indexes
 
 
@@ -83,7 +82,11 @@ async def prepare_indexes(driver: Driver, catalog: Catalog, *, create: bool) -> 
             hint="Drop or rebuild these; crmkit never does that by itself.",
         )
     if not create and findings.missing:
-        raise StoreError(f"the database lacks {_listed(findings.missing)}.", hint="Prepare it once with create=True.")
+        raise StoreError(
+            f"the database lacks {_listed(findings.missing)}.",
+            hint="Prepare it once with create=True.",
+            absent=there.keys().isdisjoint(schema.plural for schema in catalog),
+        )
     if create and LOCKS not in there:  # a transaction that is to see one snapshot cannot create it
         commands.append({"create": LOCKS})
     for command in commands:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crmkit.storage.mongo.document import Document, key_of
+from crmkit.storage.mongo.document import Document
 from crmkit.storage.mongo.hop import Steps
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def native_sort(order: Sequence[SortKey]) -> list[tuple[str, int]] | None:
     """Return an order that is native as the driver takes it; of one column the first key decides."""
     sort: dict[str, int] = {}
     for key in order:
-        sort.setdefault(key_of(key.column), _direction(key))
+        sort.setdefault(key.column, _direction(key))
     return list(sort.items()) or None
 
 
@@ -45,7 +45,7 @@ async def ordered_stages(query: Query, selection: Selection, selector: Selector,
     sort: Document = {}
     for number, key in enumerate(query.order):
         schema, value = await steps.follow(query.schema, key.hops, key.column)
-        name = key_of(key.column)
+        name = key.column
         if key.hops:
             name = f"_value{number}"
             flags[name] = value
@@ -61,6 +61,5 @@ async def ordered_stages(query: Query, selection: Selection, selector: Selector,
     stages = selection.stages(*found, *([{"$sort": sort}] if sort else []))
     if query.limit is not None:
         stages.append({"$limit": query.limit})
-    kept = {key_of(column): 1 for column in query.columns}
-    stages.append({"$project": kept if "_id" in kept else {**kept, "_id": 0}})
+    stages.append({"$project": {**dict.fromkeys(query.columns, 1), "_id": 0}})
     return stages

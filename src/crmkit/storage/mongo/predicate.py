@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 from crmkit.expr.core import Compare, Has, In, Missing, Prefix, Substring
 from crmkit.expr.node import Op
-from crmkit.storage.mongo.document import Document, key_of
+from crmkit.storage.mongo.document import Document
 from crmkit.storage.mongo.wire import encoded
 from crmkit.storage.spi.prefix import text_after
 
@@ -35,8 +35,8 @@ _LONGEST_PATTERN: Final = 2_000
 def leaf_filter(schema: Schema, node: Leaf) -> Document:
     """Return the filter that a leaf becomes."""
     if isinstance(node, Compare | In | Missing) and node.key:
-        return {key_of(node.column): _entry(node)}
-    key = key_of(node.column)
+        return {node.column: _entry(node)}
+    key = node.column
     match node:
         case Compare(op=Op.NE, value=value):
             return {key: {"$nin": [encoded(schema.by_column[node.column].kind, value), None]}}

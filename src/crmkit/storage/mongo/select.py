@@ -2,7 +2,7 @@
 
 What reaches related rows is asked in two steps: first the keys of the related rows, then the rows with one of those
 keys. That is several times faster than a `$lookup` per row, and an update's filter cannot hold a `$lookup` at all. It
-is bounded: where the keys are too many for one command, or the row is named by its id, the lookup does it.
+is bounded: where the keys are too many for one command, or few rows are named by id, the lookup does it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 
 from crmkit.errors import Unsupported
-from crmkit.expr.core import And, Compare, Constant, Core, Count, Exists, In, Not, Or
-from crmkit.expr.node import NEGATED, Op
-from crmkit.storage.mongo.document import Document, key_of
+from crmkit.expr.core import And, Constant, Core, Count, Exists, Not, Or
+from crmkit.expr.node import NEGATED
+from crmkit.storage.mongo.document import Document
 from crmkit.storage.mongo.predicate import NEVER, OPERATOR, all_of, any_of, leaf_filter
 from crmkit.storage.spi.compare import COMPARE
+from crmkit.storage.spi.reach import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,6 @@ CLASSIC: Final[Document] = {"$unset": "_none"}
 That engine, of MongoDB 5.2 and later, grouped by UUID in quadratic time when tried on 6.0.5: minutes for 60,000 groups,
 where the classic one takes 0.4 seconds. For other keys the two are equally fast.
 """
-_FEW_ROWS: Final = 100
 _HUGE: Final = 2**62
 
 
@@ -82,11 +82,15 @@ class Selector:
         self._catalog = catalog
         self._run = run
         self._room = most_keys
+        self._reach: Reach | None = None  # none: what is related is asked for once, not for each row
 
     async def select(self, schema: Schema, where: Core) -> Selection:
         """Return the selection of the rows that satisfy an expression in normal form."""
-        if _names_few(where):
-            self._room = 0
+        reach = Reach.of(where)
+        self._reach = reach if reach is Reach.FEW else None
+        return await self._selected(schema, where)
+
+    async def _selected(self, schema: Schema, where: Core) -> Selection:
         plain: list[Document] = []
         joined: list[Document] = []
         joins: list[Document] = []
@@ -117,8 +121,9 @@ class Selector:
 
     async def _exists(self, node: Exists, joins: list[Document]) -> Document:
         relation = node.relation
+        once = self._reach is None or self._reach.multiplies(relation)
         inner = await self.related(relation, node.where)
-        keys = await self._keys(relation, inner, [])
+        keys = await self._keys(relation, inner, []) if once else None
         if keys is not None:
             return _belonging(relation, keys, negated=node.negated)
         name = _join(joins, self._catalog, relation, inner, [{"$limit": 1}, {"$project": {"_id": 1}}])
@@ -130,8 +135,9 @@ class Selector:
         # Rows to which nothing belongs are in no group, so the groups asked for are those that differ from them.
         zero = COMPARE[node.op](0, number)
         op = OPERATOR[NEGATED[node.op] if zero else node.op]
+        once = self._reach is None or self._reach.multiplies(relation)
         inner = await self.related(relation, node.where)
-        keys = await self._keys(relation, inner, [{"$match": {"n": {op: number}}}])
+        keys = await self._keys(relation, inner, [{"$match": {"n": {op: number}}}]) if once else None
         if keys is not None:
             return _belonging(relation, keys, negated=zero)
         enough = {"$limit": max(number, 0) + 1}
@@ -141,7 +147,10 @@ class Selector:
 
     async def related(self, relation: Relation, where: Core) -> Selection:
         """Return the selection of the relation's target rows that satisfy `where` and can belong to any row."""
-        inner = await self.select(self._catalog[relation.target], where)
+        here = self._reach
+        self._reach = None if here is None or here.multiplies(relation) else here.beyond(relation)
+        inner = await self._selected(self._catalog[relation.target], where)
+        self._reach = here
         own: list[Document] = [] if relation.fixed is None else [{relation.fixed[0]: {"$eq": relation.fixed[1]}}]
         if relation.remote != "id":
             own.append({relation.remote: {"$ne": None}})
@@ -153,9 +162,9 @@ class Selector:
             return None
         stages = inner.stages()
         if relation.remote == "id" and not having:
-            stages.append({"$project": {"_id": 1}})
+            stages.append({"$project": {"_id": "$id"}})
         else:
-            stages += [CLASSIC, {"$group": {"_id": f"${key_of(relation.remote)}", "n": {"$sum": 1}}}, *having]
+            stages += [CLASSIC, {"$group": {"_id": f"${relation.remote}", "n": {"$sum": 1}}}, *having]
         found = await self._run(self._catalog[relation.target], [*stages, {"$limit": self._room + 1}])
         if len(found) > self._room:
             self._room = 0
@@ -177,7 +186,7 @@ def lookup(
         tail: what to do with them.
         name: the key under which they are put, as a list.
     """
-    same = {"$expr": {"$eq": [f"${key_of(relation.remote)}", "$$key"]}}
+    same = {"$expr": {"$eq": [f"${relation.remote}", "$$key"]}}
     first, *rest = inner.stages()
     found = {"$match": all_of([first["$match"], same])}
     return {
@@ -190,22 +199,9 @@ def _join(
 ) -> str:
     name = f"_join{len(joins)}"
     target = catalog[relation.target]
-    joins.append(lookup(target, relation, local=f"${key_of(relation.local)}", inner=inner, tail=tail, name=name))
+    joins.append(lookup(target, relation, local=f"${relation.local}", inner=inner, tail=tail, name=name))
     return name
 
 
 def _belonging(relation: Relation, keys: list[Any], *, negated: bool) -> Document:
-    return {key_of(relation.local): {"$nin" if negated else "$in": keys}}
-
-
-def _names_few(where: Core) -> bool:
-    """Return whether an expression names its rows by id: looking at these is less work than at all related ones."""
-    for item in where.items if isinstance(where, And) else (where,):
-        match item:
-            case Compare("id", Op.EQ):
-                return True
-            case In("id", values, False):
-                return len(values) <= _FEW_ROWS
-            case _:
-                continue
-    return False
+    return {relation.local: {"$nin" if negated else "$in": keys}}

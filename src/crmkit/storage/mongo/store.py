@@ -59,7 +59,12 @@ class MongoStore:
         self._most_keys = most_keys
         self._catalog: Catalog | None = None
         self._closed = False
+        self._limit: float | None = None
         outlive_forks(self)
+
+    def limit_statements(self, seconds: float) -> None:
+        """Stop each call of the driver that takes longer."""
+        self._limit = seconds
 
     @property
     def io(self) -> Literal["blocking", "asyncio"]:
@@ -101,7 +106,7 @@ class MongoStore:
         self._check()
         if self._catalog is None:
             raise StoreError("the store was not prepared.", hint="Call prepare() first.")
-        return MongoUnit(self._driver, self._catalog, self._most_keys)
+        return MongoUnit(self._driver, self._catalog, self._most_keys, self._limit)
 
     async def join(self, handle: object) -> NoReturn:  # noqa: ARG002 - the protocol's argument
         """Refuse to join a transaction of the host's.

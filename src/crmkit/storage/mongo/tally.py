@@ -14,7 +14,7 @@ from bson.decimal128 import Decimal128
 
 from crmkit.model.kind import Kind
 from crmkit.storage.mongo.calendar import first_day
-from crmkit.storage.mongo.document import Document, key_of
+from crmkit.storage.mongo.document import Document
 from crmkit.storage.mongo.hop import Steps, present
 from crmkit.storage.mongo.select import CLASSIC, Selector
 from crmkit.storage.mongo.wire import decoded
@@ -119,12 +119,11 @@ class _Grouping:
 
     def distinct(self, column: str) -> list[Document]:
         """Return the stages that count a column's distinct values: grouped twice, so that no group grows with them."""
-        path = key_of(column)
-        near = {**self.near, _DISTINCT: f"${path}"}
+        near = {**self.near, _DISTINCT: f"${column}"}
         far = {**self.far, _DISTINCT: f"$_id.{_DISTINCT}"}
         names = {name: f"$_id.{name}" for name in self.far}
         return [
-            {"$match": {path: {"$ne": None}}},
+            {"$match": {column: {"$ne": None}}},
             *self._stages(near, {}, far, {}),
             {"$group": {"_id": names or None, "n": {"$sum": 1}}},
         ]
@@ -163,4 +162,4 @@ def _taken(measure: Measure) -> Document:
     if not measure.column:
         return {"$sum": 1}
     operator, operand = SPELLED[measure.aggregate]
-    return {operator: operand(f"${key_of(measure.column)}")}
+    return {operator: operand(f"${measure.column}")}

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+import pymongo
 from bson.errors import BSONError
 from pymongo import timeout
 from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
@@ -16,7 +17,7 @@ from pymongo.write_concern import WriteConcern
 from crmkit.errors import StoreError, Unreachable, Unsupported
 from crmkit.expr.core import Constant
 from crmkit.model.codec import pause_collector
-from crmkit.storage.mongo.document import Document, documents_of, key_of, projection, rows_of
+from crmkit.storage.mongo.document import Document, documents_of, projection, rows_of
 from crmkit.storage.mongo.error import error_of
 from crmkit.storage.mongo.order import is_native, native_sort, ordered_stages
 from crmkit.storage.mongo.select import Selector
@@ -53,8 +54,9 @@ class MongoUnit:
     but `rollback` raises `StoreError`.
     """
 
-    def __init__(self, driver: Driver, catalog: Catalog, most_keys: int) -> None:
+    def __init__(self, driver: Driver, catalog: Catalog, most_keys: int, limit: float | None = None) -> None:
         self._driver = driver
+        self._limit = limit
         self._catalog = catalog
         self._most_keys = most_keys
         self._session = driver.client.start_session(causal_consistency=True)
@@ -128,8 +130,7 @@ class MongoUnit:
             Duplicate: a unique group of columns is taken. The unit is finished.
             Busy: another unit that is still open wrote one of the rows. The unit is finished.
         """
-        changes = {"$set": {key_of(column): value for column, value in patch.changes.items()}}
-        update = partial(self._driver.collection(patch.schema).update_many, update=changes)
+        update = partial(self._driver.collection(patch.schema).update_many, update={"$set": dict(patch.changes)})
         return sum([done.matched_count async for done in self._each(patch, update)])
 
     @followed
@@ -238,7 +239,10 @@ class MongoUnit:
     async def _call(self, entity: str, call: Callable[[], Any]) -> Any:
         """Return what a call of the driver gives; make its errors crmkit's, and be finished after one that aborts."""
         try:
-            return await self._driver.settle(call())
+            if self._limit is None:
+                return await self._driver.settle(call())
+            with pymongo.timeout(self._limit):
+                return await self._driver.settle(call())
         except _FAULTS as error:
             failure = error_of(error, entity)
         if self._writing:

@@ -31,6 +31,8 @@ class Feature(Enum):
     """Keys may group by spans of time."""
     SAVEPOINT = "savepoint"
     """A part of a unit can be undone. Without it, `Unit.savepoint` is refused."""
+    TIMEOUT = "timeout"
+    """A statement can be stopped that takes too long. Without it, `Store.limit_statements` is refused."""
     JOIN = "join"
     """A unit can take part in a transaction that the host began. Without it, `Store.join` is refused."""
 
@@ -53,8 +55,8 @@ class Unit(Protocol):
     """One transaction.
 
     A unit reads what is committed and what it wrote itself. It is used by one task at a time, and ends with one call of
-    `commit` or `rollback`. A database's own errors never leave it: they become `Duplicate`, `Busy`, `Unsupported` or
-    `StoreError`, without values.
+    `commit` or `rollback`. A database's own errors never leave it: they become `Duplicate`, `Busy`, `TimedOut`,
+    `Unsupported` or `StoreError`, without values. `TimedOut` ends a unit that has written, and undoes all of it.
 
     A write that crmkit refuses after it was made is never undone by writing the old values back, which others may
     have seen and which would count as a second change. With `Feature.SAVEPOINT` the unit returns to a savepoint that
@@ -68,7 +70,7 @@ class Unit(Protocol):
         insert or at the commit, that one no longer does; that is a `StoreError`.
 
         Raises:
-            Duplicate: a unique group of columns, or an id, is taken. It names the columns.
+            Duplicate: a unique group of columns, or an id, is taken in the tenant. It names the columns.
         """
 
     async def fetch(self, query: Query) -> list[Row]:
@@ -140,6 +142,13 @@ class Store(Protocol):
     def wires(self) -> Wires:
         """How its driver spells values."""
         ...
+
+    def limit_statements(self, seconds: float) -> None:
+        """Stop each statement that takes longer, in the units that begin from now on.
+
+        Raises:
+            Unsupported: the store does not declare `Feature.TIMEOUT`.
+        """
 
     async def prepare(self, catalog: Catalog, *, create: bool) -> None:
         """Learn the models; and make sure that tables and indexes are there.

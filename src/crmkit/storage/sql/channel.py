@@ -40,7 +40,13 @@ class Channel(Protocol):
 
 
 class Channels(Protocol):
-    """Makes the channels of one store."""
+    """Makes the channels of one store.
+
+    Attributes:
+        limit: how many seconds a statement may take; `None` for any time.
+    """
+
+    limit: float | None
 
     def make(self) -> Channel:
         """Return a channel that has no connection yet."""

@@ -74,7 +74,7 @@ class Database:
     @bounded
     def query(self, query: Query) -> Command:
         """Return the command of a query."""
-        shape = Shape(self._frame)
+        shape = Shape(self._frame, query.where)
         where = shape.visit(query.schema, query.where)
         order: list[list[Related]] = []
         for by in query.order:
@@ -90,7 +90,7 @@ class Database:
     @bounded
     def patch(self, patch: Patch) -> Command:
         """Return the command of a patch."""
-        shape = Shape(self._frame)
+        shape = Shape(self._frame, patch.where)
         shape.values += patch.changes.values()
         where = shape.visit(patch.schema, patch.where)
         key = (Patch, patch.schema, *patch.changes, None, *shape.marks)
@@ -100,7 +100,7 @@ class Database:
     @bounded
     def removal(self, removal: Removal) -> Command:
         """Return the command of a removal."""
-        shape = Shape(self._frame)
+        shape = Shape(self._frame, removal.where)
         where = shape.visit(removal.schema, removal.where)
         key = (Removal, removal.schema, *shape.marks)
         statement = self.cache.get(key) or self._kept(key, self._compiler.removal(shape, removal, where), shape.values)
@@ -122,7 +122,7 @@ class Database:
     @bounded
     def years(self, tally: Tally, key: GroupKey) -> Command:
         """Return the command that finds which years the instants of a key lie in."""
-        shape = Shape(self._frame)
+        shape = Shape(self._frame, tally.where)
         steps = shape.steps(key.hops)
         where = shape.visit(tally.schema, tally.where)
         marks = ("years", tally.schema, key.column, *shape.marks)
@@ -134,7 +134,7 @@ class Database:
     @bounded
     def tally(self, tally: Tally, zones: Zones) -> Command:
         """Return the command of a tally, with the ranges of the zones that its keys name."""
-        shape = Shape(self._frame)
+        shape = Shape(self._frame, tally.where)
         keys = [
             self._compiler.key(shape, self._kind(tally.schema, key), key, zones.get(place))
             for place, key in enumerate(tally.by)

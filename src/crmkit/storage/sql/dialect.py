@@ -27,6 +27,7 @@ class Cause(Enum):
     ORPHAN = "orphan"
     BUSY = "busy"
     READ_ONLY = "read only"
+    TIMED_OUT = "timed out"
     REFUSED = "refused"
     OTHER = "other"
 

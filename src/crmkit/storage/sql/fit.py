@@ -55,7 +55,9 @@ def _missing(
         else:
             if not create:
                 raise StoreError(
-                    f"the database has no table {table.name!r}.", hint=f"{_MIGRATE} Or allow it to be created."
+                    f"the database has no table {table.name!r}.",
+                    hint=f"{_MIGRATE} Or allow it to be created.",
+                    absent=present.isdisjoint(metadata.tables),
                 )
             statements.append(CreateTable(table))
             lacking = sorted(table.indexes, key=_name_of)
@@ -107,7 +109,7 @@ def _check_table(inspector: Inspector, table: Table, dialect: Dialect) -> None:
         if not held["nullable"] and held["default"] is None:
             raise StoreError(
                 f"the column {table.name}.{name} is NOT NULL, but the model has no such field.",
-                hint=f"{_MIGRATE} Or drop it, or give it a default.",
+                hint=f"If one of your own models has it, name that in connect(models=[...]). If none has: {_MIGRATE}",
             )
     key = inspector.get_pk_constraint(table.name)["constrained_columns"]
     if tuple(key) != KEY:

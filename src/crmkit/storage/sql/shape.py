@@ -12,15 +12,29 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 import attrs
-from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, and_, bindparam, false, func, or_, select, true
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 
 from crmkit.errors import Unsupported
 from crmkit.expr.core import And, Compare, Constant, Core, Count, Exists, Has, In, Missing, Not, Or, Prefix, Substring
-from crmkit.expr.node import Op
+from crmkit.expr.node import NEGATED, Op
 from crmkit.model.kind import Kind
 from crmkit.model.schema import TENANT
 from crmkit.storage.spi.compare import COMPARE
 from crmkit.storage.spi.prefix import text_after
+from crmkit.storage.spi.reach import Reach
 from crmkit.storage.sql.condition import joined
 from crmkit.storage.sql.wire import json_text
 
@@ -81,11 +95,12 @@ class Shape:
         values: the values of the parameters, as the driver spells them.
     """
 
-    __slots__ = ("_aliases", "_encode", "_frame", "marks", "values")
+    __slots__ = ("_aliases", "_encode", "_frame", "_reach", "marks", "values")
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, where: Core) -> None:
         self._frame = frame
         self._encode = frame.encode
+        self._reach = Reach.of(where)
         self._aliases = 0
         self.marks: list[Hashable] = []
         self.values: list[Any] = []
@@ -113,11 +128,12 @@ class Shape:
             case In():
                 return self._in(schema, node)
             case Exists(relation, where, negated):
-                self.marks += (Exists, negated)
-                return self._unless(negated, (Shape._exists, self.related(relation, where)))
-            case Count(relation, where, op, number):
-                self.marks += (Count, op)
-                return Shape._count, op, self.related(relation, where), self.value(number)
+                once = self._reach.multiplies(relation)
+                self.marks += (Exists, negated, once)
+                exists = Shape._among_keys if once else Shape._exists
+                return self._unless(negated, (exists, self.related(relation, where)))
+            case Count():
+                return self._counted(node)
             case Has(column, tag, negated):
                 self.marks += (Has, column, negated)
                 return self._unless(negated, (Shape._tagged, column, self.value(tag)))
@@ -141,12 +157,32 @@ class Shape:
         """Take in a relation and an expression over the rows to which it leads."""
         self.marks.append(relation)
         fixed = None if relation.fixed is None else self.value(relation.fixed[1])
-        return relation, fixed, self.visit(self._frame.catalog[relation.target], where)
+        here, self._reach = self._reach, self._reach.beyond(relation)
+        part = self.visit(self._frame.catalog[relation.target], where)
+        self._reach = here
+        return relation, fixed, part
 
     def steps(self, hops: Sequence[Hop]) -> list[Related]:
         """Take in steps to one record each."""
         self.marks.append(len(hops))
-        return [self.related(hop.relation, hop.where) for hop in hops]
+        here = self._reach
+        steps: list[Related] = []
+        for hop in hops:
+            steps.append(self.related(hop.relation, hop.where))
+            self._reach = self._reach.beyond(hop.relation)
+        self._reach = here
+        return steps
+
+    def _counted(self, node: Count) -> Part:
+        relation, op, number = node.relation, node.op, node.number
+        if not self._reach.multiplies(relation):
+            self.marks += (Count, op)
+            return Shape._count, op, self.related(relation, node.where), self.value(number)
+        # Keys without rows are in no group, so those asked for are the ones that differ from them.
+        zero = COMPARE[op](0, number)
+        self.marks += (Count, op, zero)
+        having = NEGATED[op] if zero else op
+        return self._unless(zero, (Shape._among_keys, self.related(relation, node.where), having, self.value(number)))
 
     @staticmethod
     def _unless(negated: object, part: Part) -> Part:
@@ -265,6 +301,22 @@ class Shape:
 
     def _exists(self, source: FromClause, related: Related) -> ColumnElement[bool]:
         return self._selected(select(true()), source, related).exists()
+
+    def _among_keys(
+        self, source: FromClause, related: Related, op: Op | None = None, place: int = 0
+    ) -> ColumnElement[bool]:
+        """Return whether a row is one of those to which related rows belong; these are asked for once."""
+        relation, fixed, where = related
+        self._aliases += 1
+        target = self._frame.tables[relation.target].alias(f"t{self._aliases}")
+        tenant, key = target.c.tenant, target.c[relation.remote]
+        keys = select(tenant, key).where(self.build(target, where), key.is_not(None)).correlate(None)
+        if relation.fixed is not None and fixed is not None:
+            keys = keys.where(target.c[relation.fixed[0]] == parameter(fixed))
+        if op is not None:
+            keys = keys.group_by(tenant, key).having(COMPARE[op](func.count(), parameter(place)))
+        own = source.c[relation.local]
+        return and_(own.is_not(None), tuple_(source.c.tenant, own).in_(keys))
 
     def _count(self, source: FromClause, op: Op, related: Related, place: int) -> ColumnElement[bool]:
         number = self._selected(select(func.count()), source, related).scalar_subquery()

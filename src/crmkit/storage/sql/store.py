@@ -64,6 +64,10 @@ class _Store(ABC):
         """The tables, once `prepare` was called; see `metadata_of` for them without a database."""
         return self._metadata
 
+    def limit_statements(self, seconds: float) -> None:
+        """Stop each statement that takes longer."""
+        self._channels.limit = seconds
+
     async def prepare(self, catalog: Catalog, *, create: bool) -> None:
         """Learn the models, check that their tables fit, and if `create` is true create those which are missing.
 
@@ -74,13 +78,18 @@ class _Store(ABC):
         """
         if not create and self._own and self._dialect.lacks_file(self._engine.url):
             raise StoreError(
-                f"there is no file {self._engine.url.database}.", hint="Check the path, or let it be created."
+                f"there is no file {self._engine.url.database}.",
+                hint="Check the path, or let it be created.",
+                absent=True,
             )
         metadata = metadata_of(catalog, self._dialect)
 
         def settle(connection: Connection) -> None:
+            if not create:  # what is refused stays as it is
+                fit(connection, metadata, self._dialect, create=False)
             self._dialect.settle(connection, own=self._own)
-            fit(connection, metadata, self._dialect, create=create)
+            if create:
+                fit(connection, metadata, self._dialect, create=True)
 
         try:
             await self._with_connection(settle)

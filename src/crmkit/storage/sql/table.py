@@ -80,9 +80,8 @@ def _add_table(metadata: MetaData, catalog: Catalog, schema: Schema, dialect: Di
         ends = () if "id" in group else ("id",)
         # Links are followed and never sorted by, and most rows lack most of the links they may have.
         sparse = dialect.partial_indexes and group in {(link.name,) for link in schema.links if link.nullable}
-        options = {f"{dialect.name}_where": table.c[group[0]].is_not(None)} if sparse else {}
-        columns = (table.c[column] for column in ("tenant", *group, *ends))
-        Index(constraint_name("ix", name, group), *columns, **options)
+        options: dict[str, Any] = {f"{dialect.name}_where": table.c[group[0]].is_not(None)} if sparse else {}
+        Index(constraint_name("ix", name, group), *(table.c[each] for each in ("tenant", *group, *ends)), **options)
 
 
 def _type_of(table: str, column: model.Column, dialect: Dialect) -> TypeEngine[Any]:

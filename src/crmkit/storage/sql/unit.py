@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crmkit.errors import BadRecord, Busy, CrmError, Duplicate, Problem, StoreError
+from crmkit.storage.spi.deadline import timed_out
 from crmkit.storage.spi.zone import ranges
 from crmkit.storage.sql.dialect import Cause
 
@@ -266,8 +267,10 @@ class SqlUnit:
                 )
             case Cause.ORPHAN:
                 return await self._orphan() or StoreError(f"a row of {name} links to a row that is not there.")
+            case Cause.TIMED_OUT:
+                refused: CrmError = timed_out(name)
             case Cause.BUSY:
-                refused: CrmError = Busy("the database is locked by another transaction.", hint="Try again.")
+                refused = Busy("the database is locked by another transaction.", hint="Try again.")
             case Cause.READ_ONLY:
                 hint = self._database.dialect.writable
                 refused = StoreError(f"the database failed on {name}: {failure.detail}.", hint=hint)

@@ -8,7 +8,7 @@ from crmkit.storage.sql.dialect import Cause, Failure
 
 __all__ = ["failure_of"]
 
-_BUSY, _LOCKED, _READ_ONLY = 5, 6, 8
+_BUSY, _LOCKED, _READ_ONLY, _INTERRUPTED = 5, 6, 8, 9
 _CHECK, _FOREIGN_KEY, _NOT_NULL, _PRIMARY_KEY, _UNIQUE = 275, 787, 1299, 1555, 2067
 
 
@@ -24,6 +24,8 @@ def failure_of(error: BaseException) -> Failure:
         return Failure(Cause.REFUSED, detail=str(error).partition(": ")[2])  # a constraint's or a column's name
     if code & 0xFF in {_BUSY, _LOCKED}:
         return Failure(Cause.BUSY)
+    if code == _INTERRUPTED:
+        return Failure(Cause.TIMED_OUT)
     if code == _READ_ONLY:
         return Failure(Cause.READ_ONLY, detail=f"{name}: it can only be read")
     if code & 0xFF == _READ_ONLY:

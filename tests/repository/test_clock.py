@@ -1,0 +1,84 @@
+"""Clocks that lag or jump back: no honest move is refused, and no record is written earlier than it was before."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from crmkit import UTC, Crm, MoveRefused, Opportunity, Session, connect, f, system
+
+job = system("test")
+START = dt.datetime(2026, 3, 1, tzinfo=UTC)
+LAG = dt.timedelta(milliseconds=50)
+HOUR = dt.timedelta(hours=1)
+
+
+class Clock:
+    now = START
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def crm(store_url: str, clock: Clock) -> Iterator[Crm]:
+    with connect(store_url, clock=clock, outbox=True) as crm:
+        yield crm
+
+
+WRITES: list[Callable[[Session, Opportunity], Opportunity]] = [
+    lambda s, deal: s.opportunities.update(deal, next_step="call"),
+    lambda s, deal: s.opportunities.update(s.opportunities.get(deal.id), next_step=None),
+    lambda s, deal: s.opportunities.advance(deal, s.opportunities.allowed_moves(deal)[0]),
+    lambda s, deal: s.opportunities.transfer(deal, stage=deal.stage),
+    lambda s, deal: s.opportunities.restore(s.opportunities.delete(deal)),
+]
+
+
+def test_a_clock_that_lags_refuses_no_move(crm: Crm, clock: Clock) -> None:
+    with crm.session(job) as s:
+        deal = s.opportunities.add(Opportunity(name="Deal"))
+        clock.now = START - LAG
+        assert s.opportunities.why_not(deal, "proposal") == ""
+        assert "proposal" in s.opportunities.allowed_moves(deal)
+        moved = s.opportunities.advance(deal, "proposal")
+        assert (moved.stage_since, moved.updated_at) == (START, START)
+        assert s.stage_moves.find(f.record_id == deal.id, order=-f.number)[0].spent == 0
+
+
+def test_a_time_that_is_given_is_judged_by_what_is_stored(crm: Crm, clock: Clock) -> None:
+    with crm.session(job) as s:
+        deal = s.opportunities.add(Opportunity(name="Deal"))
+        clock.now = START - HOUR
+        for at, reason in ((START - LAG, "which is after"), (START + LAG, "yet to come")):
+            with pytest.raises(MoveRefused, match=reason):
+                s.opportunities.advance(deal, "proposal", at=at)
+        assert s.opportunities.advance(deal, "proposal", at=START).stage_since == START
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_time_never_runs_backwards(crm: Crm, clock: Clock, seed: int) -> None:
+    random = Random(seed)
+    with crm.session(job) as s:
+        versions = [s.opportunities.add(Opportunity(name="Deal"))]
+        for _ in range(20):
+            clock.now += random.choice([-HOUR, -LAG, LAG, HOUR])
+            versions.append(random.choice(WRITES)(s, versions[-1]))
+        for before, after in pairwise(versions):
+            assert before.updated_at <= after.updated_at
+            assert before.stage_since <= after.stage_since <= after.updated_at
+        moves = s.stage_moves.find(f.record_id == versions[0].id, order=f.number)
+        assert [move.at for move in moves] == sorted(move.at for move in moves)
+        assert all((move.spent or 0) >= 0 for move in moves)
+        told = s.outbox.find(f.record_id == versions[0].id, order=f.record_version)
+        assert [message.at for message in told] == sorted(message.at for message in told)
+        assert s.opportunities.get(versions[0].id) == versions[-1]
