@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
@@ -16,6 +17,12 @@ job = system("test")
 # A socket that is cancelled while it connects PyMongo leaves to the collector, and its pool counts it no more.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed (<socket|transport):ResourceWarning")
 ASYNC = pytest.mark.parametrize("store_url", ["sqlite", "mongo"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    yield
+    gc.collect()  # here, where it is expected
 
 
 async def count(crm: AsyncCrm) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import Iterator
 
@@ -16,6 +17,14 @@ from crmkit.storage.mongo.store import open_async_mongo, open_mongo
 from tests import server
 
 job = system("test")
+# Sockets on which PyMongo's monitors were just connecting it leaves to the collector when its client is closed.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    yield
+    gc.collect()  # here, where it is expected
 
 
 @pytest.fixture
