@@ -15,7 +15,6 @@ def test_the_tenant_leads_every_index_and_the_id_ends_those_that_are_not_unique(
         "tenant_1_id_1",
         "tenant_1_code_1_lane_1",
         "tenant_1_crew_id_1_id_1",
-        "tenant_1_created_at_1_id_1",
         "tenant_1_name_folded_1_id_1",
         "tenant_1_lane_1_size_1_id_1",
     ]
