@@ -63,9 +63,11 @@ class Families:
         left = {change[0].id: change for change in changed}
         placed: list[Change] = []
         while left:
-            way = [next(iter(left))]
-            while (above := self._moved_below(left[way[-1]], left)) is not None and above not in way:
-                way.append(above)
+            at: UUID | None = next(iter(left))
+            way: dict[UUID, None] = {}
+            while at is not None and at not in way:
+                way[at] = None
+                at = self._moved_below(left[at], left)
             placed += [left.pop(id) for id in reversed(way)]
         return placed
 

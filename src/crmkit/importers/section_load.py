@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -289,15 +290,19 @@ class SectionLoad:
             elif (record := self._live.get(stored.record_id)) is not None:
                 changed[record.id] = parsed, self._changed(parsed, record)
         await self._families.refuse(new, changed)
-        lost = {id: parsed for id, parsed in new.items() if parsed.problems}
+        lost = deque(parsed for parsed in new.values() if parsed.problems)
+        hanging: dict[UUID, list[Parsed]] = {}
+        for parsed in batch if lost else ():
+            for id in self._linked(parsed):
+                hanging.setdefault(id, []).append(parsed)
         while lost:
-            for parsed in lost.values():
-                self._forget(parsed)
-                self._run.crosswalk.refuse(self._schema.name, parsed.key, parsed.record)
-            hanging = [each for each in batch if not each.problems and not lost.keys().isdisjoint(self._linked(each))]
-            for parsed in hanging:
-                self._run.resolve(parsed)
-            lost = {id: parsed for id, parsed in new.items() if parsed in hanging}
+            gone = lost.popleft()
+            self._forget(gone)
+            self._run.crosswalk.refuse(self._schema.name, gone.key, gone.record)
+            for parsed in hanging.get(self._id(gone), ()):
+                if not parsed.problems:
+                    self._run.resolve(parsed)
+                    lost += [parsed] if parsed.problems and parsed.key not in self._stored else []
 
     def _linked(self, parsed: Parsed) -> Iterator[Any]:
         return (parsed.values.get(link.field) for link in parsed.links.values() if link.entity == self._schema.name)
