@@ -24,6 +24,8 @@ T = TypeVar("T")
 class ChangeKind(Enum):
     """What happened to records; outbox topics end with these words."""
 
+    __hash__ = object.__hash__  # looked up at each write; Enum's own hash is a function in Python
+
     ADDED = "added"
     UPDATED = "updated"
     DELETED = "deleted"

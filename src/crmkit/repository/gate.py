@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
@@ -95,9 +94,13 @@ class Gate:
 
     async def last(self) -> bool:
         """Let a caller in after whoever is, and return whether somebody was."""
-        with suppress(SessionInUse):
+        try:
             self.enter()
-            return False
+        except SessionInUse:
+            return await self._waited()
+        return False
+
+    async def _waited(self) -> bool:
         if not self._awaited:
             self._acquire()
             self._thread = get_ident()

@@ -44,6 +44,7 @@ class Guard:
         self._policy = policy
         self._actor = actor
         self._facts_now = facts
+        self._asked: dict[tuple[str, Action], Expr] = {}
         self._scopes: dict[tuple[str, Action | None, bool], tuple[Core, ...]] = {}
         self._permits: dict[tuple[str, Action], tuple[Core, ...]] = {}
         # Rules of the policy may follow relations too. There the tenant and deletion still count, but no further rule:
@@ -130,8 +131,12 @@ class Guard:
 
     def rule(self, schema: Schema, action: Action) -> Expr:
         """Return the policy's rule, its placeholders filled in; `everything` itself where it allows everything."""
-        rule = self._policy.rows(self._actor, action, schema)
-        return everything if rule == everything else resolve(rule, self._facts)
+        key = (schema.name, action)
+        held = self._asked.get(key)
+        if held is None:
+            rule = self._policy.rows(self._actor, action, schema)
+            held = self._asked[key] = everything if rule == everything else resolve(rule, self._facts)
+        return held
 
     def bind(self, schema: Schema, expr: Expr | Segment, facts: Facts) -> tuple[Core, ...]:
         """Return what the caller's expression demands of a row, every step along a relation within the actor's scope.

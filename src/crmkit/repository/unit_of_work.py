@@ -231,7 +231,8 @@ class UnitOfWork:
         self._ended = True
         self._depth = 0
         undone = self._undone
-        crowded = await self._settled(self._last(commit=commit and not undone))
+        last = self._last(commit=commit and not undone)
+        crowded = await (finished(last) if self._awaited else last)
         if commit and crowded:
             raise SessionInUse(_CROWDED, hint="Wait for every thread and task before you leave the session.")
         if commit and undone:
@@ -273,5 +274,6 @@ class UnitOfWork:
         self._undone = ""
         self._sequel = None
         self._written.clear()
-        self.turn = Turn(self.turn.place)
+        if not self._ended:
+            self.turn = Turn(self.turn.place)
         return unit

@@ -95,15 +95,21 @@ class Shape:
         values: the values of the parameters, as the driver spells them.
     """
 
-    __slots__ = ("_aliases", "_encode", "_frame", "_reach", "marks", "values")
+    __slots__ = ("_aliases", "_encode", "_frame", "_reach", "_where", "marks", "values")
 
     def __init__(self, frame: Frame, where: Core) -> None:
         self._frame = frame
         self._encode = frame.encode
-        self._reach = Reach.of(where)
+        self._where = where
+        self._reach: Reach | None = None  # found out where a relation is followed, as most plans follow none
         self._aliases = 0
         self.marks: list[Hashable] = []
         self.values: list[Any] = []
+
+    def _here(self) -> Reach:
+        if self._reach is None:
+            self._reach = Reach.of(self._where)
+        return self._reach
 
     def value(self, value: Any) -> int:
         """Take in a value, and return its place."""
@@ -128,7 +134,7 @@ class Shape:
             case In():
                 return self._in(schema, node)
             case Exists(relation, where, negated):
-                once = self._reach.multiplies(relation)
+                once = self._here().multiplies(relation)
                 self.marks += (Exists, negated, once)
                 exists = Shape._among_keys if once else Shape._exists
                 return self._unless(negated, (exists, self.related(relation, where)))
@@ -157,7 +163,8 @@ class Shape:
         """Take in a relation and an expression over the rows to which it leads."""
         self.marks.append(relation)
         fixed = None if relation.fixed is None else self.value(relation.fixed[1])
-        here, self._reach = self._reach, self._reach.beyond(relation)
+        here = self._here()
+        self._reach = here.beyond(relation)
         part = self.visit(self._frame.catalog[relation.target], where)
         self._reach = here
         return relation, fixed, part
@@ -165,17 +172,17 @@ class Shape:
     def steps(self, hops: Sequence[Hop]) -> list[Related]:
         """Take in steps to one record each."""
         self.marks.append(len(hops))
-        here = self._reach
+        here = self._here()
         steps: list[Related] = []
         for hop in hops:
             steps.append(self.related(hop.relation, hop.where))
-            self._reach = self._reach.beyond(hop.relation)
+            self._reach = self._here().beyond(hop.relation)
         self._reach = here
         return steps
 
     def _counted(self, node: Count) -> Part:
         relation, op, number = node.relation, node.op, node.number
-        if not self._reach.multiplies(relation):
+        if not self._here().multiplies(relation):
             self.marks += (Count, op)
             return Shape._count, op, self.related(relation, node.where), self.value(number)
         # Keys without rows are in no group, so those asked for are the ones that differ from them.
