@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -15,6 +18,7 @@ job = system("test")
 START = dt.datetime(2026, 3, 1, tzinfo=UTC)
 LAG = dt.timedelta(milliseconds=50)
 HOUR = dt.timedelta(hours=1)
+ROOT = Path(__file__).parents[2]
 
 
 class Clock:
@@ -82,3 +86,22 @@ def test_time_never_runs_backwards(crm: Crm, clock: Clock, seed: int) -> None:
         told = s.outbox.find(f.record_id == versions[0].id, order=f.record_version)
         assert [message.at for message in told] == sorted(message.at for message in told)
         assert s.opportunities.get(versions[0].id) == versions[-1]
+
+
+@pytest.mark.parametrize("store_url", ["sqlite", "mongo"], indirect=True)
+def test_hosts_whose_clocks_differ_move_the_same_deals(store_url: str) -> None:
+    with connect(store_url) as crm, crm.session(job) as s:
+        deals = [s.opportunities.add(Opportunity(name=f"Deal {number}")).id for number in range(3)]
+    command = [sys.executable, str(Path(__file__).with_name("skewed.py")), store_url]
+    hosts = [
+        subprocess.Popen([*command, skew, "30"], stdout=subprocess.PIPE, text=True, cwd=ROOT) for skew in ("-2", "2")
+    ]
+    assert [host.communicate(timeout=120)[0] for host in hosts] == ["", ""]
+    with connect(store_url) as crm, crm.session(job) as s:
+        moves = sorted(s.stage_moves.stream(), key=lambda move: (move.record_id, move.number))
+        assert len(moves) == len(deals) + 60
+        for deal in deals:
+            own = [move for move in moves if move.record_id == deal]
+            assert [move.number for move in own] == [*range(1, len(own) + 1)]
+            assert all(one.at <= other.at and one.to_stage == other.from_stage for one, other in pairwise(own))
+            assert s.opportunities.get(deal).stage == own[-1].to_stage
