@@ -31,6 +31,13 @@ def test_a_small_run_measures_raw_and_crmkit_on_every_item(store, table, tmp_pat
         assert any(goal["text"].startswith("time over raw") for goal in item["goals"]) == (name != "create")
 
 
+def test_making_a_record_is_measured_beside_a_bare_class(capsys):
+    from benchmarks import construct
+
+    assert construct.main(calls=10) == 0
+    assert capsys.readouterr().out.startswith("21 fields: bare ")
+
+
 def test_the_same_seed_gives_the_same_customers_in_the_order_of_their_ids():
     from benchmarks.record import make_records
 
