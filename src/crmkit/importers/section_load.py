@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -272,7 +272,7 @@ class SectionLoad:
                 await self._join(parsed)
             if not parsed.problems and parsed.key not in self._stored:
                 # Rows after it may link to it.
-                self._learn(parsed.key, self._id(parsed), self._own_names(parsed).items())
+                self._learn(parsed)
         await self._refuse_circles(batch)
 
     async def _refuse_circles(self, batch: Sequence[Parsed]) -> None:
@@ -342,7 +342,6 @@ class SectionLoad:
         record = self._door.replace(self._section.defaults, **values)
         if self._refused(parsed, record, Action.CREATE):
             return "reject"
-        self._learn(parsed.key, id, self._own_names(parsed).items())
         self._batch.moves += moves
         self._batch.created.append(record)
         self._batch.names.append(
@@ -361,7 +360,7 @@ class SectionLoad:
         alive = stored.record_id in self._live
         if stored.row_digest == self._companions.digest(parsed):
             if alive:
-                self._learn(parsed.key, stored.record_id, self._own_names(parsed).items())
+                self._learn(parsed)
             return self._unchanged(parsed)
         record = self._live.get(stored.record_id)
         if record is None:
@@ -380,7 +379,7 @@ class SectionLoad:
                 return "reject"
         if (changes or moves) and self._refused(parsed, self._door.replace(record, **changes), Action.UPDATE):
             return "reject"
-        self._learn(parsed.key, record.id, self._own_names(parsed).items())
+        self._learn(parsed)
         if stored.row_digest != (digest := self._companions.digest(parsed)):
             self._batch.digests.append((stored, digest))
         if not changes and not moves:
@@ -439,8 +438,9 @@ class SectionLoad:
     def _own_names(self, parsed: Parsed) -> dict[str, str]:
         return {name: parsed.values[name] for name in self._names if name in parsed.values}
 
-    def _learn(self, key: str, id: UUID, names: Iterable[tuple[str, str]]) -> None:
-        self._run.crosswalk.learn(self._schema.name, key, id, names)
+    def _learn(self, parsed: Parsed) -> None:
+        names = self._own_names(parsed).items()
+        self._run.crosswalk.learn(self._schema.name, parsed.key, self._id(parsed), names)
 
     def _forget(self, parsed: Parsed) -> None:
         names = self._own_names(parsed).items()

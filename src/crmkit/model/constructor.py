@@ -14,12 +14,12 @@ import attrs
 
 from crmkit.errors import BadRecord, Problem
 from crmkit.model.field.refusal import FAILURES, listed, unreadable
+from crmkit.model.schema import Schema, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crmkit.model.field import Field
-    from crmkit.model.schema import Schema
 
 __all__ = ["constructor"]
 
@@ -35,7 +35,7 @@ def constructor(schema: Schema, *, plain: Callable[[Any], None]) -> Callable[...
     # Fields may bear any other name, so what is not an argument starts with an underscore.
     names: dict[str, Any] = {
         "_cls": cls, "_opened": schema.opened, "_set": object.__setattr__, "_schema": schema,
-        "_check": _check, "_refuse": _refuse,
+        "_check": _check, "_schema_of": schema_of,
     }  # fmt: skip
     arguments: list[str] = []
     body: list[str] = []
@@ -51,7 +51,7 @@ def constructor(schema: Schema, *, plain: Callable[[Any], None]) -> Callable[...
     lines = [
         f"def __init__(self, *, {', '.join(arguments)}):",
         "    if self.__class__ is not _cls:",
-        "        _refuse(self)",
+        "        _schema_of(type(self))",
         "    _set(self, '__class__', _opened)",
         "    _doubtful = []",
         *body,
@@ -106,9 +106,3 @@ def _check(schema: Schema, record: Any, names: list[str]) -> None:
                 object.__setattr__(record, name, clean)
     if problems:
         raise BadRecord(schema.name, problems)
-
-
-def _refuse(record: object) -> None:
-    from crmkit.model.schema import schema_of  # schemas make constructors
-
-    schema_of(type(record))

@@ -84,11 +84,6 @@ class Schema:
         return (TENANT, *(column for field in self.fields.values() for column in field.columns))
 
     @cached_property
-    def columns_of(self) -> Mapping[str, tuple[Column, ...]]:
-        """The columns that hold each field, by the field's name."""
-        return {name: field.columns for name, field in self.fields.items()}
-
-    @cached_property
     def by_column(self) -> Mapping[str, Column]:
         """The columns by name."""
         return {column.name: column for column in self.columns}
