@@ -10,8 +10,7 @@ from uuid import UUID
 from crmkit.errors import Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
-from crmkit.importers.rule import key_of
-from crmkit.values import fold
+from crmkit.values import fold, key_of
 
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema

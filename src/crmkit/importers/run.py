@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from crmkit.errors import Busy, Duplicate, Problem
 from crmkit.importers.crosswalk import Crosswalk
 from crmkit.importers.import_report import Counts, ImportReport
-from crmkit.importers.rule import FileKind
 from crmkit.importers.section import Section
 from crmkit.importers.section_load import SectionLoad
+from crmkit.importers.setting import FileKind
 from crmkit.importers.spool import Spool
 from crmkit.importers.table import Malformed
 from crmkit.repository import pause_collector

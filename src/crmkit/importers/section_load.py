@@ -9,14 +9,15 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.errors import BadRecord, Duplicate, NotAllowed, Problem
+from crmkit.errors import BadRecord, NotAllowed, Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
 from crmkit.importers.companion import Companions
 from crmkit.importers.family import Families
-from crmkit.importers.rule import FileKind, OnUpdate
 from crmkit.importers.section import defaults_of
+from crmkit.importers.setting import OnUpdate
 from crmkit.importers.staging import Staging
+from crmkit.importers.unique_values import UniqueValues, refuse_taken
 from crmkit.importers.waiting_room import WaitingRoom
 from crmkit.repository.added import check_extra
 from crmkit.repository.intake import Intake
@@ -66,7 +67,6 @@ class SectionLoad:
         self._staging = Staging(run, section, self._made)
         self._seen: dict[str, bytes] = run.seen.setdefault(section.schema.name, {})
         self._repeats: dict[str, int] = {}
-        self._taken: dict[tuple[str, ...], dict[tuple[Any, ...], UUID]] = {}
         self._waiting = WaitingRoom(run.crosswalk, section.schema.name)
         self._families = Families(self._door)
         self._batch = _Batch()
@@ -75,8 +75,7 @@ class SectionLoad:
         self._live: dict[UUID, Any] = {}
         self._judges = {action: self._door.judge(action) for action in (Action.CREATE, Action.UPDATE)}
         self._changeable: frozenset[UUID] = frozenset()
-        joined = [set(each.rule.fields) for each in companions if each.rule.kind is FileKind.JOIN]
-        self._given = set(section.rule.fields).union(*joined)
+        self._uniques = UniqueValues(run, section, self._companions)
 
     # -- the file -----------------------------------------------------------------------------------------------------
 
@@ -85,7 +84,7 @@ class SectionLoad:
         fresh = [parsed for parsed in batch if await self._is_fresh(parsed)]
         await self._run.prepare(fresh)
         await self._look_up(fresh)
-        await self._check_uniques(fresh)
+        await self._uniques.refuse(fresh, self._stored, self._live)
         ready = [parsed for parsed in fresh if not self._waits(parsed)]
         await self._load(ready)
 
@@ -192,53 +191,7 @@ class SectionLoad:
         for parsed in batch:
             stored = self._stored.get(parsed.key)
             if stored is not None and stored.record_id in hidden:
-                self._refuse_taken(parsed, self._section.key_column, ("external_id",), parsed.key)
-
-    def _refuse_taken(self, parsed: Parsed, column: str, fields: Sequence[str], value: str) -> None:
-        taken = Duplicate(self._schema.name, fields)
-        parsed.refuse(column, Problem(taken.code, taken.message, hint=taken.hint), value)
-
-    async def _check_uniques(self, batch: Sequence[Parsed]) -> None:
-        """Refuse rows whose unique values another record has, before the store would refuse the whole batch."""
-        for group in self._schema.unique_columns():
-            if self._given.isdisjoint(group):
-                continue
-            rows = [
-                (parsed, tuple(self._value(parsed, name) for name in group)) for parsed in batch if not parsed.problems
-            ]
-            rows = [(parsed, values) for parsed, values in rows if None not in values]
-            taken = self._taken.setdefault(group, {})
-            taken |= await self._held(group, [values for _, values in rows if values not in taken])
-            for parsed, values in rows:
-                stored = self._stored.get(parsed.key)
-                own = stored.record_id if stored is not None else parsed.id
-                holder = taken.get(values)
-                if holder is None:
-                    parsed.id = taken[values] = own or self._doors.ids()
-                elif holder != own:
-                    linked = parsed.links.get(group[0])
-                    value = str(values[0]) if linked is None else linked.text
-                    self._refuse_taken(parsed, self._section.column(group[0]), group, value)
-
-    def _value(self, parsed: Parsed, name: str) -> Any:
-        """Return the value that a field will have, also of a link that is still to be resolved; `None` if none yet."""
-        for row in self._companions.joined(parsed.key):
-            if name in row.values:
-                return row.values[name]
-        link = parsed.links.get(name)
-        if link is None:
-            stored = self._stored.get(parsed.key)
-            record = self._section.defaults if stored is None else self._live.get(stored.record_id)
-            return parsed.values[name] if name in parsed.values else getattr(record, name, None)
-        found = self._run.crosswalk.find(link.entity, link.by, link.text)
-        return found[0] if len(found) == 1 else None
-
-    async def _held(self, group: tuple[str, ...], wanted: Sequence[tuple[Any, ...]]) -> dict[tuple[Any, ...], UUID]:
-        if not wanted:
-            return {}
-        first = tuple(dict.fromkeys(values[0] for values in wanted))
-        rows = await self._door.columns((In(group[0], first),), (*group, "id"), action=None, deleted=True)
-        return {values[:-1]: values[-1] for values in rows}
+                refuse_taken(parsed, self._section, ("external_id",), parsed.key)
 
     # -- loading ------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.importers.rule import key_of
+from crmkit.values import key_of
 
 if TYPE_CHECKING:
     from crmkit.importers.crosswalk import Crosswalk
