@@ -8,21 +8,21 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from functools import wraps
+from functools import partial, wraps
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self
 
 from crmkit.crm.capability import Capabilities
 from crmkit.crm.session import AsyncSession
 from crmkit.entities import BUILT_IN
-from crmkit.errors import BadDefinition, Unsupported
+from crmkit.errors import BadDefinition, CrmError, Unsupported
 from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
 from crmkit.repository import Doors, Environment, PipelineRegistry
 from crmkit.repository.journal import History, Outbox
-from crmkit.security.access import Open
+from crmkit.security.access import Actor, Open
 from crmkit.storage.opening import open_store
 from crmkit.storage.spi import Feature
 from crmkit.storage.spi.cancel import finished
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from crmkit.crm.capability import Capability
     from crmkit.importers import AsyncImports
-    from crmkit.security.access import Actor, Policy
+    from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
     from crmkit.values.identifier import IdSource
@@ -63,8 +63,17 @@ class AsyncCrm:
         return self._environment
 
     def session(self, actor: Actor) -> AsyncSession:
-        """Return a session for an actor, to be entered with `async with`."""
-        return AsyncSession(self._environment, actor, self._capabilities)
+        """Return a session for an actor, to be entered with `async with`.
+
+        Raises:
+            CrmError: it is not an actor.
+        """
+        if not isinstance(actor, Actor):
+            raise CrmError(
+                f"a session acts for an Actor, not for {type(actor).__name__}.",
+                hint='Give Actor(id=user.id), or system("nightly") for background work.',
+            )
+        return AsyncSession(Doors(self._environment, actor, entered=False), self._capabilities)
 
     def imports(self, actor: Actor) -> AsyncImports:
         """Return the imports of an actor: `await crm.imports(actor).plan("mapping.toml")` looks first."""
@@ -148,6 +157,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         awaited=awaited,
         pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),
+        joined=partial(_joined, added, awaited),
     )
     try:
         if statement_timeout is not None:
@@ -157,6 +167,15 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         await store.close()
         raise
     return AsyncCrm(environment, added)
+
+
+def _joined(capabilities: Capabilities, awaited: bool, doors: Doors) -> Any:  # noqa: FBT001 - bound once, above
+    session = AsyncSession(doors, capabilities)
+    if awaited:
+        return session
+    from crmkit.crm.blocking.session import Session  # the blocking face stands on this module
+
+    return Session(session)
 
 
 def _limit(store: Store, seconds: object) -> None:

@@ -77,6 +77,11 @@ class Doors:
             apart=None if Feature.SAVEPOINT in environment.store.features else lambda: _place(self.apart()),
         )
 
+    @cached_property
+    def joined(self) -> Any:
+        """A session over these doors, for what a host or a package runs within an operation: it cannot end them."""
+        return self._environment.joined(self)
+
     @overload
     def of(self, model: type[T]) -> Door[T]: ...
     @overload

@@ -102,7 +102,11 @@ class Crm:
         return self._inner.environment
 
     def session(self, actor: Actor) -> Session:
-        """Return a session for an actor, to be entered with `with`."""
+        """Return a session for an actor, to be entered with `with`.
+
+        Raises:
+            CrmError: it is not an actor.
+        """
         return Session(self._inner.session(actor))
 
     def imports(self, actor: Actor) -> Imports:
