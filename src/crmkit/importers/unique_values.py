@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crmkit.importers.companion import Companions
+    from crmkit.importers.draft import Draft
     from crmkit.importers.run import Run
     from crmkit.importers.section import Parsed, Section
 
-__all__ = ["UniqueValues", "refuse_taken"]
+__all__ = ["Holders", "UniqueValues", "refuse_taken"]
 
 _Values: TypeAlias = tuple[Any, ...]
+Holders: TypeAlias = "dict[_Values, UUID | None]"
+"""Which record has which values; none has those that a record of this import gave up."""
 
 
 class UniqueValues:
@@ -36,7 +39,8 @@ class UniqueValues:
         self._door = run.doors.of(section.schema)
         given = companions.fields.union(section.rule.fields)
         groups = [group for group in section.schema.unique_columns() if not given.isdisjoint(group)]
-        self._holders: dict[tuple[str, ...], dict[_Values, UUID]] = {group: {} for group in groups}
+        held = run.holders[section.schema.name]
+        self._holders = {group: held.setdefault(group, {}) for group in groups}
 
     async def refuse(self, batch: Sequence[Parsed], stored: Mapping[str, Any], live: Mapping[UUID, Any]) -> None:
         """Refuse the rows whose values another record has, or a row before them.
@@ -62,6 +66,13 @@ class UniqueValues:
                     parsed.id = holders[values] = own or self._run.doors.ids()
                 elif holder != own:
                     refuse_taken(parsed, self._section, group, values[0])
+
+    def give_up(self, draft: Draft) -> None:
+        """Let others have what a changed record no longer has."""
+        for group, holders in self._holders.items():
+            before, after = (tuple(getattr(each, name) for name in group) for each in (draft.before, draft.after))
+            if before != after:
+                holders[before] = None
 
     def _value(self, parsed: Parsed, name: str, record: Any) -> Any:
         """Return the value that a field will have, also of a link that is still to be resolved; `None` if none yet."""

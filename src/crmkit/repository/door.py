@@ -359,16 +359,10 @@ class Door(Generic[T]):
         if self.schema.kept:
             raise NotAllowed(f"{self.schema.name} records are not written directly.", hint=self.schema.kept)
 
-    def judge(self, action: Action) -> Callable[[T], bool] | None:
-        """Return what tells whether the policy allows a record as it will be, as far as its own fields tell.
-
-        Returns:
-            A function of the record; `None` if the policy has nothing to say.
-        """
+    def rule(self, action: Action) -> Expr | None:
+        """Return what the policy asks of a record, its placeholders filled in; `None` if it asks nothing."""
         rule = self._guard.rule(self.schema, action)
-        if rule is everything:
-            return None
-        return partial(evaluate, rule) if is_local(rule, self.schema) else lambda _: True
+        return None if rule is everything else rule
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
