@@ -51,7 +51,9 @@ class Doors:
         self._environment = environment
         self._doors: dict[str, Door[Any]] = {}
         place = (environment.place, actor.tenant)
-        self.unit = UnitOfWork(environment.store, place, awaited=environment.awaited, entered=entered)
+        self.unit = UnitOfWork(
+            environment.store, place, awaited=environment.awaited, entered=entered, dry_run=environment.dry_run
+        )
         self.catalog = environment.catalog
         self.actor = actor
         self.zone = zone_of(actor.zone)
