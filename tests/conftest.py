@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests import server
+from tests.clock import Clock
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,6 +45,12 @@ def store_url(request: pytest.FixtureRequest) -> str:
         return "memory://"
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that a test sets."""
+    return Clock()
 
 
 @pytest.fixture(scope="session")

@@ -1,28 +1,18 @@
 """A CRM with the pipeline of these tests, on each store."""
 
-import datetime as dt
 from collections.abc import Iterator
 
 import pytest
 
 from crmkit import Crm, Session, connect, system
 from tests.analytics.loading import SALES, day
-
-
-class Clock:
-    """A clock that stands until it is set."""
-
-    def __init__(self) -> None:
-        self.now = day(100)
-
-    def __call__(self) -> dt.datetime:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
     """The clock of the CRM."""
-    return Clock()
+    return Clock(day(100))
 
 
 @pytest.fixture

@@ -12,25 +12,13 @@ from random import Random
 
 import pytest
 
-from crmkit import UTC, Crm, MoveRefused, Opportunity, Session, connect, f, system
+from crmkit import Crm, MoveRefused, Opportunity, Session, connect, f, system
+from tests.clock import START, Clock
 
 job = system("test")
-START = dt.datetime(2026, 3, 1, tzinfo=UTC)
 LAG = dt.timedelta(milliseconds=50)
 HOUR = dt.timedelta(hours=1)
 ROOT = Path(__file__).parents[2]
-
-
-class Clock:
-    now = START
-
-    def __call__(self) -> dt.datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

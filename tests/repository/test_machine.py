@@ -25,7 +25,6 @@ from hypothesis.stateful import (
 )
 
 from crmkit import (
-    UTC,
     Action,
     Actor,
     BadRecord,
@@ -54,6 +53,7 @@ from crmkit import (
 )
 from crmkit.model.schema import Schema
 from crmkit.storage.spi import Feature
+from tests.clock import START, Clock
 
 Row: TypeAlias = dict[str, Any]
 
@@ -67,7 +67,6 @@ MANAGED = {
     "created_at", "updated_at", "created_by", "updated_by", "deleted_at", "pipeline", "pipeline_version", "stage",
     "stage_since", "stage_reached", "outcome", "closed_at",
 }  # fmt: skip
-START = dt.datetime(2026, 3, 1, tzinfo=UTC)
 PIPELINE = Pipeline(
     "standard",
     Opportunity,
@@ -86,15 +85,6 @@ class Own:
 
     def rows(self, actor: Actor, action: Action, schema: Schema) -> Expr:
         return f.owner_id == me.id if actor.id is not None and schema.name == "opportunity" else everything
-
-
-class Clock:
-    """A clock that anybody may set, also back."""
-
-    now = START
-
-    def __call__(self) -> dt.datetime:
-        return self.now
 
 
 changes = st.fixed_dictionaries(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 
 import pytest
 
 from crmkit import (
-    UTC,
     Actor,
     BadExpression,
     BadRecord,
@@ -31,17 +29,9 @@ from crmkit import (
     reopen,
     system,
 )
+from tests.clock import START, Clock
 
 job = system("test")
-START = dt.datetime(2026, 3, 1, tzinfo=UTC)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> dt.datetime:
-        return self.now
 
 
 def pipeline(*, requires: tuple[str, ...] = ()) -> Pipeline:
@@ -56,11 +46,6 @@ def pipeline(*, requires: tuple[str, ...] = ()) -> Pipeline:
         ],
         moves=[forward(), back(1), into("lost"), reopen(role="manager")],
     )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

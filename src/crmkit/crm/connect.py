@@ -173,7 +173,9 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         await store.close()
         if not (dry_run and isinstance(error, StoreError) and error.absent):
             raise
-        environment = attrs.evolve(environment, store=open_store("memory://", awaited=awaited))
+        empty = open_store("memory://", awaited=awaited)
+        await empty.prepare(catalog)
+        environment = attrs.evolve(environment, store=empty)
     return AsyncCrm(environment, added)
 
 

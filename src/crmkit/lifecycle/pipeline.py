@@ -16,7 +16,8 @@ from crmkit.expr.resolve import Asker, Facts
 from crmkit.lifecycle import check, reason
 from crmkit.lifecycle.rule import Place, Rule
 from crmkit.lifecycle.stage import Stage, checked_name
-from crmkit.lifecycle.step import StagedRecord, Step, StepKind
+from crmkit.lifecycle.step import StagedRecord, Step, StepKind, kind_of
+from crmkit.lifecycle.way import Ways
 from crmkit.model.schema import Schema, entity_of, schema_of
 from crmkit.values import NOT_YET, clean_instant
 
@@ -115,6 +116,11 @@ class Pipeline:
         last_open = sum(stage.is_open for stage in self.stages)
         return {stage.name: Place(stage, number, last_open) for number, stage in enumerate(self.stages, 1)}
 
+    @cached_property
+    def ways(self) -> Ways:
+        """Which rules lead on from a stage, by the stage that they lead to."""
+        return Ways(self.places, self.moves)
+
     def stage(self, name: str) -> Stage:
         """Return a stage by name.
 
@@ -169,7 +175,8 @@ class Pipeline:
             return (f"It is in {target!r} already.",)
         facts = Facts(self._instant(at), zone, me)
         source, goal = self.places[record.stage], self.places[target]
-        rules = [rule for rule in self.moves if rule.allows(source, goal, record.stage_reached)]
+        ways = self.ways[record.stage].get(target, ())
+        rules = [rule for rule in ways if rule.allows(source, goal, record.stage_reached)]
         return (
             *reason.too_early(record, facts.now),
             *self._ruled(rules, record, target, roles, facts),
@@ -186,8 +193,12 @@ class Pipeline:
         zone: dt.tzinfo | None = None,
     ) -> tuple[str, ...]:
         """Return the stages to which a record may move now, in order; see `why_not`."""
+        if self._misplaced(record):
+            return ()
         return tuple(
-            name for name in self.places if not self.why_not(record, name, at=at, roles=roles, me=me, zone=zone)
+            name
+            for name in self.ways[record.stage]
+            if not self.why_not(record, name, at=at, roles=roles, me=me, zone=zone)
         )
 
     def step(
@@ -269,7 +280,7 @@ class Pipeline:
         if reasons:
             raise MoveRefused(record.stage, target, reasons)
         source = self.places.get(record.stage)
-        return self._made(record, self.places[target], _kind(source, self.places[target]), now)
+        return self._made(record, self.places[target], kind_of(source, self.places[target]), now)
 
     # -- as data -------------------------------------------------------------------------------------------------------
 
@@ -348,8 +359,8 @@ class Pipeline:
             source = self.places[record.stage]
             ways = [
                 name
-                for name, place in self.places.items()
-                if name != record.stage and any(rule.allows(source, place, record.stage_reached) for rule in self.moves)
+                for name, rules in self.ways[record.stage].items()
+                if any(rule.allows(source, self.places[name], record.stage_reached) for rule in rules)
             ]
             rest = f"From there it may go to: {', '.join(ways)}." if ways else "No rule leads on from there."
             return (f"No rule leads from {record.stage!r} to {target!r}. {rest}",)
@@ -385,15 +396,3 @@ class Pipeline:
             closed_at=None if goal.stage.is_open else closed_at,
             spent=None if untimed else (at - record.stage_since) // _MILLISECOND,
         )
-
-
-def _kind(source: Place | None, goal: Place) -> StepKind:
-    if source is None:
-        return "enter"
-    if source.stage.name == goal.stage.name:
-        return "stay"
-    if not goal.stage.is_open:
-        return "close"
-    if not source.stage.is_open:
-        return "reopen"
-    return "forward" if goal.position > source.position else "back"

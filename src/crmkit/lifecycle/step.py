@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 
 from crmkit.lifecycle.stage import Outcome
 
-__all__ = ["StagedRecord", "Step", "StepKind"]
+if TYPE_CHECKING:
+    from crmkit.lifecycle.rule import Place
+
+__all__ = ["StagedRecord", "Step", "StepKind", "kind_of"]
 
 StepKind = Literal["enter", "forward", "back", "close", "reopen", "stay", "transfer"]
 
@@ -97,3 +100,16 @@ class Step:
             "actor": actor,
             "note": note,
         }
+
+
+def kind_of(source: Place | None, goal: Place) -> StepKind:
+    """Return what a move from one place to another is; from none, a record enters."""
+    if source is None:
+        return "enter"
+    if source.stage.name == goal.stage.name:
+        return "stay"
+    if not goal.stage.is_open:
+        return "close"
+    if not source.stage.is_open:
+        return "reopen"
+    return "forward" if goal.position > source.position else "back"
