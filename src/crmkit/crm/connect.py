@@ -174,7 +174,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         if not (dry_run and isinstance(error, StoreError) and error.absent):
             raise
         empty = open_store("memory://", awaited=awaited)
-        await empty.prepare(catalog)
+        await empty.prepare(catalog, create=True)
         environment = attrs.evolve(environment, store=empty)
     return AsyncCrm(environment, added)
 
