@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crmkit.crm.blocking.session import Session
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm, aconnect
+    from crmkit.crm.manifest import CONTRACTS, Personal
     from crmkit.crm.session import AsyncSession
     from crmkit.entities import (
         Activity,
@@ -98,7 +99,10 @@ if TYPE_CHECKING:
     )
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
+    from crmkit.operation.operation import Message, Operation, State
+    from crmkit.operation.refusal import Refusal
     from crmkit.query import where_from
+    from crmkit.repository.advance import Move, advance
     from crmkit.repository.aggregator import Group, MoneyBag
     from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
     from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
@@ -109,6 +113,7 @@ if TYPE_CHECKING:
     from crmkit.values.identifier import NEW
 
 __all__ = [
+    "CONTRACTS",
     "NEW",
     "UTC",
     "Action",
@@ -140,16 +145,20 @@ __all__ = [
     "Group",
     "IntegerField",
     "Lead",
+    "Message",
     "Money",
     "MoneyBag",
+    "Move",
     "MoveRefused",
     "NotAllowed",
     "NotFound",
     "Open",
+    "Operation",
     "Opportunity",
     "OpportunityLine",
     "OutboxMessage",
     "Page",
+    "Personal",
     "Pipeline",
     "PipelineDefinition",
     "Policy",
@@ -157,6 +166,7 @@ __all__ = [
     "Product",
     "Ratio",
     "Record",
+    "Refusal",
     "Refused",
     "Repository",
     "Role",
@@ -168,6 +178,7 @@ __all__ = [
     "StageMove",
     "Staged",
     "Stale",
+    "State",
     "StoreError",
     "Task",
     "Team",
@@ -180,6 +191,7 @@ __all__ = [
     "User",
     "UserRole",
     "aconnect",
+    "advance",
     "ago",
     "ahead",
     "average",
@@ -253,6 +265,7 @@ _MODULE_OF = {
     "BadRecord": "crmkit.errors",
     "BehaviourEvent": "crmkit.entities",
     "Busy": "crmkit.errors",
+    "CONTRACTS": "crmkit.crm.manifest",
     "Campaign": "crmkit.entities",
     "CampaignMember": "crmkit.entities",
     "Capability": "crmkit.crm.capability",
@@ -268,17 +281,21 @@ _MODULE_OF = {
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
     "Lead": "crmkit.entities",
+    "Message": "crmkit.operation.operation",
     "Money": "crmkit.values",
     "MoneyBag": "crmkit.repository.aggregator",
+    "Move": "crmkit.repository.advance",
     "MoveRefused": "crmkit.errors",
     "NEW": "crmkit.values.identifier",
     "NotAllowed": "crmkit.errors",
     "NotFound": "crmkit.errors",
     "Open": "crmkit.security.access",
+    "Operation": "crmkit.operation.operation",
     "Opportunity": "crmkit.entities",
     "OpportunityLine": "crmkit.entities",
     "OutboxMessage": "crmkit.entities",
     "Page": "crmkit.repository.pager",
+    "Personal": "crmkit.crm.manifest",
     "Pipeline": "crmkit.lifecycle",
     "PipelineDefinition": "crmkit.entities",
     "Policy": "crmkit.security.access",
@@ -286,6 +303,7 @@ _MODULE_OF = {
     "Product": "crmkit.entities",
     "Ratio": "crmkit.analytics",
     "Record": "crmkit.model.declare",
+    "Refusal": "crmkit.operation.refusal",
     "Refused": "crmkit.errors",
     "Repository": "crmkit.crm.blocking.repository",
     "Role": "crmkit.entities",
@@ -297,6 +315,7 @@ _MODULE_OF = {
     "StageMove": "crmkit.entities",
     "Staged": "crmkit.entities",
     "Stale": "crmkit.errors",
+    "State": "crmkit.operation.operation",
     "StoreError": "crmkit.errors",
     "Task": "crmkit.entities",
     "Team": "crmkit.entities",
@@ -310,6 +329,7 @@ _MODULE_OF = {
     "User": "crmkit.entities",
     "UserRole": "crmkit.entities",
     "aconnect": "crmkit.crm.connect",
+    "advance": "crmkit.repository.advance",
     "ago": "crmkit.expr.build",
     "ahead": "crmkit.expr.build",
     "average": "crmkit.repository.measure",

@@ -22,7 +22,8 @@ from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
-from crmkit.repository import Doors, Environment, PipelineRegistry
+from crmkit.operation.handlers import Handlers
+from crmkit.repository import OPERATIONS, Doors, Environment, PipelineRegistry
 from crmkit.repository.journal import History, Outbox
 from crmkit.security.access import Actor, Open
 from crmkit.storage.opening import open_store
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from crmkit.crm.capability import Capability
     from crmkit.importers import AsyncImports
+    from crmkit.operation.operation import Handler
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
@@ -113,6 +115,8 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     dry_run: bool = False,
     capabilities: Iterable[Capability] = (),
     statement_timeout: float | None = None,
+    steps: Iterable[Handler[Any]] = (),
+    enabled: Callable[[str, str], bool] | None = None,
 ) -> AsyncCrm:
     """Connect to a database.
 
@@ -133,9 +137,11 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
+        steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
+        enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
-        BadDefinition: the models, the pipelines or the capabilities do not fit together.
+        BadDefinition: the models, the pipelines, the capabilities or the handlers do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -148,7 +154,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     1
     """
     store = open_store(database, awaited=awaited)
-    added = Capabilities(capabilities, dir(AsyncSession))
+    added = Capabilities(capabilities, dir(AsyncSession), enabled)
     own = each("a model", type, models, "Customer")
     catalog = Catalog([*BUILT_IN, *added.entities, *own], extra)
     now = system_clock if clock is None else _whole(clock)
@@ -162,6 +168,9 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         awaited=awaited,
         pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),
+        handlers=Handlers(
+            steps, (*OPERATIONS, *added.operations), added.steps, added.is_on, awaited=awaited, outbox=outbox
+        ),
         joined=partial(_joined, added, awaited),
         dry_run=dry_run,
     )

@@ -265,6 +265,9 @@ class SectionLoad:
                 return Draft(parsed)
         moves = await self._staging.place(parsed, self._companions.beside(parsed.key)) if self._schema.staged else []
         record = self._door.replace(self._section.defaults, **values)
+        record = await self._handled(parsed, None, record, values, moves)
+        if record is None:
+            return Draft(parsed)
         return Draft(parsed, "create", None, self._companions.digest(parsed), after=record, moves=moves)
 
     async def _updated(self, parsed: Parsed, stored: Any) -> Draft:
@@ -278,13 +281,31 @@ class SectionLoad:
         moves: list[Any] = []
         if self._schema.staged:
             moves = await self._staging.further(parsed, record, changes, self._companions.beside(parsed.key))
+            if parsed.problems:
+                return Draft(parsed, stored=stored)
         # A row of its history may have been refused by now.
         digest = self._companions.digest(parsed)
         digest = digest if digest != stored.row_digest else ""
         if not changes and not moves:
             return Draft(parsed, self._unchanged(parsed), stored, digest)
-        after = self._door.replace(record, **changes)
+        after = await self._handled(parsed, record, self._door.replace(record, **changes), changes, moves)
+        if after is None:
+            return Draft(parsed, stored=stored)
         return Draft(parsed, "update", stored, digest, record, after, changes, moves)
+
+    async def _handled(
+        self, parsed: Parsed, stored: Any, record: Any, changes: dict[str, Any], moves: Sequence[Any]
+    ) -> Any:
+        """Return a record as handlers leave it, with the changes beside it; `None` if they refuse the row."""
+        move = await self._intake.decide(stored, record, changes, moves)
+        if move is None:
+            return record
+        for refusal in move.refusals:
+            column = self._section.column(refusal.fields[0]) if refusal.fields else ""
+            problem = Problem(refusal.code, refusal.message, hint=refusal.hint)
+            parsed.refuse(column or self._section.key_column, problem, "" if column else parsed.key)
+        changes |= move.changes
+        return None if move.refusals else move.record
 
     def _unchanged(self, parsed: Parsed) -> Effect:
         for _, rows in self._companions.beside(parsed.key):

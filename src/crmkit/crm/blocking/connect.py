@@ -10,13 +10,14 @@ from crmkit.crm.connect import connected
 from crmkit.crm.coroutine import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from crmkit.crm.blocking.imports import Imports
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm
     from crmkit.lifecycle import Pipeline
+    from crmkit.operation.operation import Handler
     from crmkit.repository import Environment
     from crmkit.security.access import Actor, Policy
     from crmkit.values import Clock
@@ -39,6 +40,8 @@ def connect(
     dry_run: bool = False,
     capabilities: Iterable[Capability] = (),
     statement_timeout: float | None = None,
+    steps: Iterable[Handler[Any]] = (),
+    enabled: Callable[[str, str], bool] | None = None,
 ) -> Crm:
     """Connect to a database.
 
@@ -59,9 +62,11 @@ def connect(
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
+        steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
+        enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
-        BadDefinition: the models, the pipelines or the capabilities do not fit together.
+        BadDefinition: the models, the pipelines, the capabilities or the handlers do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -89,6 +94,8 @@ def connect(
                 dry_run=dry_run,
                 capabilities=capabilities,
                 statement_timeout=statement_timeout,
+                steps=steps,
+                enabled=enabled,
             )
         )
     )
