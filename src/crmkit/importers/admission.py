@@ -48,6 +48,7 @@ class Admission:
         self._forget = forget
         self._links = [(link, run.doors.catalog[link.to]) for link in section.schema.links if link.link_target]
         self._secretive = any(self._prospects.asks(target, Action.READ) for _, target in self._links)
+        self._inward = any(target.name == section.schema.name for _, target in self._links)
         self._hanging: dict[UUID, list[tuple[Draft, str]]] = {}
 
     async def judge(self, drafts: Sequence[Draft], *, last: bool) -> list[Draft]:
@@ -59,12 +60,18 @@ class Admission:
         """
         new = [draft for draft in drafts if draft.stored is None]
         self._hanging = {}
-        for draft, name, target, id in self._linked(drafts):
-            if target is self._schema:
+        for draft, name, target, id in self._linked(drafts) if self._inward else ():
+            if target.name == self._schema.name:
                 self._hanging.setdefault(id, []).append((draft, name))
         self._families.refuse(new)
-        self._fall(draft for draft in new if not draft.stands)
-        await self._judge_new([draft for draft in new if draft.stands])
+        standing = [draft for draft in new if not draft.parsed.problems]
+        if len(standing) < len(new):
+            self._fall(draft for draft in new if not draft.stands)
+            standing = [draft for draft in new if draft.stands]
+        if self._secretive or self._prospects.asks(self._schema, Action.CREATE):
+            await self._judge_new(standing)
+        else:
+            self._prospects.put(self._schema.name, map(self._stamped, standing))
         changed = [draft for draft in drafts if draft.before is not None and draft.stands]
         return await self._judge_changed(changed, last=last)
 

@@ -201,11 +201,12 @@ class SectionLoad:
         if parsed.problems:
             self._reject(parsed)
             return False
-        if draft.stored is None or draft.stored.record_id in self._live:
+        if draft.stored is not None and draft.stored.record_id in self._live:
             self._learn(parsed)
         if draft.before is not None:
             self._uniques.give_up(draft)
-        self._run.prospects.put("stage_move", draft.moves)
+        if draft.moves:
+            self._run.prospects.put("stage_move", draft.moves)
         self._counts.add(draft.effect)
         self._companions.count(parsed.key)
         return True
