@@ -376,6 +376,10 @@ ATTEMPTS: dict[str, list[Callable[..., object]]] = {
         lambda crm, folder: planned(crm, folder, IMPORT),
         lambda crm, folder: planned(crm, folder, LINKS),
     ],
+    "Imports.check": [
+        lambda crm, folder: crm.imports(ann).check(IMPORT, folder=folder),
+        lambda crm, folder: crm.imports(ann).check(LINKS, folder=folder),
+    ],
     "Plan.apply": [
         lambda crm, folder: planned(crm, folder, IMPORT).apply(),
         lambda crm, folder: planned(crm, folder, LINKS).apply(),

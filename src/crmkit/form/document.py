@@ -21,7 +21,7 @@ class Beyond:
     """A number of more digits than any value has; computing it would only cost time."""
 
     least: Final = 10 ** (_LONGEST_INTEGER - 1)
-    """Something that is no greater than its size."""
+    """At least as far from zero as this."""
 
 
 class Object(dict[str, Any]):

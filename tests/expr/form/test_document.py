@@ -89,7 +89,7 @@ def test_key_order_and_spaces_of_a_document_do_not_matter():
             f.amount > 1.5,
             '$.where.value holds float, which is not a value here. Write Decimal("...") or a whole number.',
         ),
-        (f.amount > 2**63, "$.where.value does not fit a 64-bit integer."),
+        (f.amount > 10**600, "$.where.value has more than 600 digits."),
         (f.amount > Decimal("NaN"), "$.where.value is NaN, which is not a number."),
         (f.amount > Decimal("1E+400000"), "$.where.value has more than 30 digits before or after the point."),
         (f.name == "a\x00", "$.where.value holds a NUL character at position 1. Remove it."),
@@ -177,7 +177,7 @@ def stored(**where):
             stored(node="compare", field=["a"], op="==", value=None),
             '$.where.value is null, which is not a value here. A test for a missing value is {"node": "missing"}.',
         ),
-        (stored(node="compare", field=["a"], op="==", value=2**63), "$.where.value does not fit a 64-bit integer."),
+        (stored(node="compare", field=["a"], op="==", value=10**600), "$.where.value has more than 600 digits."),
         (
             stored(node="compare", field=["a"], op="==", value={"monye": "1"}),
             "$.where.value is an object that does not spell a value. Did you mean 'money'?",
@@ -237,7 +237,7 @@ def test_every_mistake_is_listed_with_its_path():
         ("$.where.items[1].tag", "is null, which is not a value here."),
     ]
     with pytest.raises(BadExpression) as caught:
-        to_json((f.a > 1.5) & ~f.b.one_of(1, 2**63))
+        to_json((f.a > 1.5) & ~f.b.one_of(1, 10**600))
     assert [each.field for each in caught.value.problems] == [
         "$.where.items[0].value",
         "$.where.items[1].item.values[1]",
@@ -251,7 +251,7 @@ def test_a_message_shows_the_first_twenty_of_many_mistakes():
 
 
 def test_a_number_of_many_digits_is_refused_without_computing_it():
-    with pytest.raises(BadExpression, match=r"^\$\.where\.value does not fit a 64-bit integer\.$"):
+    with pytest.raises(BadExpression, match=r"^\$\.where\.value has more than 600 digits\.$"):
         from_json('{"version":1,"where":{"node":"compare","field":["a"],"op":"==","value":%s}}' % ("9" * 50_000))
 
 

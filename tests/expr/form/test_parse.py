@@ -110,7 +110,7 @@ def test_people_may_type_it_their_way(text, expr):
         ("f.a == [x for x in (1,)]", "line 1, column 8: this is not a value. Write text in quotes, a number, or a call such as Money(...)."),
         ("f.a == f'{1}'", "line 1, column 8: this is not a value. Write text in quotes, a number, or a call such as Money(...)."),
         ("f.a == b'x'", "line 1, column 8: this is not a value. Write text in quotes, a number, or a call such as Money(...)."),
-        ("f.a == 9223372036854775808", "line 1, column 8: the value does not fit a 64-bit integer."),
+        (f"f.a == 0x{'f' * 500}", "line 1, column 8: the value has more than 600 digits."),
         ("lambda: f.a", "line 1, column 1: this is not a test. A test begins with f, as in f.amount > 1."),
         ("__import__('os').system('true')", "line 1, column 1: this is not a test. A test begins with f, as in f.amount > 1."),
         ("f.a == 1 and __import__('os')", "line 1, column 14: __import__(...) is not a test. A test begins with f, as in f.tags.has(...)."),
