@@ -96,6 +96,7 @@ if TYPE_CHECKING:
         tags,
         text,
     )
+    from crmkit.model.extension import Extension, Fields, extend
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
     from crmkit.query import where_from
@@ -134,8 +135,10 @@ __all__ = [
     "Customer",
     "Duplicate",
     "Expr",
+    "Extension",
     "ExternalId",
     "Field",
+    "Fields",
     "Funnel",
     "Group",
     "IntegerField",
@@ -201,6 +204,7 @@ __all__ = [
     "entity",
     "evaluate",
     "everything",
+    "extend",
     "extra",
     "f",
     "fieldset",
@@ -262,8 +266,10 @@ _MODULE_OF = {
     "Customer": "crmkit.entities",
     "Duplicate": "crmkit.errors",
     "Expr": "crmkit.expr.node",
+    "Extension": "crmkit.model.extension",
     "ExternalId": "crmkit.entities",
     "Field": "crmkit.model.field",
+    "Fields": "crmkit.model.extension",
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
@@ -331,6 +337,7 @@ _MODULE_OF = {
     "entity": "crmkit.model.declare",
     "evaluate": "crmkit.expr.evaluate",
     "everything": "crmkit.expr.build",
+    "extend": "crmkit.model.extension",
     "extra": "crmkit.model.declare",
     "f": "crmkit.expr.build",
     "fieldset": "crmkit.model.declare",

@@ -20,6 +20,7 @@ from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
+from crmkit.model.extension import Extension
 from crmkit.repository import Doors, Environment, PipelineRegistry
 from crmkit.repository.journal import History, Outbox
 from crmkit.security.access import Open
@@ -100,6 +101,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     outbox: bool = False,
     create: bool = True,
     capabilities: Iterable[Capability] = (),
+    extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
 ) -> AsyncCrm:
     """Connect to a database.
@@ -117,11 +119,12 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
+        extensions: what packages add to models, made by `extend`; the order does not matter.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
 
     Raises:
-        BadDefinition: the models, the pipelines or the capabilities do not fit together.
+        BadDefinition: the models, the pipelines, the capabilities or the extensions do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -136,7 +139,8 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     store = open_store(database, awaited=awaited)
     added = Capabilities(capabilities, dir(AsyncSession))
     own = each("a model", type, models, "Customer")
-    catalog = Catalog([*BUILT_IN, *added.entities, *own], extra)
+    packages = each("an extension", Extension, extensions, "extend(Customer, by=..., fields=...)")
+    catalog = Catalog([*BUILT_IN, *added.entities, *own], extra, packages)
     now = system_clock if clock is None else _whole(clock)
     environment = Environment(
         catalog=catalog,

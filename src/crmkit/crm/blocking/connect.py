@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm
     from crmkit.lifecycle import Pipeline
+    from crmkit.model.extension import Extension
     from crmkit.repository import Environment
     from crmkit.security.access import Actor, Policy
     from crmkit.values import Clock
@@ -37,6 +38,7 @@ def connect(
     outbox: bool = False,
     create: bool = True,
     capabilities: Iterable[Capability] = (),
+    extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
 ) -> Crm:
     """Connect to a database.
@@ -54,11 +56,12 @@ def connect(
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
+        extensions: what packages add to models, made by `extend`; the order does not matter.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
 
     Raises:
-        BadDefinition: the models, the pipelines or the capabilities do not fit together.
+        BadDefinition: the models, the pipelines, the capabilities or the extensions do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -84,6 +87,7 @@ def connect(
                 outbox=outbox,
                 create=create,
                 capabilities=capabilities,
+                extensions=extensions,
                 statement_timeout=statement_timeout,
             )
         )
