@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -283,6 +284,16 @@ def test_the_awaited_face_takes_packages_too() -> None:
     assert asyncio.run(earned()) == 5
 
 
+def test_an_import_fills_what_a_package_added(reopen: Reopen, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("No,Name,Points\n1,Acme,7\n2,Bolt,\n")
+    file = {"path": "a.csv", "into": "customer", "id": "No", "fields": {"name": "Name", "points": "Points"}}
+    crm = reopen(loyalty, vat, models=[Clinic])
+    run = crm.imports(job).plan({"source": "legacy", "zone": "UTC", "file": [file]}, folder=tmp_path).apply()
+    assert not list(run.problems)
+    with crm.session(job) as s:
+        assert [loyalty.of(each).points for each in s.customers.find(order=f.name)] == [7, 3]
+
+
 def test_a_package_does_nothing_until_it_is_connected(reopen: Reopen) -> None:
     with reopen().session(job) as s:
         assert s.customers.model is Customer
@@ -326,7 +337,7 @@ def test_memory_refuses_rows_that_do_not_fit(reopen: Reopen, store_url: str) -> 
 
 
 def refusal(*extensions: Extension[..., Any], models: Sequence[type[Any]] = ()) -> str:
-    messages = set()
+    messages: set[str] = set()
     for order in permutations(extensions):
         with pytest.raises(BadDefinition) as caught:
             connect("memory://", extensions=order, models=models)
@@ -337,6 +348,17 @@ def refusal(*extensions: Extension[..., Any], models: Sequence[type[Any]] = ()) 
 
 def of(by: str, model: type[Any] = Customer, **fields: Any) -> Extension[..., Any]:
     return extend(model, by=by, fields=fields)
+
+
+def test_a_class_may_stand_on_what_packages_added() -> None:
+    with connect("memory://", extensions=[loyalty]) as crm, crm.session(job) as s:
+        model: Any = s.customers.model
+    own = entity(extends=model)(type("Own", (model,), {"__module__": __name__, "__qualname__": "Own"}))
+    globals()["Own"] = own
+    with connect("memory://", models=[own]) as crm, crm.session(job) as s:
+        acme = s.customers.add(own(name="Acme", points=4))
+        assert pickle.loads(pickle.dumps(acme)) == acme  # noqa: S301 - our own bytes
+        assert s.customers.count(f.points == 4) == 1
 
 
 def test_two_packages_that_clash_are_both_named() -> None:

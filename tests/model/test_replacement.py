@@ -107,6 +107,15 @@ def test_what_a_host_declares_is_kept_from_itself_too() -> None:
     assert Yard(code="a" * 20).code == "a" * 20
 
 
+@pytest.mark.parametrize("other", [7, property(lambda _: 7), lambda _: 7], ids=["value", "property", "method"])
+def test_nothing_else_takes_the_name_of_an_inherited_field(other: Any) -> None:
+    with pytest.raises(BadDefinition) as caught:
+        entity(extends=Customer)(type("Own", (Customer,), {"employees": other, "__module__": __name__}))
+    assert str(caught.value) == (
+        "Own.employees: Customer has a field of this name, which is not to be hidden. Name it differently in Own."
+    )
+
+
 @pytest.mark.parametrize("schema", list(CATALOG), ids=lambda schema: schema.name)
 def test_every_built_in_field_can_be_adopted_as_it_is_and_none_in_silence(schema: Any) -> None:
     for name, field in schema.fields.items():

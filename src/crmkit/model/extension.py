@@ -6,9 +6,9 @@ import copyreg
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, cast, dataclass_transform, overload
-from weakref import WeakValueDictionary
 
 import attrs
 
@@ -95,7 +95,7 @@ class Extension(Generic[P, F]):
         Raises:
             BadDefinition: the record is of another model, or comes from a CRM that was connected without the package.
         """
-        schema = schema_of(type(record))
+        schema = schema_of(record.__class__)
         self._check(schema)
         if self not in schema.extensions and record.version:
             raise BadDefinition(
@@ -209,14 +209,14 @@ class Composed(type):
     """The type of the classes that hold fields of packages: they are pickled as what they are made of."""
 
 
-def _reduced(cls: Composed) -> tuple[Any, ...]:
+def _reduced(cls: Composed) -> str | tuple[Any, ...]:
     schema = schema_of(cls)
-    return composed, (schema.root, schema.extensions)
+    # One that derives from such a class stands in a module like any other.
+    return (composed, (schema.root, schema.extensions)) if schema.extensions else cls.__qualname__
 
 
 copyreg.pickle(Composed, _reduced)
 _LOCK: Final = Lock()
-_MADE: Final[WeakValueDictionary[tuple[type[Any], tuple[Extension[..., Any], ...]], type[Any]]] = WeakValueDictionary()
 
 
 def compositions(catalog: Catalog, extensions: Iterable[Extension[..., Any]]) -> list[type[Any]]:
@@ -241,13 +241,11 @@ def composed(root: type[Any], extensions: Iterable[Extension[..., Any]]) -> type
         BadDefinition: they clash, with each other or with the model.
     """
     ordered = tuple(sorted(extensions, key=lambda each: each.by))
-    with _LOCK:
-        made = _MADE.get((root, ordered))
-        if made is None:
-            made = _MADE[root, ordered] = _made(root, ordered)
-        return made
+    with _LOCK:  # or two threads that ask at once would get two
+        return _made(root, ordered)
 
 
+@lru_cache(maxsize=256)
 def _made(root: type[Any], extensions: tuple[Extension[..., Any], ...]) -> type[Any]:
     refuse(root, _clashes(schema_of(root), extensions))
     attributes = [each for extension in extensions for each in extension.attributes]

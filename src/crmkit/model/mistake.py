@@ -16,7 +16,7 @@ from crmkit.model.annotation import expected, fits, shown
 from crmkit.model.field.declaration import declared_field
 from crmkit.model.field.field import NOT_UNIQUE, Field
 from crmkit.model.kind import Kind
-from crmkit.model.replacement import inherited, replacing
+from crmkit.model.replacement import inherited, replacing, shadowing
 
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema
@@ -36,7 +36,8 @@ def refuse(cls: type[Any], mistakes: Iterable[BadDefinition]) -> None:
 
 
 def unmakeable(cls: type[Any]) -> Iterator[BadDefinition]:
-    """Yield the names of a class's own fields that cannot even be those of an argument."""
+    """Yield the names of a class's own that cannot be those of an argument, or would hide an inherited field."""
+    yield from shadowing(cls)
     for name in dict.fromkeys([*vars(cls), *inspect.get_annotations(cls)]):
         if name in vars(cls) and declared_field(vars(cls)[name]) is None:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from crmkit.model.schema import Schema
 
-__all__ = ["inherited", "replacing"]
+__all__ = ["inherited", "replacing", "shadowing"]
 
 _FREE: Final = frozenset({"name", "doc", "required", "replaces"})
 """Settings that nobody else depends on, and `required`, which is judged as what it is for."""
@@ -83,6 +84,16 @@ def replacing(
             f"{place}: {who} replaces {held.word} of {base.__name__} by {field.word}, but {'; '.join(narrower)}.",
             hint="Code that knows the one that is there must go on working. Refuse values by a rule, or rename it.",
         )
+
+
+def shadowing(cls: type[Any]) -> Iterator[BadDefinition]:
+    """Yield where a class, before it is made, gives the name of a field that it inherits to something else."""
+    lines = cls.__mro__
+    for name, (base, _) in inherited(cls).items():
+        for each in lines[: lines.index(base)]:
+            if name in vars(each) and declared_field(vars(each)[name]) is None and name not in get_annotations(each):
+                fact = f"{cls.__name__}.{name}: {base.__name__} has a field of this name, which is not to be hidden."
+                yield BadDefinition(fact, hint=f"Name it differently in {each.__name__}.")
 
 
 def _narrower(attribute: attrs.Attribute[Any], other: attrs.Attribute[Any]) -> Iterator[str]:

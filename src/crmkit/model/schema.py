@@ -123,7 +123,7 @@ class Schema:
         """Return a record that it takes as one of its own class; what the record lacks has its default."""
         if type(record) is self.cls:
             return record
-        return self.cls(**{name: getattr(record, name) for name in schema_of(type(record)).fields})
+        return self.cls(**{name: getattr(record, name) for name in schema_of(record.__class__).fields})
 
     @cached_property
     def cleaners(self) -> Mapping[str, Callable[[object], object]]:

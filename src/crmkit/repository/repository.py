@@ -237,8 +237,8 @@ class AsyncRepository(AsyncReader[T]):
         return records, histories
 
     def _check_model(self, record: Any) -> None:
-        if not self._schema.takes(type(record)):
-            raise BadRecord(self._schema.name, [_foreign(self._schema, type(record))])
+        if not self._schema.takes(record.__class__):
+            raise BadRecord(self._schema.name, [_foreign(self._schema, record.__class__)])
 
     def _check_changeable(self, record: Any) -> None:
         self._door.check_writable(anew=False)

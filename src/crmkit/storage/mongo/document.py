@@ -54,8 +54,9 @@ def value_of(column: Column, name: str = "") -> Any:
     path: Any = {"$arrayElemAt": [f"${name}.{column.name}", 0]} if name else f"${column.name}"
     if column.default is None:
         return path
-    present = {"$ifNull": [path, {"$literal": _absent(column)}]}
-    return {"$cond": [{"$eq": [f"${name}", []]}, None, present]} if name else present
+    present: Document = {"$ifNull": [path, {"$literal": _absent(column)}]}
+    nowhere: Document = {"$eq": [f"${name}", []]}
+    return {"$cond": [nowhere, None, present]} if name else present
 
 
 @lru_cache(maxsize=1024)
