@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from crmkit.crm.connect import AsyncCrm
     from crmkit.lifecycle import Pipeline
     from crmkit.model.extension import Extension
+    from crmkit.operation.operation import Handler
     from crmkit.repository import Environment
     from crmkit.security.access import Actor, Policy
     from crmkit.values import Clock
@@ -40,6 +41,7 @@ def connect(
     capabilities: Iterable[Capability] = (),
     extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
+    steps: Iterable[Handler[Any]] = (),
 ) -> Crm:
     """Connect to a database.
 
@@ -59,9 +61,10 @@ def connect(
         extensions: what packages add to models, made by `extend`; the order does not matter.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
+        steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
 
     Raises:
-        BadDefinition: the models, the pipelines, the capabilities or the extensions do not fit together.
+        BadDefinition: the models, the pipelines, the capabilities, the extensions or the handlers do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -89,6 +92,7 @@ def connect(
                 capabilities=capabilities,
                 extensions=extensions,
                 statement_timeout=statement_timeout,
+                steps=steps,
             )
         )
     )
@@ -106,7 +110,11 @@ class Crm:
         return self._inner.environment
 
     def session(self, actor: Actor) -> Session:
-        """Return a session for an actor, to be entered with `with`."""
+        """Return a session for an actor, to be entered with `with`.
+
+        Raises:
+            CrmError: it is not an actor.
+        """
         return Session(self._inner.session(actor))
 
     def imports(self, actor: Actor) -> Imports:
