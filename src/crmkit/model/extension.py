@@ -242,7 +242,7 @@ def composed(root: type[Any], extensions: Iterable[Extension[..., Any]]) -> type
     """
     ordered = tuple(sorted(extensions, key=lambda each: each.by))
     with _LOCK:  # or two threads that ask at once would get two
-        return _made(root, ordered)
+        return _made(root, ordered)  # type: ignore[arg-type]  # mypy knows of no hash of classes
 
 
 @lru_cache(maxsize=256)
