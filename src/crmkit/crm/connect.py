@@ -115,6 +115,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
     steps: Iterable[Handler[Any]] = (),
+    enabled: Callable[[str, str], bool] | None = None,
 ) -> AsyncCrm:
     """Connect to a database.
 
@@ -135,6 +136,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
         steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
+        enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
         BadDefinition: the models, the pipelines, the capabilities, the extensions or the handlers do not fit together.
@@ -150,7 +152,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     1
     """
     store = open_store(database, awaited=awaited)
-    added = Capabilities(capabilities, dir(AsyncSession))
+    added = Capabilities(capabilities, dir(AsyncSession), enabled)
     own = each("a model", type, models, "Customer")
     packages = each("an extension", Extension, extensions, "extend(Customer, by=..., fields=...)")
     catalog = Catalog([*BUILT_IN, *added.entities, *own], extra, packages)
@@ -165,7 +167,9 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         awaited=awaited,
         pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),
-        handlers=Handlers(steps, OPERATIONS, awaited=awaited, outbox=outbox),
+        handlers=Handlers(
+            steps, (*OPERATIONS, *added.operations), added.steps, added.is_on, awaited=awaited, outbox=outbox
+        ),
         joined=partial(_joined, added, awaited),
     )
     try:
