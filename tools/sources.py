@@ -48,6 +48,7 @@ PUBLIC: Final = {
     "crmkit.importers": "pipelines_in",
     "crmkit.lifecycle": "* but Entry Rule StagedRecord Step StepKind",
     "crmkit.model.declare": "* but attached",
+    "crmkit.model.extension": "Extension Fields extend",
     "crmkit.model.field": "Field IntegerField TextField",
     "crmkit.model.form": "* but object_schema required_of",
     "crmkit.operation.operation": "Message Operation State",

@@ -97,6 +97,7 @@ if TYPE_CHECKING:
         tags,
         text,
     )
+    from crmkit.model.extension import Extension, Fields, extend
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
     from crmkit.operation.operation import Message, Operation, State
@@ -139,8 +140,10 @@ __all__ = [
     "Customer",
     "Duplicate",
     "Expr",
+    "Extension",
     "ExternalId",
     "Field",
+    "Fields",
     "Funnel",
     "Group",
     "IntegerField",
@@ -213,6 +216,7 @@ __all__ = [
     "entity",
     "evaluate",
     "everything",
+    "extend",
     "extra",
     "f",
     "fieldset",
@@ -275,8 +279,10 @@ _MODULE_OF = {
     "Customer": "crmkit.entities",
     "Duplicate": "crmkit.errors",
     "Expr": "crmkit.expr.node",
+    "Extension": "crmkit.model.extension",
     "ExternalId": "crmkit.entities",
     "Field": "crmkit.model.field",
+    "Fields": "crmkit.model.extension",
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
@@ -351,6 +357,7 @@ _MODULE_OF = {
     "entity": "crmkit.model.declare",
     "evaluate": "crmkit.expr.evaluate",
     "everything": "crmkit.expr.build",
+    "extend": "crmkit.model.extension",
     "extra": "crmkit.model.declare",
     "f": "crmkit.expr.build",
     "fieldset": "crmkit.model.declare",

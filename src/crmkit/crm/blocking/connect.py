@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm
     from crmkit.lifecycle import Pipeline
+    from crmkit.model.extension import Extension
     from crmkit.operation.operation import Handler
     from crmkit.repository import Environment
     from crmkit.security.access import Actor, Policy
@@ -39,6 +40,7 @@ def connect(
     create: bool = True,
     dry_run: bool = False,
     capabilities: Iterable[Capability] = (),
+    extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
     steps: Iterable[Handler[Any]] = (),
     enabled: Callable[[str, str], bool] | None = None,
@@ -60,13 +62,14 @@ def connect(
         dry_run: whether to look only: nothing is created, a database that is not there yet is as good as an empty one,
             and whatever would be written is refused with `NotAllowed`.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
+        extensions: what packages add to models, made by `extend`; the order does not matter.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
         steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
         enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
-        BadDefinition: the models, the pipelines, the capabilities or the handlers do not fit together.
+        BadDefinition: the models, the pipelines, the capabilities, the extensions or the handlers do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -93,6 +96,7 @@ def connect(
                 create=create,
                 dry_run=dry_run,
                 capabilities=capabilities,
+                extensions=extensions,
                 statement_timeout=statement_timeout,
                 steps=steps,
                 enabled=enabled,
