@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from crmkit.expr.resolve import Facts
 from crmkit.model.schema import Schema
@@ -58,9 +58,12 @@ class Doors:
         self.clock = environment.clock
         self.ids = environment.ids
         self.pause = environment.pause
-        guard = Guard(self.catalog, environment.policy, actor, self.facts, self._stages)
-        self._inside = Inside(
-            catalog=self.catalog, unit=self.unit, guard=guard, actor=actor, ids=self.ids, facts=self.facts,
+
+    @cached_property
+    def _inside(self) -> Inside:
+        guard = Guard(self.catalog, self._environment.policy, self.actor, self.facts, self._stages)
+        return Inside(
+            catalog=self.catalog, unit=self.unit, guard=guard, actor=self.actor, ids=self.ids, facts=self.facts,
             learn=self._learn, door_of=self.of, tell=self._tell,
         )  # fmt: skip
 
@@ -124,6 +127,15 @@ class Doors:
         unit = await self.unit.reading()
         await unit.lock(self.actor.tenant, name)
 
+    def let_go(self) -> None:
+        """Drop all that refers back to these doors: what has ended should not wait for the garbage collector.
+
+        It is made again if somebody asks, who is told that the session has ended.
+        """
+        self._doors.clear()
+        for name in _ON_DEMAND:
+            vars(self).pop(name, None)
+
     def apart(self) -> Doors:
         """Return doors of the same actor to another transaction."""
         return Doors(self._environment, self.actor)
@@ -141,6 +153,9 @@ class Doors:
         except BaseException:
             await self.unit.break_off()
             raise
+
+
+_ON_DEMAND: Final = tuple(name for name, made in vars(Doors).items() if isinstance(made, cached_property))
 
 
 def _place(doors: Doors) -> Place:

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crmkit.lifecycle import Entry, Step
-    from crmkit.model.schema import Schema
     from crmkit.repository.change import Change
-    from crmkit.repository.doors import Doors
     from crmkit.repository.retelling import Histories
 
 __all__ = ["AsyncRepository"]
@@ -39,10 +37,6 @@ class AsyncRepository(AsyncReader[T]):
     one with its id and version. What else it says is believed nowhere: where it differs from the stored record, as a
     copy made by `attrs.evolve` does, that is a change, saved with the others or refused.
     """
-
-    def __init__(self, doors: Doors, schema: Schema) -> None:
-        super().__init__(doors, schema)
-        self._mover = Mover(doors, self._door)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -201,6 +195,10 @@ class AsyncRepository(AsyncReader[T]):
         return ExternalIds(self._doors, self._schema)
 
     # -- within --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _mover(self) -> Mover:
+        return Mover(self._doors, self._door)
 
     async def _add(self, given: list[Any], path: str, first: int = 0) -> Change[T]:
         """Write new records; `path` names the history of the one with a number, which counts from `first`."""
