@@ -50,6 +50,7 @@ class Doors:
     def __init__(self, environment: Environment, actor: Actor, *, entered: bool = True) -> None:
         self._environment = environment
         self._doors: dict[str, Door[Any]] = {}
+        self._inside: Inside | None = None
         place = (environment.place, actor.tenant)
         self.unit = UnitOfWork(environment.store, place, awaited=environment.awaited, entered=entered)
         self.catalog = environment.catalog
@@ -59,13 +60,14 @@ class Doors:
         self.ids = environment.ids
         self.pause = environment.pause
 
-    @cached_property
-    def _inside(self) -> Inside:
-        guard = Guard(self.catalog, self._environment.policy, self.actor, self.facts, self._stages)
-        return Inside(
-            catalog=self.catalog, unit=self.unit, guard=guard, actor=self.actor, ids=self.ids, facts=self.facts,
-            learn=self._learn, door_of=self.of, tell=self._tell,
-        )  # fmt: skip
+    def _behind(self) -> Inside:
+        if self._inside is None:
+            guard = Guard(self.catalog, self._environment.policy, self.actor, self.facts, self._stages)
+            self._inside = Inside(
+                catalog=self.catalog, unit=self.unit, guard=guard, actor=self.actor, ids=self.ids, facts=self.facts,
+                learn=self._learn, door_of=self.of, tell=self._tell,
+            )  # fmt: skip
+        return self._inside
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -102,7 +104,7 @@ class Doors:
         door = self._doors.get(name)
         if door is None:
             schema = self.catalog[name]
-            door = self._doors[name] = Door(schema, self._environment.codec(schema), self._inside)
+            door = self._doors[name] = Door(schema, self._environment.codec(schema), self._behind())
         return door
 
     def keeper(self, model: str) -> Keeper[Any]:
@@ -112,7 +114,7 @@ class Doors:
             BadDefinition: there is no such model.
         """
         schema = self.catalog[model]
-        return Keeper(schema, self._environment.codec(schema), self._inside)
+        return Keeper(schema, self._environment.codec(schema), self._behind())
 
     def facts(self) -> Facts:
         """Return what placeholders in expressions stand for now."""
@@ -132,7 +134,7 @@ class Doors:
 
         It is made again if somebody asks, who is told that the session has ended.
         """
-        self._doors.clear()
+        self._doors, self._inside = {}, None
         for name in _ON_DEMAND:
             vars(self).pop(name, None)
 

@@ -135,7 +135,8 @@ class Guard:
         held = self._asked.get(key)
         if held is None:
             rule = self._policy.rows(self._actor, action, schema)
-            held = self._asked[key] = everything if rule == everything else resolve(rule, self._facts)
+            allows_all = rule is everything or rule == everything
+            held = self._asked[key] = everything if allows_all else resolve(rule, self._facts)
         return held
 
     def bind(self, schema: Schema, expr: Expr | Segment, facts: Facts) -> tuple[Core, ...]:
