@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -129,7 +129,7 @@ def ann(crm: Crm) -> Actor:
 
 
 @contextmanager
-def nothing_left() -> Iterator[None]:
+def nothing_left() -> Generator[None]:
     """Check that no object of crmkit's is part of a cycle that nobody holds."""
     gc.collect()
     gc.disable()

@@ -37,6 +37,7 @@ class Doors:
         clock: tells the time.
         ids: makes ids.
         pause: waits for some seconds, without blocking anything else that runs.
+        handlers: what hosts and packages do at the steps of operations.
 
     Args:
         environment: what the whole CRM shares.
@@ -59,6 +60,7 @@ class Doors:
         self.clock = environment.clock
         self.ids = environment.ids
         self.pause = environment.pause
+        self.handlers = environment.handlers
 
     def _behind(self) -> Inside:
         if self._inside is None:
