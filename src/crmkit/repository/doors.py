@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from crmkit.expr.resolve import Facts
 from crmkit.model.schema import Schema
@@ -51,6 +51,7 @@ class Doors:
     def __init__(self, environment: Environment, actor: Actor, *, entered: bool = True) -> None:
         self._environment = environment
         self._doors: dict[str, Door[Any]] = {}
+        self._inside: Inside | None = None
         place = (environment.place, actor.tenant)
         self.unit = UnitOfWork(environment.store, place, awaited=environment.awaited, entered=entered)
         self.catalog = environment.catalog
@@ -60,11 +61,15 @@ class Doors:
         self.ids = environment.ids
         self.pause = environment.pause
         self.handlers = environment.handlers
-        guard = Guard(self.catalog, environment.policy, actor, self.facts, self._stages)
-        self._inside = Inside(
-            catalog=self.catalog, unit=self.unit, guard=guard, actor=actor, ids=self.ids, facts=self.facts,
-            learn=self._learn, door_of=self.of, tell=self._tell,
-        )  # fmt: skip
+
+    def _behind(self) -> Inside:
+        if self._inside is None:
+            guard = Guard(self.catalog, self._environment.policy, self.actor, self.facts, self._stages)
+            self._inside = Inside(
+                catalog=self.catalog, unit=self.unit, guard=guard, actor=self.actor, ids=self.ids, facts=self.facts,
+                learn=self._learn, door_of=self.of, tell=self._tell,
+            )  # fmt: skip
+        return self._inside
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -101,7 +106,7 @@ class Doors:
         door = self._doors.get(name)
         if door is None:
             schema = self.catalog[name]
-            door = self._doors[name] = Door(schema, self._environment.codec(schema), self._inside)
+            door = self._doors[name] = Door(schema, self._environment.codec(schema), self._behind())
         return door
 
     def keeper(self, model: str) -> Keeper[Any]:
@@ -111,7 +116,7 @@ class Doors:
             BadDefinition: there is no such model.
         """
         schema = self.catalog[model]
-        return Keeper(schema, self._environment.codec(schema), self._inside)
+        return Keeper(schema, self._environment.codec(schema), self._behind())
 
     def facts(self) -> Facts:
         """Return what placeholders in expressions stand for now."""
@@ -125,6 +130,15 @@ class Doors:
         """
         unit = await self.unit.reading()
         await unit.lock(self.actor.tenant, name)
+
+    def let_go(self) -> None:
+        """Drop all that refers back to these doors: what has ended should not wait for the garbage collector.
+
+        It is made again if somebody asks, who is told that the session has ended.
+        """
+        self._doors, self._inside = {}, None
+        for name in _ON_DEMAND:
+            vars(self).pop(name, None)
 
     def apart(self) -> Doors:
         """Return doors of the same actor to another transaction."""
@@ -143,6 +157,9 @@ class Doors:
         except BaseException:
             await self.unit.break_off()
             raise
+
+
+_ON_DEMAND: Final = tuple(name for name, made in vars(Doors).items() if isinstance(made, cached_property))
 
 
 def _place(doors: Doors) -> Place:

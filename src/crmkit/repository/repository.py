@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crmkit.lifecycle import Entry
-    from crmkit.model.schema import Schema
     from crmkit.repository.change import Change
-    from crmkit.repository.doors import Doors
     from crmkit.repository.retelling import Histories
 
 __all__ = ["AsyncRepository"]
@@ -38,10 +36,6 @@ class AsyncRepository(AsyncReader[T]):
     one with its id and version. What else it says is believed nowhere: where it differs from the stored record, as a
     copy made by `attrs.evolve` does, that is a change, saved with the others or refused.
     """
-
-    def __init__(self, doors: Doors, schema: Schema) -> None:
-        super().__init__(doors, schema)
-        self._moves = Moves(doors, self._door)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -222,6 +216,10 @@ class AsyncRepository(AsyncReader[T]):
         return ExternalIds(self._doors, self._schema)
 
     # -- within --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _moves(self) -> Moves[T]:
+        return Moves(self._doors, self._door)
 
     async def _add(self, given: list[Any], path: str, first: int = 0) -> Change[T]:
         """Write new records; `path` names the history of the one with a number, which counts from `first`."""
