@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
     from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
     from crmkit.repository.pager import Page
+    from crmkit.repository.related import Found
     from crmkit.security.access import Action, Actor, Open, Policy, system, unrestricted
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
@@ -136,6 +137,7 @@ __all__ = [
     "Expr",
     "ExternalId",
     "Field",
+    "Found",
     "Funnel",
     "Group",
     "IntegerField",
@@ -264,6 +266,7 @@ _MODULE_OF = {
     "Expr": "crmkit.expr.node",
     "ExternalId": "crmkit.entities",
     "Field": "crmkit.model.field",
+    "Found": "crmkit.repository.related",
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",

@@ -66,7 +66,7 @@ async def ordered_stages(query: Query, selection: Selection, selector: Selector,
         # Not $documentNumber, which takes one sort key only.
         rank = {_RANK: {"$sum": 1, "window": {"documents": ["unbounded", "current"]}}}
         ranked = {"partitionBy": present(f"${query.top.column}"), "sortBy": sort or {"id": 1}, "output": rank}
-        kept = [{"$match": {_RANK: {"$lte": query.top.number}}}, {"$sort": {_RANK: 1}}]
+        kept: list[Document] = [{"$match": {_RANK: {"$lte": query.top.number}}}, {"$sort": {_RANK: 1}}]
         stages = [*selection.stages(*found), {"$setWindowFields": ranked}, *kept]
     if query.limit is not None:
         stages.append({"$limit": query.limit})
