@@ -30,7 +30,6 @@ Includes: TypeAlias = Ref | Include | Sequence[Ref | Include]
 """What to include: `f.customer`, `f.contacts.first(3, order=f.name)`, or several such."""
 MOST_RELATED: Final = 10 * BATCH
 """How many records one step may lead to, from up to `BATCH` records; a page holds all of them in memory."""
-_BY_AGE: Final = (SortKey("id"),)
 
 
 @attrs.frozen
@@ -38,7 +37,7 @@ class _Choice:
     """Which of the records to which a step leads are wanted."""
 
     where: tuple[Core, ...] = ()
-    order: tuple[SortKey, ...] = _BY_AGE
+    order: tuple[SortKey, ...] = ()
     number: int | None = None
 
 
@@ -156,7 +155,9 @@ async def _reached(step: Step, records: Sequence[Any]) -> list[Any]:
     keys = [*dict.fromkeys(getattr(record, relation.local) for record in records)]
     fixed = () if relation.fixed is None else (Compare(relation.fixed[0], Op.EQ, relation.fixed[1]),)
     top = None if choice.number is None else Top(relation.remote, choice.number)
-    order, limit = (choice.order, MOST_RELATED + 1) if relation.many else ((), None)
+    # By the link first, so that its index serves, and not the one on ids, along which a database reads the whole tenant.
+    order = choice.order or ((SortKey(relation.remote, missing_first=True), SortKey("id")) if relation.many else ())
+    limit = MOST_RELATED + 1 if relation.many else None
     found: list[Any] = []
     for start in range(0, len(keys), BATCH):
         among = tuple(key for key in keys[start : start + BATCH] if key is not None)
