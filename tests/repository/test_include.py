@@ -9,6 +9,8 @@ from uuid import UUID
 
 import attrs
 import pytest
+from pymongo import MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from crmkit import (
     Activity,
@@ -61,6 +63,27 @@ READS: dict[str, Callable[[Session], object]] = {
     "stream": lambda s: [*s.opportunities.stream(include=EVERYTHING)],
     "batches": lambda s: [*s.opportunities.batches(include=EVERYTHING)],
 }
+
+
+def test_a_step_is_one_command_of_mongodb(mongo_url: str) -> None:
+    class Listener(CommandListener):
+        def started(self, event: CommandStartedEvent) -> None:
+            commands.append(event.command_name)
+
+        def succeeded(self, event: CommandSucceededEvent) -> None: ...
+        def failed(self, event: CommandFailedEvent) -> None: ...
+
+    commands: list[str] = []
+    client: MongoClient[dict[str, Any]] = MongoClient(mongo_url, event_listeners=[Listener()])
+    with client, connect(client.get_default_database()) as crm:
+        with crm.session(job) as s:
+            fill(s, 100)
+        commands.clear()
+        with crm.session(job) as s:
+            s.opportunities.find(limit=90, include=EVERYTHING)
+        assert [each for each in commands if each in {"find", "aggregate", "getMore"}] == [
+            "find", "find", "aggregate", "find",
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("actor", [job, Actor(id=UUID(int=1), name="Ann")], ids=["all", "some"])
