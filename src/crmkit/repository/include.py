@@ -155,7 +155,7 @@ async def _reached(step: Step, records: Sequence[Any]) -> list[Any]:
     keys = [*dict.fromkeys(getattr(record, relation.local) for record in records)]
     fixed = () if relation.fixed is None else (Compare(relation.fixed[0], Op.EQ, relation.fixed[1]),)
     top = None if choice.number is None else Top(relation.remote, choice.number)
-    # By the link first, so that its index serves, and not the one on ids, along which a database reads the whole tenant.
+    # By the link first: in the order of ids alone, a database may read all rows of the tenant.
     order = choice.order or ((SortKey(relation.remote, missing_first=True), SortKey("id")) if relation.many else ())
     limit = MOST_RELATED + 1 if relation.many else None
     found: list[Any] = []
