@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
     from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
     from crmkit.repository.pager import Page
+    from crmkit.repository.related import Found
     from crmkit.security.access import Action, Actor, Open, Policy, system, unrestricted
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
@@ -144,6 +145,7 @@ __all__ = [
     "ExternalId",
     "Field",
     "Fields",
+    "Found",
     "Funnel",
     "Group",
     "IntegerField",
@@ -283,6 +285,7 @@ _MODULE_OF = {
     "ExternalId": "crmkit.entities",
     "Field": "crmkit.model.field",
     "Fields": "crmkit.model.extension",
+    "Found": "crmkit.repository.related",
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",

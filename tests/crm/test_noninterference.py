@@ -29,6 +29,7 @@ from crmkit import (
     CrmError,
     Customer,
     Expr,
+    Found,
     Funnel,
     Lead,
     Money,
@@ -48,6 +49,7 @@ from crmkit import (
     f,
     me,
     system,
+    to_dict,
     total,
 )
 from crmkit.analytics.report import Report
@@ -199,11 +201,13 @@ def plain(value: object) -> str:
         case ImportReport():
             return repr((value.to_dicts(), value.summary()))
         case Page():
-            return repr((list(value), value.next))
+            return repr((list(value), value.next, to_dict(value, include=True)))
+        case Found():
+            return repr((value, to_dict(value, include=True)))
         case frozenset():
             return repr(sorted(value))
         case Iterator():
-            return repr(list(value))
+            return repr([plain(each) for each in value])
         case _:
             return repr(value)
 
@@ -273,6 +277,26 @@ def related(schema: Schema) -> list[Expr]:
     return [getattr(f, way.name).count() > 1 if way.many else ~getattr(f, way.name).id.missing() for way in ways]
 
 
+def included(schema: Schema, *, further: bool = False) -> list[Any]:
+    """All that a model is related to, of several records the newest two; and some of what lies further."""
+    found: list[Any] = []
+    for name, way in CATALOG.relations(schema).items():
+        found.append(getattr(f, name).first(2, order=-f.id) if way.many else getattr(f, name))
+        if further:
+            found += [getattr(getattr(f, name), beyond) for beyond in [*CATALOG.relations(CATALOG[way.target])][:2]]
+    return found
+
+
+def each(
+    read: Callable[[Repository[Any], list[Any]], object], *, further: bool = False
+) -> list[Callable[[Session], object]]:
+    """Ask something of every model, with all that it is related to."""
+    return [
+        lambda s, model=schema: read(s.repository(model.cls), included(model, further=further))  # type: ignore[misc]
+        for schema in CATALOG
+    ]
+
+
 def steps(schema: Schema) -> list[Any]:
     """The ways from a model to one other record."""
     return [getattr(f, name) for name, way in CATALOG.relations(schema).items() if not way.many]
@@ -282,18 +306,33 @@ ATTEMPTS: dict[str, list[Callable[..., object]]] = {
     "Repository.get": [
         *(lambda s, id=id: s.customers.get(id, deleted=True) for id in (*PROBED, id_of(Customer, MINE))),
         *(lambda s, id=id: s.opportunities.get(id) for id in DEALS),
+        *(
+            lambda s, id=id: s.customers.get(id, include=included(CATALOG["customer"]))
+            for id in (*PROBED, id_of(Customer, MINE))
+        ),
     ],
     "Repository.find": [
         *everywhere(lambda found: found.find(deleted=True)),
+        *each(lambda found, include: found.find(include=include, deleted=True), further=True),
+        lambda s: s.customers.find(include=f.contacts.where(f.name.starts_with("x")).first(1)),
         *(
             lambda s, model=schema.cls, way=way: s.repository(model).find(order=[-way.updated_at, way.id], limit=2)
             for schema in CATALOG
             for way in steps(schema)
         ),
     ],
-    "Repository.first": everywhere(lambda found: found.first(order=-f.id)),
-    "Repository.stream": everywhere(lambda found: found.stream(deleted=True)),
-    "Repository.batches": everywhere(lambda found: found.batches()),
+    "Repository.first": [
+        *everywhere(lambda found: found.first(order=-f.id)),
+        *each(lambda found, include: found.first(order=-f.id, include=include)),
+    ],
+    "Repository.stream": [
+        *everywhere(lambda found: found.stream(deleted=True)),
+        *each(lambda found, include: found.stream(include=include)),
+    ],
+    "Repository.batches": [
+        *everywhere(lambda found: found.batches()),
+        *each(lambda found, include: found.batches(include=include)),
+    ],
     "Repository.count": [
         *everywhere(lambda found: (found.count(), found.count(deleted=True))),
         *(

@@ -15,9 +15,9 @@ from uuid import UUID
 from crmkit.errors import BadExpression, BadRecord, NotAllowed, NotFound, Refused, Stale
 from crmkit.expr.bind import UNKNOWN_STAGE
 from crmkit.expr.build import everything
-from crmkit.expr.core import And, Compare, Constant, Core, In
+from crmkit.expr.core import And, Constant, Core, In
 from crmkit.expr.evaluate import evaluate, is_local
-from crmkit.expr.node import Expr, Op
+from crmkit.expr.node import Expr
 from crmkit.model.codec import Row, pause_collector
 from crmkit.repository.change import Change, ChangeKind
 from crmkit.repository.claim import as_claimed, differences, refuse_unsaved, same_id
@@ -30,7 +30,7 @@ from crmkit.storage.spi import Hop, Patch, Query, SortKey, Tally
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from crmkit.expr.node import Ref
     from crmkit.expr.resolve import Facts
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from crmkit.model.schema import Relation, Schema
     from crmkit.repository.inside import Inside
     from crmkit.repository.unit_of_work import Turn
-    from crmkit.storage.spi import GroupKey, Measure, Unit
+    from crmkit.storage.spi import GroupKey, Measure, Top, Unit
 
 __all__ = ["BATCH", "Door", "DoorOf", "Hop", "Row", "SortKey", "Where", "pause_collector", "same_id"]
 
@@ -133,6 +133,7 @@ class Door(Generic[T]):
         deleted: bool = False,
         order: tuple[SortKey, ...] = (),
         limit: int | None = None,
+        top: Top | None = None,
     ) -> list[T]:
         """Return the records that satisfy an expression.
 
@@ -142,8 +143,9 @@ class Door(Generic[T]):
             deleted: whether deleted ones count as well.
             order: what to sort by.
             limit: how many at most.
+            top: which of each value of a column to keep.
         """
-        rows = await self._fetch(where, self._codec.read, order, limit, action, deleted=deleted)
+        rows = await self._fetch(where, self._codec.read, order, limit, action, deleted=deleted, top=top)
         if len(rows) < _FEW:
             return self._codec.load(rows, self._unit.turn)
         with pause_collector():
@@ -164,18 +166,6 @@ class Door(Generic[T]):
         decode = self._codec.decode
         kinds = [self.schema.by_column[name] for name in names]
         return [tuple(map(decode, kinds, row)) for row in rows]
-
-    async def scan(self, where: Where, names: Sequence[str], *, deleted: bool = False) -> AsyncIterator[list[Row]]:
-        """Yield the id and some columns of all rows that satisfy an expression, in lists by rising id."""
-        parts = await self.bind(where)
-        after: tuple[Core, ...] = ()
-        while True:
-            rows = await self.columns((*parts, *after), ("id", *names), (SortKey("id"),), BATCH, deleted=deleted)
-            if rows:
-                yield rows
-            if len(rows) < BATCH:
-                return
-            after = (Compare("id", Op.GT, rows[-1][0]),)
 
     async def tally(
         self,
@@ -200,12 +190,12 @@ class Door(Generic[T]):
 
     async def _fetch(
         self, where: Where, names: tuple[str, ...], order: tuple[SortKey, ...], limit: int | None,
-        action: Action | None, *, deleted: bool,
+        action: Action | None, *, deleted: bool, top: Top | None = None,
     ) -> list[Row]:  # fmt: skip
         parts = where if isinstance(where, tuple) else await self.bind(where)
         core = self._within(parts, action, deleted=deleted)
         unit = await self._unit.reading()
-        return await unit.fetch(Query(self.schema, core, names, order, limit))
+        return await unit.fetch(Query(self.schema, core, names, order, limit, top))
 
     # -- writing -------------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ class Doors:
     Attributes:
         unit: the session's transaction.
         catalog: the models.
+        features: what the store can do.
         actor: who acts.
         zone: in which they mean days.
         clock: tells the time.
@@ -55,6 +56,7 @@ class Doors:
         place = (environment.place, actor.tenant)
         self.unit = UnitOfWork(environment.store, place, awaited=environment.awaited, entered=entered)
         self.catalog = environment.catalog
+        self.features = environment.store.features
         self.actor = actor
         self.zone = zone_of(actor.zone)
         self.clock = environment.clock
@@ -81,7 +83,7 @@ class Doors:
             clock=environment.clock,
             pause=environment.pause,
             inside=_place(self),
-            apart=None if Feature.SAVEPOINT in environment.store.features else lambda: _place(self.apart()),
+            apart=None if Feature.SAVEPOINT in self.features else lambda: _place(self.apart()),
         )
 
     @cached_property

@@ -76,7 +76,7 @@ class MongoUnit:
         selector = self._selector()
         selection = await selector.select(schema, query.where)
         stages = None
-        if selection.joins or not is_native(schema, order):
+        if selection.joins or query.top is not None or not is_native(schema, order):
             stages = await ordered_stages(query, selection, selector, self._catalog)
         with pause_collector():
             if stages is not None:
