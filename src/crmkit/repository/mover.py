@@ -6,19 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import BadDefinition, MoveRefused
 from crmkit.expr.core import Compare
+from crmkit.expr.evaluate import is_local
 from crmkit.expr.node import Op
+from crmkit.expr.resolve import Facts
+from crmkit.repository.neighbourhood import neighbourhood
 from crmkit.repository.retelling import Retelling, Told
 from crmkit.storage.spi import Aggregate, Measure
 from crmkit.values import NOT_YET
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
+    from crmkit.expr.node import Node
     from crmkit.lifecycle import Pipeline, Step
     from crmkit.repository.door import Door
     from crmkit.repository.doors import Doors
+    from crmkit.repository.neighbourhood import Neighbourhood
+    from crmkit.repository.registry import Definition
     from crmkit.repository.retelling import Histories
 
 __all__ = ["Mover"]
@@ -50,8 +56,10 @@ class Mover:
         asker = self._asker(record)
         now = asker["at"]
         if at is not None:
-            asker["at"] = at
-        step = pipeline.step(self._changed(record, clean), stage, **asker)
+            asker["at"] = pipeline.instant(at)
+        changed = self._changed(record, clean)
+        around = await self._around(changed, pipeline.conditions(changed, stage), asker)
+        step = pipeline.step(changed, stage, **asker, around=around)
         if step.at > now:
             reason = f"It cannot have moved at {step.at.isoformat()}, which is yet to come."
             raise MoveRefused(record.stage, stage, [reason])
@@ -63,18 +71,24 @@ class Mover:
         present = await self._doors.definitions.entered(self._schema, name)
         asker = self._asker(record)
         del asker["roles"]  # whoever may write a record may transfer it
-        step = present.pipeline.transfer(self._changed(record, clean), stage, **asker)
+        changed = self._changed(record, clean)
+        around = await self._around(changed, _entering(present.pipeline, stage), asker)
+        step = present.pipeline.transfer(changed, stage, **asker, around=around)
         return step.changes | {"pipeline_version": present.number}, step
 
     async def why_not(self, record: Any, clean: dict[str, Any], stage: str) -> str:
         """Return every reason against a move, as one text; blank if there is none."""
         pipeline = await self._pipeline(record)
-        return " ".join(pipeline.why_not(self._changed(record, clean), stage, **self._asker(record)))
+        changed, asker = self._changed(record, clean), self._asker(record)
+        around = await self._around(changed, pipeline.conditions(changed, stage), asker)
+        return " ".join(pipeline.why_not(changed, stage, **asker, around=around))
 
     async def allowed(self, record: Any, clean: dict[str, Any]) -> tuple[str, ...]:
         """Return the stages that a record may enter next."""
         pipeline = await self._pipeline(record)
-        return pipeline.allowed(self._changed(record, clean), **self._asker(record))
+        changed, asker = self._changed(record, clean), self._asker(record)
+        conditions = [each for stage in pipeline.places for each in pipeline.conditions(changed, stage)]
+        return pipeline.allowed(changed, **asker, around=await self._around(changed, conditions, asker))
 
     # -- entering ------------------------------------------------------------------------------------------------------
 
@@ -105,16 +119,41 @@ class Mover:
         if not (await definitions.read()).names(self._schema):
             return list(records), []
         present = {name: await definitions.entered(self._schema, name) for name in {each.pipeline for each in records}}
+        around = await self._beside(records, present, now)
         entered: list[Any] = []
         history: list[Any] = []
         for record, id_ in zip(records, ids, strict=True):
             pipeline, number = present[record.pipeline].pipeline, present[record.pipeline].number
-            at = now if record.created_at == NOT_YET else record.created_at
-            step = pipeline.enter(record, at=at, me=self._doors.actor, zone=self._doors.zone)
+            at = _entry(record, now)
+            step = pipeline.enter(record, at=at, me=self._doors.actor, zone=self._doors.zone, around=around)
             placed = self._replace(record, id=id_, pipeline_version=number, **step.changes)
             entered.append(placed)
             history.append(self._row(placed, step, 1, None))
         return entered, history
+
+    async def _beside(
+        self, records: Sequence[Any], present: Mapping[str, Definition], now: dt.datetime
+    ) -> Neighbourhood | None:
+        """Return what is around new records, where the stages that they may enter ask about it."""
+        reaching = {
+            name
+            for name, definition in present.items()
+            for stage in definition.pipeline.stages
+            if not all(is_local(each, self._schema) for each in stage.conditions)
+        }
+        if not reaching:
+            return None
+        doors = self._doors
+        moving = [
+            (
+                record,
+                _entering(present[record.pipeline].pipeline, record.stage),
+                Facts(_entry(record, now), doors.zone, doors.actor),
+            )
+            for record in records
+            if record.pipeline in reaching
+        ]
+        return await neighbourhood(self._door, doors.of, moving)
 
     def check_staged(self) -> None:
         """Refuse a model whose records do not move.
@@ -161,3 +200,17 @@ class Mover:
 
     def _changed(self, record: Any, clean: dict[str, Any]) -> Any:
         return self._replace(record, **clean) if clean else record
+
+    async def _around(self, record: Any, conditions: Iterable[Node], asker: Mapping[str, Any]) -> Neighbourhood | None:
+        facts = Facts(asker["at"], asker["zone"], asker["me"])
+        return await neighbourhood(self._door, self._doors.of, [(record, conditions, facts)])
+
+
+def _entering(pipeline: Pipeline, stage: str) -> tuple[Node, ...]:
+    place = pipeline.places.get(stage or pipeline.initial)
+    return () if place is None else place.stage.conditions
+
+
+def _entry(record: Any, now: dt.datetime) -> dt.datetime:
+    at: dt.datetime = record.created_at
+    return now if at == NOT_YET else at
