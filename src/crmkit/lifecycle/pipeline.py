@@ -379,7 +379,7 @@ class Pipeline:
         """Return a time as records hold it.
 
         Raises:
-            BadRecord: it is none, or has no time zone.
+            BadRecord: it is not an instant, or has no time zone.
         """
         try:
             return clean_instant(at)

@@ -138,7 +138,7 @@ def check_guard(where: str, guard: object) -> None:
     """Refuse a guard that is not an expression.
 
     Raises:
-        BadDefinition: it is none.
+        BadDefinition: it is something else.
     """
     if guard is None:
         return
