@@ -9,6 +9,7 @@ from crmkit.expr.core import Compare
 from crmkit.expr.evaluate import is_local
 from crmkit.expr.node import Op
 from crmkit.expr.resolve import Facts
+from crmkit.repository.lock import breaches, check_locks
 from crmkit.repository.neighbourhood import neighbourhood
 from crmkit.repository.retelling import Retelling, Told
 from crmkit.storage.spi import Aggregate, Measure
@@ -79,6 +80,7 @@ class Mover:
     async def why_not(self, record: Any, clean: dict[str, Any], stage: str) -> str:
         """Return every reason against a move, as one text; blank if there is none."""
         pipeline = await self._pipeline(record)
+        await check_locks(self._door, record, {**clean, "stage": stage}, self._doors.definitions.locked)
         changed, asker = self._changed(record, clean), self._asker(record)
         around = await self._around(changed, pipeline.conditions(changed, stage), asker)
         return " ".join(pipeline.why_not(changed, stage, **asker, around=around))
@@ -88,7 +90,11 @@ class Mover:
         pipeline = await self._pipeline(record)
         changed, asker = self._changed(record, clean), self._asker(record)
         conditions = [each for stage in pipeline.places for each in pipeline.conditions(changed, stage)]
-        return pipeline.allowed(changed, **asker, around=await self._around(changed, conditions, asker))
+        allowed = pipeline.allowed(changed, **asker, around=await self._around(changed, conditions, asker))
+        locked = self._doors.definitions.locked
+        return tuple(
+            [each for each in allowed if not await breaches(self._schema, record, {**clean, "stage": each}, locked)]
+        )
 
     # -- entering ------------------------------------------------------------------------------------------------------
 
