@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from crmkit.expr.node import Expr
     from crmkit.importers import pipelines_in
     from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, moved, reopen
+    from crmkit.lifecycle.built_in import CAMPAIGN, LEAD, OPPORTUNITY, TICKET
     from crmkit.model.declare import (
         Record,
         choice,
@@ -109,7 +110,11 @@ if TYPE_CHECKING:
     from crmkit.values.identifier import NEW
 
 __all__ = [
+    "CAMPAIGN",
+    "LEAD",
     "NEW",
+    "OPPORTUNITY",
+    "TICKET",
     "UTC",
     "Action",
     "Activity",
@@ -253,6 +258,7 @@ _MODULE_OF = {
     "BadRecord": "crmkit.errors",
     "BehaviourEvent": "crmkit.entities",
     "Busy": "crmkit.errors",
+    "CAMPAIGN": "crmkit.lifecycle.built_in",
     "Campaign": "crmkit.entities",
     "CampaignMember": "crmkit.entities",
     "Capability": "crmkit.crm.capability",
@@ -267,6 +273,7 @@ _MODULE_OF = {
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
+    "LEAD": "crmkit.lifecycle.built_in",
     "Lead": "crmkit.entities",
     "Money": "crmkit.values",
     "MoneyBag": "crmkit.repository.aggregator",
@@ -274,6 +281,7 @@ _MODULE_OF = {
     "NEW": "crmkit.values.identifier",
     "NotAllowed": "crmkit.errors",
     "NotFound": "crmkit.errors",
+    "OPPORTUNITY": "crmkit.lifecycle.built_in",
     "Open": "crmkit.security.access",
     "Opportunity": "crmkit.entities",
     "OpportunityLine": "crmkit.entities",
@@ -298,6 +306,7 @@ _MODULE_OF = {
     "Staged": "crmkit.entities",
     "Stale": "crmkit.errors",
     "StoreError": "crmkit.errors",
+    "TICKET": "crmkit.lifecycle.built_in",
     "Task": "crmkit.entities",
     "Team": "crmkit.entities",
     "TextField": "crmkit.model.field",
