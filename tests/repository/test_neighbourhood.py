@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -23,15 +24,18 @@ from crmkit import (
     Opportunity,
     OpportunityLine,
     Pipeline,
+    Record,
     Session,
     Stage,
     Task,
     User,
     connect,
     days,
+    entity,
     everything,
     f,
     into,
+    link,
     me,
     move,
     now,
@@ -348,3 +352,27 @@ def test_the_time_of_the_move_counts(store_url: str) -> None:
         with pytest.raises(MoveRefused):
             s.opportunities.advance(deal, "won", customer_id=customer.id, at=start + days(1))
         assert s.opportunities.advance(deal, "won", customer_id=customer.id, at=start + days(3)).outcome == "won"
+
+
+@pytest.mark.parametrize("lasting", ["sqlite_url", "mongo_url"])
+def test_a_stored_guard_that_no_longer_fits_the_models_is_a_reason(
+    request: pytest.FixtureRequest, lasting: str
+) -> None:
+    url: str = request.getfixturevalue(lasting)
+
+    @entity(name="visit")
+    class Visit(Record):
+        """What a product of last year had."""
+
+        opportunity_id: UUID = link("opportunity", back="visits")
+
+    ours = OPPORTUNITY.with_guard("won", f.visits.any()).with_requirement("needs", "customer.tax_number")
+    with selling(url, ours, models=[Visit]) as crm, crm.session(job) as s:
+        deal = s.opportunities.add(Opportunity(name="Deal"))
+        assert s.opportunities.why_not(deal, "won") == "'won' demands f.visits.any()."
+    with connect(url) as crm, crm.session(job) as s:
+        deal = s.opportunities.get(deal.id)
+        assert s.opportunities.why_not(deal, "won").startswith(
+            "'won' demands f.visits.any(), which cannot be read: f.visits: opportunity has no relation 'visits'."
+        )
+        assert s.opportunities.allowed_moves(deal) == ("proposal", "negotiation")

@@ -195,7 +195,11 @@ class Pipeline:
         rules = [rule for rule in self.moves if rule.allows(source, goal, record.stage_reached)]
         return (
             *reason.too_early(record, facts.now),
-            *self._ruled([reason.of_rule(rule, record, roles, facts, around) for rule in rules], record, target),
+            *(
+                reason.of_rules(rules, record, roles, facts, around)
+                if rules
+                else reason.unruled(record, target, self.places, self.moves)
+            ),
             *reason.of_stage(goal, record, facts, around),
         )
 
@@ -385,18 +389,6 @@ class Pipeline:
             return clean_instant(at)
         except Problem as problem:
             raise BadRecord(self.entity, [problem.at("at")]) from None
-
-    def _ruled(self, refusals: list[tuple[str, ...]], record: StagedRecord, target: str) -> tuple[str, ...]:
-        if not refusals:
-            source = self.places[record.stage]
-            ways = [
-                name
-                for name, place in self.places.items()
-                if name != record.stage and any(rule.allows(source, place, record.stage_reached) for rule in self.moves)
-            ]
-            rest = f"From there it may go to: {', '.join(ways)}." if ways else "No rule leads on from there."
-            return (f"No rule leads from {record.stage!r} to {target!r}. {rest}",)
-        return () if () in refusals else tuple(dict.fromkeys(one for each in refusals for one in each))
 
     def _entered(
         self, record: StagedRecord, target: str, kind: StepKind, facts: Facts, around: Neighbours | None

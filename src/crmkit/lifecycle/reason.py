@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -17,7 +17,7 @@ from crmkit.lifecycle.rule import Place, Rule
 from crmkit.lifecycle.stage import Stage, path_of
 from crmkit.lifecycle.step import StagedRecord
 
-__all__ = ["of_rule", "of_stage", "too_early"]
+__all__ = ["of_rules", "of_stage", "too_early", "unruled"]
 
 
 def too_early(record: StagedRecord, at: dt.datetime) -> tuple[str, ...]:
@@ -27,10 +27,26 @@ def too_early(record: StagedRecord, at: dt.datetime) -> tuple[str, ...]:
     return (f"It entered {record.stage!r} at {record.stage_since.isoformat()}, which is after {at.isoformat()}.",)
 
 
-def of_rule(
+def unruled(record: StagedRecord, target: str, places: Mapping[str, Place], moves: Iterable[Rule]) -> tuple[str, ...]:
+    """Return that no rule covers a move, and where a record may go instead."""
+    source = places[record.stage]
+    others = [(name, place) for name, place in places.items() if name != record.stage]
+    ways = [name for name, place in others if any(rule.allows(source, place, record.stage_reached) for rule in moves)]
+    rest = f"From there it may go to: {', '.join(ways)}." if ways else "No rule leads on from there."
+    return (f"No rule leads from {record.stage!r} to {target!r}. {rest}",)
+
+
+def of_rules(
+    rules: Iterable[Rule], record: StagedRecord, roles: AbstractSet[str], facts: Facts, around: Neighbours | None
+) -> tuple[str, ...]:
+    """Return why none of the rules that cover a move allows it."""
+    refusals = [_of_rule(rule, record, roles, facts, around) for rule in rules]
+    return () if () in refusals else tuple(dict.fromkeys(one for each in refusals for one in each))
+
+
+def _of_rule(
     rule: Rule, record: StagedRecord, roles: AbstractSet[str], facts: Facts, around: Neighbours | None
 ) -> tuple[str, ...]:
-    """Return why a rule that covers a move does not allow it."""
     role = (f"It takes the role {rule.role!r}.",) if rule.role and rule.role not in roles else ()
     return (*role, *_guarded(rule.guard, record, facts, around, "The move demands"))
 

@@ -99,7 +99,7 @@ class Neighbourhood:
     def related(self, record: Any, relation: str) -> Iterable[Any]:
         """Return the record to which a relation leads from this one, if it is there for the actor."""
         catalog = self._door.catalog
-        way = catalog.relations(catalog.of(type(record)))[relation]
+        way = catalog.relations(catalog.of(record.__class__))[relation]
         return [each] if (each := self._next(way, record)) is not None else []
 
     # -- within --------------------------------------------------------------------------------------------------------
