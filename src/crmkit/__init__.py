@@ -99,7 +99,10 @@ if TYPE_CHECKING:
     )
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
+    from crmkit.operation.operation import Message, Operation, State
+    from crmkit.operation.refusal import Refusal
     from crmkit.query import where_from
+    from crmkit.repository.advance import Move, advance
     from crmkit.repository.aggregator import Group, MoneyBag
     from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
     from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
@@ -145,12 +148,15 @@ __all__ = [
     "Group",
     "IntegerField",
     "Lead",
+    "Message",
     "Money",
     "MoneyBag",
+    "Move",
     "MoveRefused",
     "NotAllowed",
     "NotFound",
     "Open",
+    "Operation",
     "Opportunity",
     "OpportunityLine",
     "OutboxMessage",
@@ -162,6 +168,7 @@ __all__ = [
     "Product",
     "Ratio",
     "Record",
+    "Refusal",
     "Refused",
     "Repository",
     "Role",
@@ -173,6 +180,7 @@ __all__ = [
     "StageMove",
     "Staged",
     "Stale",
+    "State",
     "StoreError",
     "Task",
     "Team",
@@ -185,6 +193,7 @@ __all__ = [
     "User",
     "UserRole",
     "aconnect",
+    "advance",
     "ago",
     "ahead",
     "average",
@@ -275,14 +284,17 @@ _MODULE_OF = {
     "IntegerField": "crmkit.model.field",
     "LEAD": "crmkit.lifecycle.built_in",
     "Lead": "crmkit.entities",
+    "Message": "crmkit.operation.operation",
     "Money": "crmkit.values",
     "MoneyBag": "crmkit.repository.aggregator",
+    "Move": "crmkit.repository.advance",
     "MoveRefused": "crmkit.errors",
     "NEW": "crmkit.values.identifier",
     "NotAllowed": "crmkit.errors",
     "NotFound": "crmkit.errors",
     "OPPORTUNITY": "crmkit.lifecycle.built_in",
     "Open": "crmkit.security.access",
+    "Operation": "crmkit.operation.operation",
     "Opportunity": "crmkit.entities",
     "OpportunityLine": "crmkit.entities",
     "OutboxMessage": "crmkit.entities",
@@ -294,6 +306,7 @@ _MODULE_OF = {
     "Product": "crmkit.entities",
     "Ratio": "crmkit.analytics",
     "Record": "crmkit.model.declare",
+    "Refusal": "crmkit.operation.refusal",
     "Refused": "crmkit.errors",
     "Repository": "crmkit.crm.blocking.repository",
     "Role": "crmkit.entities",
@@ -305,6 +318,7 @@ _MODULE_OF = {
     "StageMove": "crmkit.entities",
     "Staged": "crmkit.entities",
     "Stale": "crmkit.errors",
+    "State": "crmkit.operation.operation",
     "StoreError": "crmkit.errors",
     "TICKET": "crmkit.lifecycle.built_in",
     "Task": "crmkit.entities",
@@ -319,6 +333,7 @@ _MODULE_OF = {
     "User": "crmkit.entities",
     "UserRole": "crmkit.entities",
     "aconnect": "crmkit.crm.connect",
+    "advance": "crmkit.repository.advance",
     "ago": "crmkit.expr.build",
     "ahead": "crmkit.expr.build",
     "average": "crmkit.repository.measure",

@@ -15,6 +15,7 @@ from crmkit import (
     BadRecord,
     Crm,
     Money,
+    MoveRefused,
     NotFound,
     Opportunity,
     Session,
@@ -59,10 +60,11 @@ WRITES: dict[str, Write] = {
     "update without": lambda s, deal: s.opportunities.update(deal, amount=None),
     "update a copy": lambda s, deal: s.opportunities.update(attrs.evolve(deal, amount=LESS)),
     "update with others": lambda s, deal: s.opportunities.update(deal, amount=LESS, next_step="call"),
+}
+MOVES: dict[str, Write] = {
     "advance": lambda s, deal: s.opportunities.advance(deal, "delivered", amount=LESS),
     "advance a copy": lambda s, deal: s.opportunities.advance(attrs.evolve(deal, amount=LESS), "delivered"),
     "transfer a copy": lambda s, deal: s.opportunities.transfer(attrs.evolve(deal, amount=LESS), stage="won"),
-    "why_not": lambda s, deal: s.opportunities.why_not(deal, "delivered", amount=LESS),
 }
 
 
@@ -77,6 +79,18 @@ def test_no_write_changes_what_is_locked(crm: Crm, write: Write) -> None:
         assert str(caught.value) == (
             f"opportunity refused: amount: is locked while the opportunity is in 'won'. {HINT}"
         )
+        assert s.opportunities.get(deal.id) == deal
+
+
+@pytest.mark.parametrize("write", MOVES.values(), ids=MOVES)
+def test_a_move_that_would_is_refused_for_that_reason(crm: Crm, write: Write) -> None:
+    with crm.session(job) as s:
+        deal = won(s)
+        with pytest.raises(MoveRefused) as caught:
+            write(s, deal)
+        assert caught.value.reasons == ("amount is locked while the opportunity is in 'won'.",)
+        assert caught.value.hint == HINT
+        assert s.opportunities.why_not(deal, "delivered", amount=LESS) == caught.value.reasons[0]
         assert s.opportunities.get(deal.id) == deal
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from crmkit.errors import BadDefinition, MoveRefused
 from crmkit.expr.core import Compare
 from crmkit.expr.evaluate import is_local
 from crmkit.expr.node import Op
 from crmkit.expr.resolve import Facts
-from crmkit.repository.lock import breaches, check_locks
+from crmkit.operation.refusal import Refusal
+from crmkit.repository.lock import breaches
 from crmkit.repository.neighbourhood import neighbourhood
 from crmkit.repository.retelling import Retelling, Told
 from crmkit.storage.spi import Aggregate, Measure
@@ -17,14 +20,15 @@ from crmkit.values import NOT_YET
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from crmkit.expr.node import Node
     from crmkit.lifecycle import Pipeline, Step
+    from crmkit.repository.advance import Move
     from crmkit.repository.door import Door
     from crmkit.repository.doors import Doors
-    from crmkit.repository.neighbourhood import Neighbourhood
+    from crmkit.repository.neighbourhood import Moving, Neighbourhood
     from crmkit.repository.registry import Definition
     from crmkit.repository.retelling import Histories
 
@@ -45,56 +49,83 @@ class Mover:
 
     # -- what a move would do ------------------------------------------------------------------------------------------
 
-    async def plan(
-        self, record: Any, clean: dict[str, Any], stage: str, at: dt.datetime | None
-    ) -> tuple[dict[str, Any], Step]:
-        """Return the fields that a move sets, and the move itself.
+    async def check(self, moves: Sequence[Move]) -> list[Move]:
+        """Return moves with what their pipelines have against them; what is told has happened, so nobody is asked."""
+        around = await self._around([move for move in moves if move.kind != "told"])
+        return [move if move.kind == "told" else await self._checked(move, around) for move in moves]
 
-        Raises:
-            MoveRefused: the pipeline does not allow it.
-        """
-        pipeline = await self._pipeline(record)
+    async def _checked(self, move: Move, around: Neighbourhood | None) -> Move:
+        locked = await self._locked(move)
+        try:
+            return attrs.evolve(move, step=await self._step(move, around), refusals=(*move.refusals, *locked))
+        except MoveRefused as refused:
+            refusals = [Refusal(reason, code=refused.code, hint=refused.hint) for reason in refused.reasons]
+            return attrs.evolve(move, refusals=(*move.refusals, *refusals, *locked))
+
+    async def _locked(self, move: Move) -> list[Refusal]:
+        """Return that fields are to change which the stage that is left and the one that is entered lock."""
+        if move.stored is None or not move.changes:
+            return []
+        goal: dict[str, Any] = {"stage": move.target}
+        if move.kind == "transfer":
+            present = await self._present(move.pipeline)
+            goal |= {"pipeline": present.pipeline.name, "pipeline_version": present.number}
+        problems = await breaches(self._schema, move.stored, move.changes | goal, self._doors.definitions.locked)
+        return [
+            Refusal(f"{each.field} {each.message}", code=each.code, fields=each.field, hint=each.hint)
+            for each in problems
+        ]
+
+    async def _around(self, moves: Sequence[Move]) -> Neighbourhood | None:
+        """Return what is around records that move, as far as it decides about that."""
+        moving: list[Moving] = []
+        for move in moves:
+            if not move.target or (move.kind == "advance" and not move.record.pipeline):
+                continue
+            pipeline, asker = await self._pipeline(move), self._asker(move.record)
+            at = asker["at"] if move.at is None else pipeline.instant(move.at)
+            advances = move.kind == "advance"
+            asked = pipeline.conditions(move.record, move.target) if advances else _entering(pipeline, move.target)
+            moving.append((move.record, asked, Facts(at, asker["zone"], asker["me"])))
+        return await neighbourhood(self._door, self._doors.of, moving)
+
+    async def _step(self, move: Move, around: Neighbourhood | None) -> Step | None:
+        if move.kind == "enter" and not move.target:
+            return None  # its model has no pipeline
+        pipeline, record = await self._pipeline(move), move.record
         asker = self._asker(record)
         now = asker["at"]
-        if at is not None:
-            asker["at"] = pipeline.instant(at)
-        changed = self._changed(record, clean)
-        around = await self._around(changed, pipeline.conditions(changed, stage), asker)
-        step = pipeline.step(changed, stage, **asker, around=around)
+        if move.kind != "advance":
+            del asker["roles"]  # whoever may write a record may put it into a pipeline
+            made = pipeline.enter if move.kind == "enter" else pipeline.transfer
+            return made(record, move.target, **asker, around=around)
+        if move.at is not None:
+            asker["at"] = move.at
+        step = pipeline.step(record, move.target, **asker, around=around)
         if step.at > now:
-            reason = f"It cannot have moved at {step.at.isoformat()}, which is yet to come."
-            raise MoveRefused(record.stage, stage, [reason])
-        return step.changes, step
+            raise MoveRefused(
+                record.stage, move.target, [f"It cannot have moved at {step.at.isoformat()}, which is yet to come."]
+            )
+        return step
 
-    async def transfer(self, record: Any, clean: dict[str, Any], name: str, stage: str) -> tuple[dict[str, Any], Step]:
-        """Return the fields that set a record into a pipeline's present definition, and the move itself."""
-        self.check_staged()
-        present = await self._doors.definitions.entered(self._schema, name)
-        asker = self._asker(record)
-        del asker["roles"]  # whoever may write a record may transfer it
-        changed = self._changed(record, clean)
-        around = await self._around(changed, _entering(present.pipeline, stage), asker)
-        step = present.pipeline.transfer(changed, stage, **asker, around=around)
-        return step.changes | {"pipeline_version": present.number}, step
+    async def settled(self, move: Move) -> tuple[dict[str, Any], Step]:
+        """Return the fields that a move sets, and its step, which a handler may have left to be found."""
+        step = move.step
+        if step is None:
+            at = self._asker(move.record)["at"] if move.at is None else move.at
+            step = (await self._pipeline(move)).recorded(move.record, move.target, at=at)
+        if move.kind != "transfer":
+            return step.changes, step
+        return step.changes | {"pipeline_version": (await self._present(move.pipeline)).number}, step
 
-    async def why_not(self, record: Any, clean: dict[str, Any], stage: str) -> str:
-        """Return every reason against a move, as one text; blank if there is none."""
-        pipeline = await self._pipeline(record)
-        await check_locks(self._door, record, {**clean, "stage": stage}, self._doors.definitions.locked)
-        changed, asker = self._changed(record, clean), self._asker(record)
-        around = await self._around(changed, pipeline.conditions(changed, stage), asker)
-        return " ".join(pipeline.why_not(changed, stage, **asker, around=around))
+    async def initial(self, pipeline: str) -> str:
+        """Return the stage in which records enter a pipeline; blank if the model has none."""
+        served = (await self._doors.definitions.read()).names(self._schema)
+        return (await self._new(pipeline)).initial if served else ""
 
-    async def allowed(self, record: Any, clean: dict[str, Any]) -> tuple[str, ...]:
-        """Return the stages that a record may enter next."""
-        pipeline = await self._pipeline(record)
-        changed, asker = self._changed(record, clean), self._asker(record)
-        conditions = [each for stage in pipeline.places for each in pipeline.conditions(changed, stage)]
-        allowed = pipeline.allowed(changed, **asker, around=await self._around(changed, conditions, asker))
-        locked = self._doors.definitions.locked
-        return tuple(
-            [each for each in allowed if not await breaches(self._schema, record, {**clean, "stage": each}, locked)]
-        )
+    async def ahead(self, record: Any) -> list[str]:
+        """Return the stages of the pipeline that a record follows."""
+        return [*(await self._followed(record)).places]
 
     # -- entering ------------------------------------------------------------------------------------------------------
 
@@ -190,7 +221,11 @@ class Mover:
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    async def _pipeline(self, record: Any) -> Pipeline:
+    async def _pipeline(self, move: Move) -> Pipeline:
+        self.check_staged()
+        return await (self._followed(move.record) if move.kind == "advance" else self._new(move.pipeline))
+
+    async def _followed(self, record: Any) -> Pipeline:
         self.check_staged()
         if not record.pipeline:
             raise MoveRefused(
@@ -198,18 +233,17 @@ class Mover:
             )
         return await self._doors.definitions.followed(self._schema, record.pipeline, record.pipeline_version)
 
+    async def _new(self, name: str) -> Pipeline:
+        return (await self._present(name)).pipeline
+
+    async def _present(self, name: str) -> Definition:
+        return await self._doors.definitions.entered(self._schema, name)
+
     def _asker(self, record: Any) -> dict[str, Any]:
         doors = self._doors
         # This clock may lag behind the one that told the time of the last move.
         now = max(doors.clock(), record.stage_since)
         return {"at": now, "roles": doors.actor.roles, "me": doors.actor, "zone": doors.zone}
-
-    def _changed(self, record: Any, clean: dict[str, Any]) -> Any:
-        return self._replace(record, **clean) if clean else record
-
-    async def _around(self, record: Any, conditions: Iterable[Node], asker: Mapping[str, Any]) -> Neighbourhood | None:
-        facts = Facts(asker["at"], asker["zone"], asker["me"])
-        return await neighbourhood(self._door, self._doors.of, [(record, conditions, facts)])
 
 
 def _entering(pipeline: Pipeline, stage: str) -> tuple[Node, ...]:
