@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crmkit.crm.blocking.session import Session
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm, aconnect
+    from crmkit.crm.manifest import CONTRACTS, Personal
     from crmkit.crm.session import AsyncSession
     from crmkit.entities import (
         Activity,
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CAMPAIGN",
+    "CONTRACTS",
     "LEAD",
     "NEW",
     "OPPORTUNITY",
@@ -161,6 +163,7 @@ __all__ = [
     "OpportunityLine",
     "OutboxMessage",
     "Page",
+    "Personal",
     "Pipeline",
     "PipelineDefinition",
     "Policy",
@@ -268,6 +271,7 @@ _MODULE_OF = {
     "BehaviourEvent": "crmkit.entities",
     "Busy": "crmkit.errors",
     "CAMPAIGN": "crmkit.lifecycle.built_in",
+    "CONTRACTS": "crmkit.crm.manifest",
     "Campaign": "crmkit.entities",
     "CampaignMember": "crmkit.entities",
     "Capability": "crmkit.crm.capability",
@@ -299,6 +303,7 @@ _MODULE_OF = {
     "OpportunityLine": "crmkit.entities",
     "OutboxMessage": "crmkit.entities",
     "Page": "crmkit.repository.pager",
+    "Personal": "crmkit.crm.manifest",
     "Pipeline": "crmkit.lifecycle",
     "PipelineDefinition": "crmkit.entities",
     "Policy": "crmkit.security.access",
