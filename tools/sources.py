@@ -47,6 +47,7 @@ PUBLIC: Final = {
     "crmkit.expr.node": "Expr",
     "crmkit.importers": "pipelines_in",
     "crmkit.lifecycle": "* but Entry Rule StagedRecord Step StepKind",
+    "crmkit.lifecycle.built_in": "* but BUILT_IN",
     "crmkit.model.declare": "* but attached",
     "crmkit.model.extension": "Extension Fields extend",
     "crmkit.model.field": "Field IntegerField TextField",

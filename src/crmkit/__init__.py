@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from crmkit.expr.node import Expr
     from crmkit.importers import pipelines_in
     from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, moved, reopen
+    from crmkit.lifecycle.built_in import CAMPAIGN, LEAD, OPPORTUNITY, TICKET
     from crmkit.model.declare import (
         Record,
         choice,
@@ -115,8 +116,12 @@ if TYPE_CHECKING:
     from crmkit.values.identifier import NEW
 
 __all__ = [
+    "CAMPAIGN",
     "CONTRACTS",
+    "LEAD",
     "NEW",
+    "OPPORTUNITY",
+    "TICKET",
     "UTC",
     "Action",
     "Activity",
@@ -271,6 +276,7 @@ _MODULE_OF = {
     "BadRecord": "crmkit.errors",
     "BehaviourEvent": "crmkit.entities",
     "Busy": "crmkit.errors",
+    "CAMPAIGN": "crmkit.lifecycle.built_in",
     "CONTRACTS": "crmkit.crm.manifest",
     "Campaign": "crmkit.entities",
     "CampaignMember": "crmkit.entities",
@@ -289,6 +295,7 @@ _MODULE_OF = {
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
+    "LEAD": "crmkit.lifecycle.built_in",
     "Lead": "crmkit.entities",
     "Message": "crmkit.operation.operation",
     "Money": "crmkit.values",
@@ -298,6 +305,7 @@ _MODULE_OF = {
     "NEW": "crmkit.values.identifier",
     "NotAllowed": "crmkit.errors",
     "NotFound": "crmkit.errors",
+    "OPPORTUNITY": "crmkit.lifecycle.built_in",
     "Open": "crmkit.security.access",
     "Operation": "crmkit.operation.operation",
     "Opportunity": "crmkit.entities",
@@ -326,6 +334,7 @@ _MODULE_OF = {
     "Stale": "crmkit.errors",
     "State": "crmkit.operation.operation",
     "StoreError": "crmkit.errors",
+    "TICKET": "crmkit.lifecycle.built_in",
     "Task": "crmkit.entities",
     "Team": "crmkit.entities",
     "TextField": "crmkit.model.field",

@@ -224,7 +224,7 @@ def _policy(given: Policy | None) -> Policy:
 def _pipelines(given: Iterable[Pipeline], catalog: Catalog) -> tuple[Pipeline, ...]:
     own = each("a pipeline", Pipeline, given, 'Pipeline("sales", ...)')
     for pipeline in own:
-        pipeline.check(catalog[pipeline.entity])
+        pipeline.check(catalog[pipeline.entity], catalog)
     return own
 
 

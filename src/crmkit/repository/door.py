@@ -22,6 +22,7 @@ from crmkit.model.codec import Row, pause_collector
 from crmkit.repository.change import Change, ChangeKind
 from crmkit.repository.claim import as_claimed, differences, refuse_unsaved, same_id
 from crmkit.repository.link import check_links
+from crmkit.repository.lock import check_locks
 from crmkit.repository.registry import NotRead
 from crmkit.repository.tree import circle, climb
 from crmkit.security.access import Action
@@ -274,7 +275,7 @@ class Door(Generic[T]):
             moves: the rows of history that go with it.
 
         Raises:
-            BadRecord: a link leads nowhere, or back to the record itself.
+            BadRecord: a link leads nowhere, or back to the record itself; or the record's stage locks a field.
             Stale: somebody else changed the record first.
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
@@ -282,6 +283,8 @@ class Door(Generic[T]):
             Refused: the record is not deleted.
         """
         held: Any = record
+        if self.schema.staged:
+            await check_locks(self, record, clean, self._inside.locked)
         actor = self._inside.actor.key
         at = max(at, held.updated_at)
         if kind in _DELETING:

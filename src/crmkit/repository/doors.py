@@ -17,6 +17,8 @@ from crmkit.storage.spi import Feature
 from crmkit.values.zone import zone_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from crmkit.repository.change import Change
     from crmkit.repository.environment import Environment
     from crmkit.security.access import Actor
@@ -69,7 +71,7 @@ class Doors:
             guard = Guard(self.catalog, self._environment.policy, self.actor, self.facts, self._stages)
             self._inside = Inside(
                 catalog=self.catalog, unit=self.unit, guard=guard, actor=self.actor, ids=self.ids, facts=self.facts,
-                learn=self._learn, door_of=self.of, tell=self._tell,
+                learn=self._learn, door_of=self.of, tell=self._tell, locked=self._locked,
             )  # fmt: skip
         return self._inside
 
@@ -151,6 +153,9 @@ class Doors:
 
     async def _learn(self, *, anew: bool) -> None:
         await self.definitions.read(anew=anew)
+
+    async def _locked(self, schema: Schema, pipeline: str, number: int, stage: str, /) -> Collection[str]:
+        return await self.definitions.locked(schema, pipeline, number, stage)
 
     async def _tell(self, change: Change[Any]) -> None:
         try:
