@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -340,7 +340,8 @@ class SectionLoad:
                 return "reject"
         moves = await self._staging.place(parsed, self._companions.beside(parsed.key)) if self._schema.staged else []
         record = self._door.replace(self._section.defaults, **values)
-        if self._refused(parsed, record, Action.CREATE):
+        await self._judge(parsed, record)
+        if parsed.problems or self._refused(parsed, record, Action.CREATE):
             return "reject"
         self._batch.moves += moves
         self._batch.created.append(record)
@@ -377,8 +378,11 @@ class SectionLoad:
             moves = await self._staging.further(parsed, record, changes, self._companions.beside(parsed.key))
             if parsed.problems:
                 return "reject"
-        if (changes or moves) and self._refused(parsed, self._door.replace(record, **changes), Action.UPDATE):
-            return "reject"
+        if changes or moves:
+            changed = self._door.replace(record, **changes)
+            changes |= await self._judge(parsed, changed)
+            if parsed.problems or self._refused(parsed, changed, Action.UPDATE):
+                return "reject"
         self._learn(parsed)
         if stored.row_digest != (digest := self._companions.digest(parsed)):
             self._batch.digests.append((stored, digest))
@@ -386,6 +390,15 @@ class SectionLoad:
             return self._unchanged(parsed)
         self._batch.changed.append((record, changes, moves))
         return "update"
+
+    async def _judge(self, parsed: Parsed, after: Any) -> Mapping[str, Any]:
+        """Refuse a row if the record that it makes may not be, and return the fields that the record sets itself."""
+        if not self._door.judges:
+            return {}
+        changes, problems = await self._door.foresee(after)
+        for problem in problems:
+            parsed.refuse(self._section.column(problem.field) or self._section.key_column, problem)
+        return changes
 
     def _refused(self, parsed: Parsed, record: Any, action: Action) -> bool:
         """Refuse a row if the policy does not allow the record that it makes, and return whether it was refused."""

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
-from crmkit.errors import BadExpression, BadRecord, NotAllowed, NotFound, Refused, Stale
+from crmkit.errors import BadExpression, BadRecord, NotAllowed, NotFound, Problem, Refused, Stale
 from crmkit.expr.bind import UNKNOWN_STAGE
 from crmkit.expr.build import everything
 from crmkit.expr.core import And, Compare, Constant, Core, In
@@ -60,6 +60,7 @@ class Door(Generic[T]):
         schema: the model.
         catalog: all models.
         zone: the actor's, in which they mean days.
+        judges: whether more than fields, links and the policy may speak against a write.
 
     Args:
         schema: the model.
@@ -71,6 +72,7 @@ class Door(Generic[T]):
         self.schema = schema
         self.catalog = inside.catalog
         self.zone = inside.actor.zone
+        self.judges = schema.checks
         self.replace = codec.replace
         self._codec = codec
         self._inside = inside
@@ -221,11 +223,13 @@ class Door(Generic[T]):
         """Write new records under their ids and return what happened.
 
         Raises:
-            BadRecord: a link leads nowhere.
+            BadRecord: a link leads nowhere, or the record refuses itself.
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor create such a record.
         """
         schema = self.schema
+        for record in records if schema.checks else ():
+            schema.check(record)
         await check_links(schema, records, schema.links, self._inside.door_of, ids)
         rows, turn = self._dumped(records, ids, at), self._unit.turn
         change = Change(
@@ -284,7 +288,7 @@ class Door(Generic[T]):
             moves: the rows of history that go with it.
 
         Raises:
-            BadRecord: a link leads nowhere, or back to the record itself.
+            BadRecord: a link leads nowhere, or back to the record itself; or the record refuses itself.
             Stale: somebody else changed the record first.
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
@@ -296,13 +300,15 @@ class Door(Generic[T]):
         at = max(at, held.updated_at)
         if kind in _DELETING:
             clean = {**clean, "deleted_at": at if kind is ChangeKind.DELETED else None}
-        changes = {**clean, "version": held.version + 1, "updated_at": at, "updated_by": actor}
-        changed = self.replace(record, self._unit.turn, **changes)
+        stamps = {"version": held.version + 1, "updated_at": at, "updated_by": actor}
+        changed = self.replace(record, self._unit.turn, **{**clean, **stamps})
+        if self.schema.checks and kind is not ChangeKind.DELETED:
+            clean = {**clean, **self.schema.check(changed)}
         links = [link for link in self.schema.links if link.name in clean]
         if links:
             await check_links(self.schema, [changed], links, self._inside.door_of)
             await self._check_trees(held.id, clean)
-        await self._change(held, changed, changes, kind)
+        await self._change(held, changed, {**clean, **stamps}, kind)
         await self._inside.tell(
             Change(
                 kind=kind, schema=self.schema, at=at, actor=actor, ids=(held.id,), before=(record,),
@@ -334,6 +340,17 @@ class Door(Generic[T]):
                 await self._diagnose(record, action, restoring=restoring)
 
         await self._unless_refused(write, rule, (record.id,), action)
+
+    async def foresee(self, after: T) -> tuple[Mapping[str, Any], Sequence[Problem]]:
+        """Return which fields a record would set itself if it were written, and all that speaks against writing it.
+
+        Args:
+            after: the record as it would be; it sets these fields at once.
+        """
+        try:
+            return self.schema.check(after), ()
+        except BadRecord as error:
+            return {}, error.problems
 
     async def check_reach(self, record: Any, action: Action) -> None:
         """Refuse a record to which the actor may not do this, by what the store holds of it.

@@ -69,12 +69,26 @@ class Mover:
     async def why_not(self, record: Any, clean: dict[str, Any], stage: str) -> str:
         """Return every reason against a move, as one text; blank if there is none."""
         pipeline = await self._pipeline(record)
-        return " ".join(pipeline.why_not(self._changed(record, clean), stage, **self._asker(record)))
+        return " ".join(await self._reasons(pipeline, record, self._changed(record, clean), stage))
 
     async def allowed(self, record: Any, clean: dict[str, Any]) -> tuple[str, ...]:
         """Return the stages that a record may enter next."""
         pipeline = await self._pipeline(record)
-        return pipeline.allowed(self._changed(record, clean), **self._asker(record))
+        changed = self._changed(record, clean)
+        return tuple([name for name in pipeline.places if not await self._reasons(pipeline, record, changed, name)])
+
+    async def _reasons(self, pipeline: Pipeline, record: Any, changed: Any, stage: str) -> tuple[str, ...]:
+        """Return what the pipeline says against a move, and what is said against the record that it would make."""
+        asker = self._asker(record)
+        reasons = pipeline.why_not(changed, stage, **asker)
+        if not self._door.judges:
+            return reasons
+        try:
+            step = pipeline.recorded(changed, stage, at=asker["at"])
+        except MoveRefused:  # for one of the reasons that are given already
+            return reasons
+        _, problems = await self._door.foresee(self._replace(changed, **step.changes))
+        return (*reasons, *map(str, problems))
 
     # -- entering ------------------------------------------------------------------------------------------------------
 
