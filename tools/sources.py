@@ -49,6 +49,8 @@ PUBLIC: Final = {
     "crmkit.model.declare": "* but attached",
     "crmkit.model.field": "Field IntegerField TextField",
     "crmkit.model.form": "* but object_schema required_of",
+    "crmkit.operation.refusal": "Refusal",
+    "crmkit.operation.validation_rule": "ValidationRule rule",
     "crmkit.query": "where_from",
     "crmkit.repository.pager": "Page",
     "crmkit.repository.aggregator": "* but tally",

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         BadFile,
         BadMapping,
         BadRecord,
+        Breach,
         Busy,
         CrmError,
         Duplicate,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         NotFound,
         Problem,
         Refused,
+        RuleBroken,
         SessionInUse,
         Stale,
         StoreError,
@@ -98,6 +100,8 @@ if TYPE_CHECKING:
     )
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
+    from crmkit.operation.refusal import Refusal
+    from crmkit.operation.validation_rule import ValidationRule, rule
     from crmkit.query import where_from
     from crmkit.repository.aggregator import Group, MoneyBag
     from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
@@ -124,6 +128,7 @@ __all__ = [
     "BadMapping",
     "BadRecord",
     "BehaviourEvent",
+    "Breach",
     "Busy",
     "Campaign",
     "CampaignMember",
@@ -157,9 +162,11 @@ __all__ = [
     "Product",
     "Ratio",
     "Record",
+    "Refusal",
     "Refused",
     "Repository",
     "Role",
+    "RuleBroken",
     "Segment",
     "SegmentDefinition",
     "Session",
@@ -179,6 +186,7 @@ __all__ = [
     "Unsupported",
     "User",
     "UserRole",
+    "ValidationRule",
     "aconnect",
     "ago",
     "ahead",
@@ -225,6 +233,7 @@ __all__ = [
     "now",
     "pipelines_in",
     "reopen",
+    "rule",
     "system",
     "tags",
     "text",
@@ -252,6 +261,7 @@ _MODULE_OF = {
     "BadMapping": "crmkit.errors",
     "BadRecord": "crmkit.errors",
     "BehaviourEvent": "crmkit.entities",
+    "Breach": "crmkit.errors",
     "Busy": "crmkit.errors",
     "Campaign": "crmkit.entities",
     "CampaignMember": "crmkit.entities",
@@ -286,9 +296,11 @@ _MODULE_OF = {
     "Product": "crmkit.entities",
     "Ratio": "crmkit.analytics",
     "Record": "crmkit.model.declare",
+    "Refusal": "crmkit.operation.refusal",
     "Refused": "crmkit.errors",
     "Repository": "crmkit.crm.blocking.repository",
     "Role": "crmkit.entities",
+    "RuleBroken": "crmkit.errors",
     "Segment": "crmkit.segment",
     "SegmentDefinition": "crmkit.entities",
     "Session": "crmkit.crm.blocking.session",
@@ -309,6 +321,7 @@ _MODULE_OF = {
     "Unsupported": "crmkit.errors",
     "User": "crmkit.entities",
     "UserRole": "crmkit.entities",
+    "ValidationRule": "crmkit.operation.validation_rule",
     "aconnect": "crmkit.crm.connect",
     "ago": "crmkit.expr.build",
     "ahead": "crmkit.expr.build",
@@ -355,6 +368,7 @@ _MODULE_OF = {
     "now": "crmkit.expr.build",
     "pipelines_in": "crmkit.importers",
     "reopen": "crmkit.lifecycle",
+    "rule": "crmkit.operation.validation_rule",
     "system": "crmkit.security.access",
     "tags": "crmkit.model.declare",
     "text": "crmkit.model.declare",

@@ -73,7 +73,7 @@ class SectionLoad:
         self._defaults: dict[str, Any] = {}
         self._stored: dict[str, Any] = {}
         self._live: dict[UUID, Any] = {}
-        self._judges = {action: self._door.judge(action) for action in (Action.CREATE, Action.UPDATE)}
+        self._judges = {action: self._door.judge.policy(action) for action in (Action.CREATE, Action.UPDATE)}
         self._changeable: frozenset[UUID] = frozenset()
         joined = [set(each.rule.fields) for each in companions if each.rule.kind is FileKind.JOIN]
         self._given = set(section.rule.fields).union(*joined)
@@ -340,7 +340,7 @@ class SectionLoad:
                 return "reject"
         moves = await self._staging.place(parsed, self._companions.beside(parsed.key)) if self._schema.staged else []
         record = self._door.replace(self._section.defaults, **values)
-        await self._judge(parsed, record)
+        await self._judge(parsed, None, record)
         if parsed.problems or self._refused(parsed, record, Action.CREATE):
             return "reject"
         self._batch.moves += moves
@@ -380,7 +380,7 @@ class SectionLoad:
                 return "reject"
         if changes or moves:
             changed = self._door.replace(record, **changes)
-            changes |= await self._judge(parsed, changed)
+            changes |= await self._judge(parsed, record, changed)
             if parsed.problems or self._refused(parsed, changed, Action.UPDATE):
                 return "reject"
         self._learn(parsed)
@@ -391,14 +391,15 @@ class SectionLoad:
         self._batch.changed.append((record, changes, moves))
         return "update"
 
-    async def _judge(self, parsed: Parsed, after: Any) -> Mapping[str, Any]:
+    async def _judge(self, parsed: Parsed, before: Any, after: Any) -> Mapping[str, Any]:
         """Refuse a row if the record that it makes may not be, and return the fields that the record sets itself."""
-        if not self._door.judges:
+        judge = self._door.judge
+        if not judge.looks_closer:
             return {}
-        changes, problems = await self._door.foresee(after)
-        for problem in problems:
+        foresight = await judge.foresee(before, after)
+        for problem in foresight.listed:
             parsed.refuse(self._section.column(problem.field) or self._section.key_column, problem)
-        return changes
+        return foresight.changes
 
     def _refused(self, parsed: Parsed, record: Any, action: Action) -> bool:
         """Refuse a row if the policy does not allow the record that it makes, and return whether it was refused."""

@@ -7,6 +7,7 @@ from crmkit.repository.environment import Environment
 from crmkit.repository.pager import Page
 from crmkit.repository.registry import PipelineRegistry
 from crmkit.repository.repository import AsyncRepository
+from crmkit.repository.rule_book import RuleBook
 
 __all__ = [
     "AsyncRepository",
@@ -17,5 +18,6 @@ __all__ = [
     "MoneyBag",
     "Page",
     "PipelineRegistry",
+    "RuleBook",
     "pause_collector",
 ]

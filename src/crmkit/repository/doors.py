@@ -61,7 +61,7 @@ class Doors:
         guard = Guard(self.catalog, environment.policy, actor, self.facts, self._stages)
         self._inside = Inside(
             catalog=self.catalog, unit=self.unit, guard=guard, actor=actor, ids=self.ids, facts=self.facts,
-            learn=self._learn, door_of=self.of, tell=self._tell,
+            learn=self._learn, door_of=self.of, tell=self._tell, rules=environment.rules, joined=lambda: self.joined,
         )  # fmt: skip
 
     @cached_property

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crmkit.repository.doors import Doors
     from crmkit.repository.journal import Observer
     from crmkit.repository.registry import PipelineRegistry
+    from crmkit.repository.rule_book import RuleBook
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
@@ -35,6 +36,7 @@ class Environment:
         ids: makes ids.
         pause: waits for some seconds, without blocking anything else that runs.
         pipelines: the pipelines that records may move through.
+        rules: what the host demands of records.
         joined: makes a session over the doors of another, for what hosts and packages run within its operations.
         awaited: whether calls are awaited, in an event loop.
         observers: what learns of each change inside its transaction.
@@ -48,6 +50,7 @@ class Environment:
     ids: IdSource
     pause: Callable[[float], Awaitable[None]]
     pipelines: PipelineRegistry
+    rules: RuleBook
     joined: Callable[[Doors], Any]
     awaited: bool = False
     observers: tuple[Observer, ...] = ()

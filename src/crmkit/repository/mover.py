@@ -81,14 +81,14 @@ class Mover:
         """Return what the pipeline says against a move, and what is said against the record that it would make."""
         asker = self._asker(record)
         reasons = pipeline.why_not(changed, stage, **asker)
-        if not self._door.judges:
+        if not self._door.judge.looks_closer:
             return reasons
         try:
             step = pipeline.recorded(changed, stage, at=asker["at"])
         except MoveRefused:  # for one of the reasons that are given already
             return reasons
-        _, problems = await self._door.foresee(self._replace(changed, **step.changes))
-        return (*reasons, *map(str, problems))
+        foresight = await self._door.judge.foresee(record, self._replace(changed, **step.changes))
+        return (*reasons, *foresight.reasons)
 
     # -- entering ------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
-from crmkit.errors import BadRecord, MoveRefused, Problem
+from crmkit.errors import BadRecord, CrmError, MoveRefused, Problem, RuleBroken
 from crmkit.repository.added import check_extra
 from crmkit.repository.change import ChangeKind
 from crmkit.repository.claim import refuse_managed
@@ -59,6 +59,7 @@ class AsyncRepository(AsyncReader[T]):
                 history cannot be true.
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor create such a record.
+            RuleBroken: a rule of the host does not allow such a record.
             MoveRefused: the stage given is not one to enter.
         """
         change = await self._add([(record, history)] if history else [record], "history")
@@ -69,13 +70,24 @@ class AsyncRepository(AsyncReader[T]):
 
         Each may come with its history, as a pair: `[(deal, [moved("contact", at=...)]), ...]`.
         Everything happens in the session's transaction. Raises what `add` raises; the session should then be rolled
-        back, as earlier batches are written already.
+        back, as other batches may be written. A `RuleBroken` tells of all batches.
         """
         ids: list[UUID] = []
         source = iter(records)
+        first, broken = 0, None
         while batch := list(islice(source, BATCH)):
-            with pause_collector():
-                ids += (await self._add(batch, "[{}].history", len(ids))).ids
+            try:
+                with pause_collector():
+                    ids += (await self._add(batch, "[{}].history", first)).ids
+            except RuleBroken as error:
+                broken = error.following(broken, first)
+            except CrmError as error:
+                if broken is None:
+                    raise
+                raise broken.adding(error.message, error.hint) from None
+            first += len(batch)
+        if broken is not None:
+            raise broken
         return ids
 
     async def update(self, record: T, /, **changes: Any) -> T:
@@ -91,6 +103,7 @@ class AsyncRepository(AsyncReader[T]):
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy does not let the actor do this.
+            RuleBroken: a rule of the host does not allow it.
         """
         self._check_changeable(record)
         return await self._written(record, self._cleaned(changes), ChangeKind.UPDATED)
@@ -129,6 +142,7 @@ class AsyncRepository(AsyncReader[T]):
 
         Raises:
             MoveRefused: the pipeline does not allow it; it lists every reason.
+            RuleBroken: a rule of the host does not allow it.
             Stale: somebody else changed the record first.
         """
         self._check_changeable(record)
@@ -156,7 +170,8 @@ class AsyncRepository(AsyncReader[T]):
     async def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
         """Return why a record may not move to a stage now, as a sentence or several; blank if it may.
 
-        What the stored record would be with the changes is judged. Raises what `advance` raises but for `MoveRefused`.
+        What the stored record would be with the changes is judged, by the pipeline and by the rules of the host. Raises
+        what `advance` raises but for `MoveRefused` and `RuleBroken`.
         """
         self._check_added(record)
         held, clean = await self._door.claimed(record, self._cleaned(changes))

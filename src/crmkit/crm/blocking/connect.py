@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from crmkit.crm.connect import AsyncCrm
     from crmkit.lifecycle import Pipeline
     from crmkit.repository import Environment
+    from crmkit.repository.rule_book import RulesOf
     from crmkit.security.access import Actor, Policy
     from crmkit.values import Clock
     from crmkit.values.identifier import IdSource
@@ -32,6 +33,8 @@ def connect(
     extra: Mapping[type[Any], Mapping[str, Any]] | None = None,
     pipelines: Iterable[Pipeline] | None = None,
     policy: Policy | None = None,
+    rules: RulesOf | None = None,
+    protect: RulesOf | None = None,
     clock: Clock | None = None,
     ids: IdSource | None = None,
     outbox: bool = False,
@@ -49,6 +52,9 @@ def connect(
         pipelines: the product's pipelines; of each model, the first is the one that new records enter. They take the
             place of the built-in pipeline of that model.
         policy: which rows an actor may touch; all within the tenant, if left out.
+        rules: what records of a model must not be, as in `{Customer: [rule("...", refuse=...)]}`, on every write but
+            deleting.
+        protect: the same, asked before a record is deleted.
         clock: tells the time; the machine's, if left out.
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
@@ -58,7 +64,7 @@ def connect(
             if left out.
 
     Raises:
-        BadDefinition: the models, the pipelines or the capabilities do not fit together.
+        BadDefinition: the models, the pipelines, the rules or the capabilities do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -79,6 +85,8 @@ def connect(
                 extra=extra,
                 pipelines=pipelines,
                 policy=policy,
+                rules=rules,
+                protect=protect,
                 clock=clock,
                 ids=ids,
                 outbox=outbox,
