@@ -100,9 +100,11 @@ if TYPE_CHECKING:
     )
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
+    from crmkit.operation.operation import Message, Operation, State
     from crmkit.operation.refusal import Refusal
     from crmkit.operation.validation_rule import ValidationRule, rule
     from crmkit.query import where_from
+    from crmkit.repository.advance import Move, advance
     from crmkit.repository.aggregator import Group, MoneyBag
     from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
     from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
@@ -145,12 +147,15 @@ __all__ = [
     "Group",
     "IntegerField",
     "Lead",
+    "Message",
     "Money",
     "MoneyBag",
+    "Move",
     "MoveRefused",
     "NotAllowed",
     "NotFound",
     "Open",
+    "Operation",
     "Opportunity",
     "OpportunityLine",
     "OutboxMessage",
@@ -175,6 +180,7 @@ __all__ = [
     "StageMove",
     "Staged",
     "Stale",
+    "State",
     "StoreError",
     "Task",
     "Team",
@@ -188,6 +194,7 @@ __all__ = [
     "UserRole",
     "ValidationRule",
     "aconnect",
+    "advance",
     "ago",
     "ahead",
     "average",
@@ -278,13 +285,16 @@ _MODULE_OF = {
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
     "Lead": "crmkit.entities",
+    "Message": "crmkit.operation.operation",
     "Money": "crmkit.values",
     "MoneyBag": "crmkit.repository.aggregator",
+    "Move": "crmkit.repository.advance",
     "MoveRefused": "crmkit.errors",
     "NEW": "crmkit.values.identifier",
     "NotAllowed": "crmkit.errors",
     "NotFound": "crmkit.errors",
     "Open": "crmkit.security.access",
+    "Operation": "crmkit.operation.operation",
     "Opportunity": "crmkit.entities",
     "OpportunityLine": "crmkit.entities",
     "OutboxMessage": "crmkit.entities",
@@ -309,6 +319,7 @@ _MODULE_OF = {
     "StageMove": "crmkit.entities",
     "Staged": "crmkit.entities",
     "Stale": "crmkit.errors",
+    "State": "crmkit.operation.operation",
     "StoreError": "crmkit.errors",
     "Task": "crmkit.entities",
     "Team": "crmkit.entities",
@@ -323,6 +334,7 @@ _MODULE_OF = {
     "UserRole": "crmkit.entities",
     "ValidationRule": "crmkit.operation.validation_rule",
     "aconnect": "crmkit.crm.connect",
+    "advance": "crmkit.repository.advance",
     "ago": "crmkit.expr.build",
     "ahead": "crmkit.expr.build",
     "average": "crmkit.repository.measure",

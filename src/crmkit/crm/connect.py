@@ -20,7 +20,8 @@ from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
-from crmkit.repository import Doors, Environment, PipelineRegistry, RuleBook
+from crmkit.operation.handlers import Handlers
+from crmkit.repository import OPERATIONS, Doors, Environment, PipelineRegistry, RuleBook
 from crmkit.repository.journal import History, Outbox
 from crmkit.security.access import Actor, Open
 from crmkit.storage.opening import open_store
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from crmkit.crm.capability import Capability
     from crmkit.importers import AsyncImports
+    from crmkit.operation.operation import Handler
     from crmkit.repository.rule_book import RulesOf
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
@@ -113,6 +115,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     create: bool = True,
     capabilities: Iterable[Capability] = (),
     statement_timeout: float | None = None,
+    steps: Iterable[Handler[Any]] = (),
 ) -> AsyncCrm:
     """Connect to a database.
 
@@ -134,9 +137,10 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
+        steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
 
     Raises:
-        BadDefinition: the models, the pipelines, the rules or the capabilities do not fit together.
+        BadDefinition: the models, the pipelines, the rules, the capabilities or the handlers do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -164,6 +168,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         awaited=awaited,
         pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),
+        handlers=Handlers(steps, OPERATIONS, awaited=awaited, outbox=outbox),
         joined=partial(_joined, added, awaited),
     )
     try:

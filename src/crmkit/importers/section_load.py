@@ -340,8 +340,11 @@ class SectionLoad:
                 return "reject"
         moves = await self._staging.place(parsed, self._companions.beside(parsed.key)) if self._schema.staged else []
         record = self._door.replace(self._section.defaults, **values)
-        await self._judge(parsed, None, record)
-        if parsed.problems or self._refused(parsed, record, Action.CREATE):
+        if (
+            self._refused(parsed, record, Action.CREATE)
+            or (record := await self._handled(parsed, None, record, values, moves)) is None
+            or await self._judge(parsed, None, record) is None
+        ):
             return "reject"
         self._batch.moves += moves
         self._batch.created.append(record)
@@ -380,9 +383,13 @@ class SectionLoad:
                 return "reject"
         if changes or moves:
             changed = self._door.replace(record, **changes)
-            changes |= await self._judge(parsed, record, changed)
-            if parsed.problems or self._refused(parsed, changed, Action.UPDATE):
+            if (
+                self._refused(parsed, changed, Action.UPDATE)
+                or (changed := await self._handled(parsed, record, changed, changes, moves)) is None
+                or (own := await self._judge(parsed, record, changed)) is None
+            ):
                 return "reject"
+            changes |= own
         self._learn(parsed)
         if stored.row_digest != (digest := self._companions.digest(parsed)):
             self._batch.digests.append((stored, digest))
@@ -391,15 +398,15 @@ class SectionLoad:
         self._batch.changed.append((record, changes, moves))
         return "update"
 
-    async def _judge(self, parsed: Parsed, before: Any, after: Any) -> Mapping[str, Any]:
-        """Refuse a row if the record that it makes may not be, and return the fields that the record sets itself."""
+    async def _judge(self, parsed: Parsed, before: Any, after: Any) -> Mapping[str, Any] | None:
+        """Return the fields that a record sets itself; `None` if it may not be, so that its row is refused."""
         judge = self._door.judge
         if not judge.looks_closer:
             return {}
         foresight = await judge.foresee(before, after)
         for problem in foresight.listed:
             parsed.refuse(self._section.column(problem.field) or self._section.key_column, problem)
-        return foresight.changes
+        return None if foresight.listed else foresight.changes
 
     def _refused(self, parsed: Parsed, record: Any, action: Action) -> bool:
         """Refuse a row if the policy does not allow the record that it makes, and return whether it was refused."""
@@ -409,6 +416,20 @@ class SectionLoad:
         message = f"the policy does not let this actor {action.value} this {self._schema.name}."
         parsed.refuse(self._section.key_column, Problem(NotAllowed.code, message), parsed.key)
         return True
+
+    async def _handled(
+        self, parsed: Parsed, stored: Any, record: Any, changes: dict[str, Any], moves: Sequence[Any]
+    ) -> Any:
+        """Return a record as handlers leave it, with the changes beside it; `None` if they refuse the row."""
+        move = await self._intake.decide(stored, record, changes, moves)
+        if move is None:
+            return record
+        for refusal in move.refusals:
+            column = self._section.column(refusal.fields[0]) if refusal.fields else ""
+            problem = Problem(refusal.code, refusal.message, hint=refusal.hint)
+            parsed.refuse(column or self._section.key_column, problem, "" if column else parsed.key)
+        changes |= move.changes
+        return None if move.refusals else move.record
 
     def _unchanged(self, parsed: Parsed) -> Effect:
         for _, rows in self._companions.beside(parsed.key):

@@ -12,6 +12,7 @@ from crmkit.model.codec import Codec
 if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Schema
+    from crmkit.operation.handlers import Handlers
     from crmkit.repository.doors import Doors
     from crmkit.repository.journal import Observer
     from crmkit.repository.registry import PipelineRegistry
@@ -37,6 +38,7 @@ class Environment:
         pause: waits for some seconds, without blocking anything else that runs.
         pipelines: the pipelines that records may move through.
         rules: what the host demands of records.
+        handlers: what hosts and packages do at the steps of operations.
         joined: makes a session over the doors of another, for what hosts and packages run within its operations.
         awaited: whether calls are awaited, in an event loop.
         observers: what learns of each change inside its transaction.
@@ -51,6 +53,7 @@ class Environment:
     pause: Callable[[float], Awaitable[None]]
     pipelines: PipelineRegistry
     rules: RuleBook
+    handlers: Handlers
     joined: Callable[[Doors], Any]
     awaited: bool = False
     observers: tuple[Observer, ...] = ()

@@ -207,9 +207,7 @@ class Judge:
             rule = entry.rule
             places = await self._were(entry, proposal, facts)
             if rule.refuse is None:
-                # Whoever imports has asked for each row, to reject it alone.
-                if proposal.kind is not ChangeKind.IMPORTED:
-                    breaches += await self._checked(rule, proposal)
+                breaches += await self._checked(rule, proposal)
                 continue
             node = resolve(rule.refuse, facts)
             if entry.local:

@@ -22,12 +22,16 @@ __all__ = ["Turn", "UnitOfWork"]
 
 T = TypeVar("T")
 
+_DEEPEST: Final = 20
+"""How many handlers may run within one another, as what one writes may set off the next."""
+
 _REFUSED: Final = "A write was refused that this database cannot undo alone, so the whole session was undone."
 _BROKEN: Final = "A write broke off halfway, so the whole session was undone."
 _CANCELLED: Final = "A call was cancelled after something had been written, so the whole session was undone."
 _CROWDED: Final = "the session was left while another thread or task was using it, so all of it was undone."
 _HELD: Final = "a handler cannot end the transaction of the operation that it is part of."
 _LOOKING: Final = "what judges whether something may happen cannot write."
+_ENDLESS: Final = f"handlers have set off one another, {_DEEPEST} deep."
 _WAY_OUT: Final = "Call rollback() to go on, or open a new session, and write again what should stay."
 
 
@@ -200,7 +204,13 @@ class UnitOfWork:
 
     @contextmanager
     def held(self, *, looking: bool = False) -> Generator[None, None, None]:
-        """Keep what is called within from ending the transaction, and from writing if it is only looking."""
+        """Keep what is called within from ending the transaction, and from writing if it is only looking.
+
+        Raises:
+            CrmError: what is called within has led here again and again.
+        """
+        if self._held >= _DEEPEST:
+            raise CrmError(_ENDLESS, hint="Let a handler leave alone what it has brought about itself.")
         self._held += 1
         self._looking += looking
         try:

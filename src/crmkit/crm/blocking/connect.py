@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm
     from crmkit.lifecycle import Pipeline
+    from crmkit.operation.operation import Handler
     from crmkit.repository import Environment
     from crmkit.repository.rule_book import RulesOf
     from crmkit.security.access import Actor, Policy
@@ -41,6 +42,7 @@ def connect(
     create: bool = True,
     capabilities: Iterable[Capability] = (),
     statement_timeout: float | None = None,
+    steps: Iterable[Handler[Any]] = (),
 ) -> Crm:
     """Connect to a database.
 
@@ -62,9 +64,10 @@ def connect(
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
+        steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
 
     Raises:
-        BadDefinition: the models, the pipelines, the rules or the capabilities do not fit together.
+        BadDefinition: the models, the pipelines, the rules, the capabilities or the handlers do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -93,6 +96,7 @@ def connect(
                 create=create,
                 capabilities=capabilities,
                 statement_timeout=statement_timeout,
+                steps=steps,
             )
         )
     )
