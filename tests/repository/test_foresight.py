@@ -19,7 +19,7 @@ from crmkit.testing.world import _EXTRA, CATALOG, NOW, Account
 job = system("test")
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_of_a_stored_record_it_agrees_with_the_specification(case: Case) -> None:
     models = [each.cls for each in CATALOG]
