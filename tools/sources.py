@@ -37,6 +37,7 @@ PUBLIC: Final = {
     "crmkit.crm.blocking.repository": "*",
     "crmkit.crm.blocking.session": "*",
     "crmkit.crm.capability": "Capability",
+    "crmkit.crm.manifest": "CONTRACTS Personal",
     "crmkit.crm.connect": "* but connected",
     "crmkit.crm.session": "*",
     "crmkit.entities": "*",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crmkit.crm.blocking.session import Session
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm, aconnect
+    from crmkit.crm.manifest import CONTRACTS, Personal
     from crmkit.crm.session import AsyncSession
     from crmkit.entities import (
         Activity,
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
     from crmkit.values.identifier import NEW
 
 __all__ = [
+    "CONTRACTS",
     "NEW",
     "UTC",
     "Action",
@@ -160,6 +162,7 @@ __all__ = [
     "OpportunityLine",
     "OutboxMessage",
     "Page",
+    "Personal",
     "Pipeline",
     "PipelineDefinition",
     "Policy",
@@ -270,6 +273,7 @@ _MODULE_OF = {
     "BehaviourEvent": "crmkit.entities",
     "Breach": "crmkit.errors",
     "Busy": "crmkit.errors",
+    "CONTRACTS": "crmkit.crm.manifest",
     "Campaign": "crmkit.entities",
     "CampaignMember": "crmkit.entities",
     "Capability": "crmkit.crm.capability",
@@ -299,6 +303,7 @@ _MODULE_OF = {
     "OpportunityLine": "crmkit.entities",
     "OutboxMessage": "crmkit.entities",
     "Page": "crmkit.repository.pager",
+    "Personal": "crmkit.crm.manifest",
     "Pipeline": "crmkit.lifecycle",
     "PipelineDefinition": "crmkit.entities",
     "Policy": "crmkit.security.access",

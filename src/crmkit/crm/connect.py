@@ -116,6 +116,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     capabilities: Iterable[Capability] = (),
     statement_timeout: float | None = None,
     steps: Iterable[Handler[Any]] = (),
+    enabled: Callable[[str, str], bool] | None = None,
 ) -> AsyncCrm:
     """Connect to a database.
 
@@ -138,6 +139,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
         steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
+        enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
         BadDefinition: the models, the pipelines, the rules, the capabilities or the handlers do not fit together.
@@ -153,7 +155,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     1
     """
     store = open_store(database, awaited=awaited)
-    added = Capabilities(capabilities, dir(AsyncSession))
+    added = Capabilities(capabilities, dir(AsyncSession), enabled)
     own = each("a model", type, models, "Customer")
     catalog = Catalog([*BUILT_IN, *added.entities, *own], extra)
     now = system_clock if clock is None else _whole(clock)
@@ -168,7 +170,9 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         awaited=awaited,
         pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),
-        handlers=Handlers(steps, OPERATIONS, awaited=awaited, outbox=outbox),
+        handlers=Handlers(
+            steps, (*OPERATIONS, *added.operations), added.steps, added.is_on, awaited=awaited, outbox=outbox
+        ),
         joined=partial(_joined, added, awaited),
     )
     try:

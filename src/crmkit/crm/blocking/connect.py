@@ -10,7 +10,7 @@ from crmkit.crm.connect import connected
 from crmkit.crm.coroutine import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from crmkit.crm.blocking.imports import Imports
@@ -43,6 +43,7 @@ def connect(
     capabilities: Iterable[Capability] = (),
     statement_timeout: float | None = None,
     steps: Iterable[Handler[Any]] = (),
+    enabled: Callable[[str, str], bool] | None = None,
 ) -> Crm:
     """Connect to a database.
 
@@ -65,6 +66,7 @@ def connect(
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
         steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
+        enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
         BadDefinition: the models, the pipelines, the rules, the capabilities or the handlers do not fit together.
@@ -97,6 +99,7 @@ def connect(
                 capabilities=capabilities,
                 statement_timeout=statement_timeout,
                 steps=steps,
+                enabled=enabled,
             )
         )
     )
