@@ -54,6 +54,7 @@ PUBLIC: Final = {
     "crmkit.model.form": "* but object_schema required_of",
     "crmkit.operation.operation": "Message Operation State",
     "crmkit.operation.refusal": "*",
+    "crmkit.operation.validation_rule": "ValidationRule rule",
     "crmkit.query": "where_from",
     "crmkit.repository.advance": "* but MoveKind",
     "crmkit.repository.pager": "Page",

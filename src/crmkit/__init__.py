@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         BadFile,
         BadMapping,
         BadRecord,
+        Breach,
         Busy,
         CrmError,
         Duplicate,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         NotFound,
         Problem,
         Refused,
+        RuleBroken,
         SessionInUse,
         Stale,
         StoreError,
@@ -103,6 +105,7 @@ if TYPE_CHECKING:
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
     from crmkit.operation.operation import Message, Operation, State
     from crmkit.operation.refusal import Refusal
+    from crmkit.operation.validation_rule import ValidationRule, rule
     from crmkit.query import where_from
     from crmkit.repository.advance import Move, advance
     from crmkit.repository.aggregator import Group, MoneyBag
@@ -136,6 +139,7 @@ __all__ = [
     "BadMapping",
     "BadRecord",
     "BehaviourEvent",
+    "Breach",
     "Busy",
     "Campaign",
     "CampaignMember",
@@ -180,6 +184,7 @@ __all__ = [
     "Refused",
     "Repository",
     "Role",
+    "RuleBroken",
     "Segment",
     "SegmentDefinition",
     "Session",
@@ -200,6 +205,7 @@ __all__ = [
     "Unsupported",
     "User",
     "UserRole",
+    "ValidationRule",
     "aconnect",
     "advance",
     "ago",
@@ -248,6 +254,7 @@ __all__ = [
     "now",
     "pipelines_in",
     "reopen",
+    "rule",
     "system",
     "tags",
     "text",
@@ -275,6 +282,7 @@ _MODULE_OF = {
     "BadMapping": "crmkit.errors",
     "BadRecord": "crmkit.errors",
     "BehaviourEvent": "crmkit.entities",
+    "Breach": "crmkit.errors",
     "Busy": "crmkit.errors",
     "CAMPAIGN": "crmkit.lifecycle.built_in",
     "CONTRACTS": "crmkit.crm.manifest",
@@ -324,6 +332,7 @@ _MODULE_OF = {
     "Refused": "crmkit.errors",
     "Repository": "crmkit.crm.blocking.repository",
     "Role": "crmkit.entities",
+    "RuleBroken": "crmkit.errors",
     "Segment": "crmkit.segment",
     "SegmentDefinition": "crmkit.entities",
     "Session": "crmkit.crm.blocking.session",
@@ -346,6 +355,7 @@ _MODULE_OF = {
     "Unsupported": "crmkit.errors",
     "User": "crmkit.entities",
     "UserRole": "crmkit.entities",
+    "ValidationRule": "crmkit.operation.validation_rule",
     "aconnect": "crmkit.crm.connect",
     "advance": "crmkit.repository.advance",
     "ago": "crmkit.expr.build",
@@ -394,6 +404,7 @@ _MODULE_OF = {
     "now": "crmkit.expr.build",
     "pipelines_in": "crmkit.importers",
     "reopen": "crmkit.lifecycle",
+    "rule": "crmkit.operation.validation_rule",
     "system": "crmkit.security.access",
     "tags": "crmkit.model.declare",
     "text": "crmkit.model.declare",

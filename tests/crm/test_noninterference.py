@@ -152,10 +152,10 @@ def _reason(stage: str) -> dict[str, Any]:
 class World:
     """A visible half that is always the same, and a hidden one."""
 
-    def __init__(self, url: str, folder: Path, secret: Secret) -> None:
+    def __init__(self, url: str, folder: Path, secret: Secret, **more: Any) -> None:
         self.folder = folder
         self._next = 0
-        self.crm = connect(url, policy=Half(), outbox=True, clock=lambda: NOW, ids=self._id)
+        self.crm = connect(url, policy=Half(), outbox=True, clock=lambda: NOW, ids=self._id, **more)
         with self.crm.session(job) as s:
             s.users.add(User(id=ANN, name="Ann"))
             s.users.add(User(id=BO, name="Bo", active=False))
@@ -373,7 +373,12 @@ ATTEMPTS: dict[str, list[Callable[..., object]]] = {
         lambda s, id=id, v=v: s.opportunities.restore(deal(s, id, v)) for id in (None, *DEALS) for v in (1, 2, 3)
     ],
     "Repository.advance": [
-        lambda s, id=id, to=to: s.opportunities.advance(deal(s, id, 2), to) for id in DEALS for to in ("won", "contact")
+        lambda s: s.opportunities.advance(deal(s), "won"),
+        *(
+            lambda s, id=id, to=to: s.opportunities.advance(deal(s, id, 2), to)
+            for id in DEALS
+            for to in ("won", "contact")
+        ),
     ],
     "Repository.transfer": [
         lambda s, id=id, v=v: s.opportunities.transfer(deal(s, id, v), stage="needs")

@@ -112,7 +112,7 @@ def test_every_way_to_write_is_judged(doors: Doors) -> None:
     now = doors.clock()
     with pytest.raises(NotAllowed):
         step(door.add([Customer(name="Nobody's")], [doors.ids()], at=now))
-    judge = door.judge(Action.CREATE)
+    judge = door.judge.policy(Action.CREATE)
     assert judge
     assert not judge(Customer(name="Nobody's"))
     mine = step(door.records(everything))[0]

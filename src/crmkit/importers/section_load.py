@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -73,7 +73,7 @@ class SectionLoad:
         self._defaults: dict[str, Any] = {}
         self._stored: dict[str, Any] = {}
         self._live: dict[UUID, Any] = {}
-        self._judges = {action: self._door.judge(action) for action in (Action.CREATE, Action.UPDATE)}
+        self._judges = {action: self._door.judge.policy(action) for action in (Action.CREATE, Action.UPDATE)}
         self._changeable: frozenset[UUID] = frozenset()
         joined = [set(each.rule.fields) for each in companions if each.rule.kind is FileKind.JOIN]
         self._given = set(section.rule.fields).union(*joined)
@@ -343,6 +343,7 @@ class SectionLoad:
         if (
             self._refused(parsed, record, Action.CREATE)
             or (record := await self._handled(parsed, None, record, values, moves)) is None
+            or await self._judge(parsed, None, record) is None
         ):
             return "reject"
         self._batch.moves += moves
@@ -382,10 +383,13 @@ class SectionLoad:
                 return "reject"
         if changes or moves:
             changed = self._door.replace(record, **changes)
-            if self._refused(parsed, changed, Action.UPDATE) or not await self._handled(
-                parsed, record, changed, changes, moves
+            if (
+                self._refused(parsed, changed, Action.UPDATE)
+                or (changed := await self._handled(parsed, record, changed, changes, moves)) is None
+                or (own := await self._judge(parsed, record, changed)) is None
             ):
                 return "reject"
+            changes |= own
         self._learn(parsed)
         if stored.row_digest != (digest := self._companions.digest(parsed)):
             self._batch.digests.append((stored, digest))
@@ -393,6 +397,16 @@ class SectionLoad:
             return self._unchanged(parsed)
         self._batch.changed.append((record, changes, moves))
         return "update"
+
+    async def _judge(self, parsed: Parsed, before: Any, after: Any) -> Mapping[str, Any] | None:
+        """Return the fields that a record sets itself; `None` if it may not be, so that its row is refused."""
+        judge = self._door.judge
+        if not judge.looks_closer:
+            return {}
+        foresight = await judge.foresee(before, after)
+        for problem in foresight.listed:
+            parsed.refuse(self._section.column(problem.field) or self._section.key_column, problem)
+        return None if foresight.listed else foresight.changes
 
     def _refused(self, parsed: Parsed, record: Any, action: Action) -> bool:
         """Refuse a row if the policy does not allow the record that it makes, and return whether it was refused."""

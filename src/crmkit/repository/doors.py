@@ -72,6 +72,7 @@ class Doors:
             self._inside = Inside(
                 catalog=self.catalog, unit=self.unit, guard=guard, actor=self.actor, ids=self.ids, facts=self.facts,
                 learn=self._learn, door_of=self.of, tell=self._tell, locked=self._locked,
+                rules=self._environment.rules, joined=lambda: self.joined,
             )  # fmt: skip
         return self._inside
 

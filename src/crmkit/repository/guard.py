@@ -156,6 +156,10 @@ class Guard:
             return ()
         return self.normal(schema, (self._binder().bind(schema, resolve(expr, facts)),))
 
+    def impartial(self, schema: Schema, node: Expr) -> tuple[Core, ...]:
+        """Return what a rule of the host demands of a row; it holds for everybody, so all of the tenant counts."""
+        return self.normal(schema, (self._rules.bind(schema, node),))
+
     def normal(self, schema: Schema, conditions: tuple[Core, ...]) -> tuple[Core, ...]:
         """Return conditions in normal form."""
         return _items(normalise(self._catalog, schema, And(conditions)))

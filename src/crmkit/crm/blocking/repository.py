@@ -198,6 +198,7 @@ class Repository(Generic[T]):
                 history cannot be true.
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor create such a record.
+            RuleBroken: a rule of the host does not allow such a record.
             MoveRefused: the stage given is not one to enter.
         """
         return run(self._inner.add(record, history=history))
@@ -207,7 +208,7 @@ class Repository(Generic[T]):
 
         Each may come with its history, as a pair: `[(deal, [moved("contact", at=...)]), ...]`.
         Everything happens in the session's transaction. Raises what `add` raises; the session should then be rolled
-        back, as earlier batches are written already.
+        back, as other batches may be written. A `RuleBroken` tells of all batches.
         """
         return run(self._inner.add_many(records))
 
@@ -224,6 +225,7 @@ class Repository(Generic[T]):
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy does not let the actor do this.
+            RuleBroken: a rule of the host does not allow it.
         """
         return run(self._inner.update(record, **changes))
 
@@ -266,6 +268,7 @@ class Repository(Generic[T]):
 
         Raises:
             MoveRefused: the pipeline or a handler does not allow it; it lists every reason.
+            RuleBroken: a rule of the host does not allow it.
             Stale: somebody else changed the record first.
         """
         return run(self._inner.advance(record, stage, note=note, at=at, data=data, **changes))
@@ -297,8 +300,8 @@ class Repository(Generic[T]):
     def why_not(self, record: T, stage: str, /, *, data: Mapping[str, Any] | None = None, **changes: Any) -> str:
         """Return why a record may not move to a stage now, as a sentence or several; blank if it may.
 
-        What the stored record would be with the changes is judged, by the pipeline and by handlers of the operation
-        `advance`. Raises what `advance` raises but for `MoveRefused`.
+        What the stored record would be with the changes is judged, by the pipeline, by handlers of the operation
+        `advance`, and by the rules of the host. Raises what `advance` raises but for `MoveRefused` and `RuleBroken`.
         """
         return run(self._inner.why_not(record, stage, data=data, **changes))
 
