@@ -82,10 +82,7 @@ class Guard:
         if held is None:
             rule = self.rule(schema, action)
             if rule is not everything:
-                # Rules may follow relations too. There the tenant and deletion still count, but no further rule: two
-                # models whose rules name each other would otherwise never end.
-                ground = And(self._ground(deleted=False))
-                held = (Binder(self._catalog, lambda _: ground).bind(schema, rule),)
+                held = (self._ruled(schema, rule),)
             else:
                 held = self._contained(schema) if action is Action.READ else ()
             self._permits[key] = held
@@ -158,7 +155,7 @@ class Guard:
 
     def impartial(self, schema: Schema, node: Expr) -> tuple[Core, ...]:
         """Return what a rule of the host demands of a row; it holds for everybody, so all of the tenant counts."""
-        return self.normal(schema, (self._rules.bind(schema, node),))
+        return self.normal(schema, (self._ruled(schema, node),))
 
     def normal(self, schema: Schema, conditions: tuple[Core, ...]) -> tuple[Core, ...]:
         """Return conditions in normal form."""
@@ -188,6 +185,12 @@ class Guard:
             for step in steps
         )
         return guarded, end, rest
+
+    def _ruled(self, schema: Schema, rule: Expr) -> Core:
+        # Rules may follow relations too. There the tenant and deletion still count, but no further rule: two models
+        # whose rules name each other would otherwise never end.
+        ground = And(self._ground(deleted=False))
+        return Binder(self._catalog, lambda _: ground).bind(schema, rule)
 
     def _binder(self) -> Binder:
         # Made for each use, as one that is kept would be kept alive by itself.
