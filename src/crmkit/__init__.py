@@ -98,7 +98,10 @@ if TYPE_CHECKING:
     )
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
+    from crmkit.operation.operation import Message, Operation, State
+    from crmkit.operation.refusal import Refusal
     from crmkit.query import where_from
+    from crmkit.repository.advance import Move, advance
     from crmkit.repository.aggregator import Group, MoneyBag
     from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
     from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
@@ -140,12 +143,15 @@ __all__ = [
     "Group",
     "IntegerField",
     "Lead",
+    "Message",
     "Money",
     "MoneyBag",
+    "Move",
     "MoveRefused",
     "NotAllowed",
     "NotFound",
     "Open",
+    "Operation",
     "Opportunity",
     "OpportunityLine",
     "OutboxMessage",
@@ -157,6 +163,7 @@ __all__ = [
     "Product",
     "Ratio",
     "Record",
+    "Refusal",
     "Refused",
     "Repository",
     "Role",
@@ -168,6 +175,7 @@ __all__ = [
     "StageMove",
     "Staged",
     "Stale",
+    "State",
     "StoreError",
     "Task",
     "Team",
@@ -180,6 +188,7 @@ __all__ = [
     "User",
     "UserRole",
     "aconnect",
+    "advance",
     "ago",
     "ahead",
     "average",
@@ -268,13 +277,16 @@ _MODULE_OF = {
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
     "Lead": "crmkit.entities",
+    "Message": "crmkit.operation.operation",
     "Money": "crmkit.values",
     "MoneyBag": "crmkit.repository.aggregator",
+    "Move": "crmkit.repository.advance",
     "MoveRefused": "crmkit.errors",
     "NEW": "crmkit.values.identifier",
     "NotAllowed": "crmkit.errors",
     "NotFound": "crmkit.errors",
     "Open": "crmkit.security.access",
+    "Operation": "crmkit.operation.operation",
     "Opportunity": "crmkit.entities",
     "OpportunityLine": "crmkit.entities",
     "OutboxMessage": "crmkit.entities",
@@ -286,6 +298,7 @@ _MODULE_OF = {
     "Product": "crmkit.entities",
     "Ratio": "crmkit.analytics",
     "Record": "crmkit.model.declare",
+    "Refusal": "crmkit.operation.refusal",
     "Refused": "crmkit.errors",
     "Repository": "crmkit.crm.blocking.repository",
     "Role": "crmkit.entities",
@@ -297,6 +310,7 @@ _MODULE_OF = {
     "StageMove": "crmkit.entities",
     "Staged": "crmkit.entities",
     "Stale": "crmkit.errors",
+    "State": "crmkit.operation.operation",
     "StoreError": "crmkit.errors",
     "Task": "crmkit.entities",
     "Team": "crmkit.entities",
@@ -310,6 +324,7 @@ _MODULE_OF = {
     "User": "crmkit.entities",
     "UserRole": "crmkit.entities",
     "aconnect": "crmkit.crm.connect",
+    "advance": "crmkit.repository.advance",
     "ago": "crmkit.expr.build",
     "ahead": "crmkit.expr.build",
     "average": "crmkit.repository.measure",

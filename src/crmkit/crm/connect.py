@@ -8,21 +8,22 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from functools import wraps
+from functools import partial, wraps
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self
 
 from crmkit.crm.capability import Capabilities
 from crmkit.crm.session import AsyncSession
 from crmkit.entities import BUILT_IN
-from crmkit.errors import BadDefinition, Unsupported
+from crmkit.errors import BadDefinition, CrmError, Unsupported
 from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
-from crmkit.repository import Doors, Environment, PipelineRegistry
+from crmkit.operation.handlers import Handlers
+from crmkit.repository import OPERATIONS, Doors, Environment, PipelineRegistry
 from crmkit.repository.journal import History, Outbox
-from crmkit.security.access import Open
+from crmkit.security.access import Actor, Open
 from crmkit.storage.opening import open_store
 from crmkit.storage.spi import Feature
 from crmkit.storage.spi.cancel import finished
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
     from crmkit.crm.capability import Capability
     from crmkit.importers import AsyncImports
-    from crmkit.security.access import Actor, Policy
+    from crmkit.operation.operation import Handler
+    from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
     from crmkit.values.identifier import IdSource
@@ -63,8 +65,17 @@ class AsyncCrm:
         return self._environment
 
     def session(self, actor: Actor) -> AsyncSession:
-        """Return a session for an actor, to be entered with `async with`."""
-        return AsyncSession(self._environment, actor, self._capabilities)
+        """Return a session for an actor, to be entered with `async with`.
+
+        Raises:
+            CrmError: it is not an actor.
+        """
+        if not isinstance(actor, Actor):
+            raise CrmError(
+                f"a session acts for an Actor, not for {type(actor).__name__}.",
+                hint='Give Actor(id=user.id), or system("nightly") for background work.',
+            )
+        return AsyncSession(Doors(self._environment, actor, entered=False), self._capabilities)
 
     def imports(self, actor: Actor) -> AsyncImports:
         """Return the imports of an actor: `await crm.imports(actor).plan("mapping.toml")` looks first."""
@@ -101,6 +112,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     create: bool = True,
     capabilities: Iterable[Capability] = (),
     statement_timeout: float | None = None,
+    steps: Iterable[Handler[Any]] = (),
 ) -> AsyncCrm:
     """Connect to a database.
 
@@ -119,9 +131,10 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
+        steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
 
     Raises:
-        BadDefinition: the models, the pipelines or the capabilities do not fit together.
+        BadDefinition: the models, the pipelines, the capabilities or the handlers do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -148,6 +161,8 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         awaited=awaited,
         pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),
+        handlers=Handlers(steps, OPERATIONS, awaited=awaited, outbox=outbox),
+        joined=partial(_joined, added, awaited),
     )
     try:
         if statement_timeout is not None:
@@ -157,6 +172,15 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         await store.close()
         raise
     return AsyncCrm(environment, added)
+
+
+def _joined(capabilities: Capabilities, awaited: bool, doors: Doors) -> Any:  # noqa: FBT001 - bound once, above
+    session = AsyncSession(doors, capabilities)
+    if awaited:
+        return session
+    from crmkit.crm.blocking.session import Session  # the blocking face stands on this module
+
+    return Session(session)
 
 
 def _limit(store: Store, seconds: object) -> None:

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from crmkit.crm.capability import Sugar, repository
 from crmkit.crm.shelf import AsyncShelf
-from crmkit.errors import CrmError
-from crmkit.repository import AsyncRepository, Doors
-from crmkit.security.access import Actor
+from crmkit.repository import AsyncRepository
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +14,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from crmkit.crm.capability import Capabilities
-    from crmkit.repository import Environment
+    from crmkit.repository import Doors
+    from crmkit.security.access import Actor
 
 __all__ = ["AsyncSession"]
 
@@ -27,14 +26,9 @@ AsyncC = TypeVar("AsyncC")
 class AsyncSession(AsyncShelf, Sugar):
     """One actor, one transaction: committed on leaving, rolled back on an exception."""
 
-    def __init__(self, environment: Environment, actor: Actor, capabilities: Capabilities) -> None:
-        if not isinstance(actor, Actor):
-            raise CrmError(
-                f"a session acts for an Actor, not for {type(actor).__name__}.",
-                hint='Give Actor(id=user.id), or system("nightly") for background work.',
-            )
+    def __init__(self, doors: Doors, capabilities: Capabilities) -> None:
+        self.doors = doors
         self._capabilities = capabilities
-        self.doors = Doors(environment, actor, entered=False)
 
     @property
     def actor(self) -> Actor:

@@ -340,7 +340,10 @@ class SectionLoad:
                 return "reject"
         moves = await self._staging.place(parsed, self._companions.beside(parsed.key)) if self._schema.staged else []
         record = self._door.replace(self._section.defaults, **values)
-        if self._refused(parsed, record, Action.CREATE):
+        if (
+            self._refused(parsed, record, Action.CREATE)
+            or (record := await self._handled(parsed, None, record, values, moves)) is None
+        ):
             return "reject"
         self._batch.moves += moves
         self._batch.created.append(record)
@@ -377,8 +380,12 @@ class SectionLoad:
             moves = await self._staging.further(parsed, record, changes, self._companions.beside(parsed.key))
             if parsed.problems:
                 return "reject"
-        if (changes or moves) and self._refused(parsed, self._door.replace(record, **changes), Action.UPDATE):
-            return "reject"
+        if changes or moves:
+            changed = self._door.replace(record, **changes)
+            if self._refused(parsed, changed, Action.UPDATE) or not await self._handled(
+                parsed, record, changed, changes, moves
+            ):
+                return "reject"
         self._learn(parsed)
         if stored.row_digest != (digest := self._companions.digest(parsed)):
             self._batch.digests.append((stored, digest))
@@ -395,6 +402,20 @@ class SectionLoad:
         message = f"the policy does not let this actor {action.value} this {self._schema.name}."
         parsed.refuse(self._section.key_column, Problem(NotAllowed.code, message), parsed.key)
         return True
+
+    async def _handled(
+        self, parsed: Parsed, stored: Any, record: Any, changes: dict[str, Any], moves: Sequence[Any]
+    ) -> Any:
+        """Return a record as handlers leave it, with the changes beside it; `None` if they refuse the row."""
+        move = await self._intake.decide(stored, record, changes, moves)
+        if move is None:
+            return record
+        for refusal in move.refusals:
+            column = self._section.column(refusal.fields[0]) if refusal.fields else ""
+            problem = Problem(refusal.code, refusal.message, hint=refusal.hint)
+            parsed.refuse(column or self._section.key_column, problem, "" if column else parsed.key)
+        changes |= move.changes
+        return None if move.refusals else move.record
 
     def _unchanged(self, parsed: Parsed) -> Effect:
         for _, rows in self._companions.beside(parsed.key):

@@ -1,5 +1,6 @@
 """The repository: the one path that every call takes, from a record or an expression to the store and back."""
 
+from crmkit.repository.advance import Move, advance
 from crmkit.repository.aggregator import Group, MoneyBag
 from crmkit.repository.door import Door, pause_collector
 from crmkit.repository.doors import Doors
@@ -9,13 +10,19 @@ from crmkit.repository.registry import PipelineRegistry
 from crmkit.repository.repository import AsyncRepository
 
 __all__ = [
+    "OPERATIONS",
     "AsyncRepository",
     "Door",
     "Doors",
     "Environment",
     "Group",
     "MoneyBag",
+    "Move",
     "Page",
     "PipelineRegistry",
+    "advance",
     "pause_collector",
 ]
+
+OPERATIONS = (advance,)
+"""The operations that crmkit brings along."""

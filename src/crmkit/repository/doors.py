@@ -37,6 +37,7 @@ class Doors:
         clock: tells the time.
         ids: makes ids.
         pause: waits for some seconds, without blocking anything else that runs.
+        handlers: what hosts and packages do at the steps of operations.
 
     Args:
         environment: what the whole CRM shares.
@@ -58,6 +59,7 @@ class Doors:
         self.clock = environment.clock
         self.ids = environment.ids
         self.pause = environment.pause
+        self.handlers = environment.handlers
         guard = Guard(self.catalog, environment.policy, actor, self.facts, self._stages)
         self._inside = Inside(
             catalog=self.catalog, unit=self.unit, guard=guard, actor=actor, ids=self.ids, facts=self.facts,
@@ -76,6 +78,11 @@ class Doors:
             inside=_place(self),
             apart=None if Feature.SAVEPOINT in environment.store.features else lambda: _place(self.apart()),
         )
+
+    @cached_property
+    def joined(self) -> Any:
+        """A session over these doors, for what a host or a package runs within an operation: it cannot end them."""
+        return self._environment.joined(self)
 
     @overload
     def of(self, model: type[T]) -> Door[T]: ...

@@ -12,6 +12,8 @@ from crmkit.model.codec import Codec
 if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
     from crmkit.model.schema import Schema
+    from crmkit.operation.handlers import Handlers
+    from crmkit.repository.doors import Doors
     from crmkit.repository.journal import Observer
     from crmkit.repository.registry import PipelineRegistry
     from crmkit.security.access import Policy
@@ -34,6 +36,8 @@ class Environment:
         ids: makes ids.
         pause: waits for some seconds, without blocking anything else that runs.
         pipelines: the pipelines that records may move through.
+        handlers: what hosts and packages do at the steps of operations.
+        joined: makes a session over the doors of another, for what hosts and packages run within its operations.
         awaited: whether calls are awaited, in an event loop.
         observers: what learns of each change inside its transaction.
         place: stands for the database, and holds nothing of it: records remember it for longer than it is open.
@@ -46,6 +50,8 @@ class Environment:
     ids: IdSource
     pause: Callable[[float], Awaitable[None]]
     pipelines: PipelineRegistry
+    handlers: Handlers
+    joined: Callable[[Doors], Any]
     awaited: bool = False
     observers: tuple[Observer, ...] = ()
     place: object = attrs.field(init=False, factory=object)

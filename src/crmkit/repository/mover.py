@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from crmkit.errors import BadDefinition, MoveRefused
 from crmkit.expr.core import Compare
 from crmkit.expr.node import Op
+from crmkit.operation.refusal import Refusal
 from crmkit.repository.retelling import Retelling, Told
 from crmkit.storage.spi import Aggregate, Measure
 from crmkit.values import NOT_YET
@@ -17,8 +20,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crmkit.lifecycle import Pipeline, Step
+    from crmkit.repository.advance import Move
     from crmkit.repository.door import Door
     from crmkit.repository.doors import Doors
+    from crmkit.repository.registry import Definition
     from crmkit.repository.retelling import Histories
 
 __all__ = ["Mover"]
@@ -38,43 +43,53 @@ class Mover:
 
     # -- what a move would do ------------------------------------------------------------------------------------------
 
-    async def plan(
-        self, record: Any, clean: dict[str, Any], stage: str, at: dt.datetime | None
-    ) -> tuple[dict[str, Any], Step]:
-        """Return the fields that a move sets, and the move itself.
+    async def check(self, moves: Sequence[Move]) -> list[Move]:
+        """Return moves with what their pipelines have against them; what is told has happened, so nobody is asked."""
+        return [move if move.kind == "told" else await self._checked(move) for move in moves]
 
-        Raises:
-            MoveRefused: the pipeline does not allow it.
-        """
-        pipeline = await self._pipeline(record)
+    async def _checked(self, move: Move) -> Move:
+        try:
+            return attrs.evolve(move, step=await self._step(move))
+        except MoveRefused as refused:
+            refusals = [Refusal(reason, code=refused.code, hint=refused.hint) for reason in refused.reasons]
+            return attrs.evolve(move, refusals=(*move.refusals, *refusals))
+
+    async def _step(self, move: Move) -> Step | None:
+        if move.kind == "enter" and not move.target:
+            return None  # its model has no pipeline
+        pipeline, record = await self._pipeline(move), move.record
         asker = self._asker(record)
         now = asker["at"]
-        if at is not None:
-            asker["at"] = at
-        step = pipeline.step(self._changed(record, clean), stage, **asker)
+        if move.kind != "advance":
+            del asker["roles"]  # whoever may write a record may put it into a pipeline
+            return (pipeline.enter if move.kind == "enter" else pipeline.transfer)(record, move.target, **asker)
+        if move.at is not None:
+            asker["at"] = move.at
+        step = pipeline.step(record, move.target, **asker)
         if step.at > now:
-            reason = f"It cannot have moved at {step.at.isoformat()}, which is yet to come."
-            raise MoveRefused(record.stage, stage, [reason])
-        return step.changes, step
+            raise MoveRefused(
+                record.stage, move.target, [f"It cannot have moved at {step.at.isoformat()}, which is yet to come."]
+            )
+        return step
 
-    async def transfer(self, record: Any, clean: dict[str, Any], name: str, stage: str) -> tuple[dict[str, Any], Step]:
-        """Return the fields that set a record into a pipeline's present definition, and the move itself."""
-        self.check_staged()
-        present = await self._doors.definitions.entered(self._schema, name)
-        asker = self._asker(record)
-        del asker["roles"]  # whoever may write a record may transfer it
-        step = present.pipeline.transfer(self._changed(record, clean), stage, **asker)
-        return step.changes | {"pipeline_version": present.number}, step
+    async def settled(self, move: Move) -> tuple[dict[str, Any], Step]:
+        """Return the fields that a move sets, and its step, which a handler may have left to be found."""
+        step = move.step
+        if step is None:
+            at = self._asker(move.record)["at"] if move.at is None else move.at
+            step = (await self._pipeline(move)).recorded(move.record, move.target, at=at)
+        if move.kind != "transfer":
+            return step.changes, step
+        return step.changes | {"pipeline_version": (await self._present(move.pipeline)).number}, step
 
-    async def why_not(self, record: Any, clean: dict[str, Any], stage: str) -> str:
-        """Return every reason against a move, as one text; blank if there is none."""
-        pipeline = await self._pipeline(record)
-        return " ".join(pipeline.why_not(self._changed(record, clean), stage, **self._asker(record)))
+    async def initial(self, pipeline: str) -> str:
+        """Return the stage in which records enter a pipeline; blank if the model has none."""
+        served = (await self._doors.definitions.read()).names(self._schema)
+        return (await self._new(pipeline)).initial if served else ""
 
-    async def allowed(self, record: Any, clean: dict[str, Any]) -> tuple[str, ...]:
-        """Return the stages that a record may enter next."""
-        pipeline = await self._pipeline(record)
-        return pipeline.allowed(self._changed(record, clean), **self._asker(record))
+    async def ahead(self, record: Any) -> list[str]:
+        """Return the stages of the pipeline that a record follows."""
+        return [*(await self._followed(record)).places]
 
     # -- entering ------------------------------------------------------------------------------------------------------
 
@@ -145,7 +160,11 @@ class Mover:
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    async def _pipeline(self, record: Any) -> Pipeline:
+    async def _pipeline(self, move: Move) -> Pipeline:
+        self.check_staged()
+        return await (self._followed(move.record) if move.kind == "advance" else self._new(move.pipeline))
+
+    async def _followed(self, record: Any) -> Pipeline:
         self.check_staged()
         if not record.pipeline:
             raise MoveRefused(
@@ -153,11 +172,14 @@ class Mover:
             )
         return await self._doors.definitions.followed(self._schema, record.pipeline, record.pipeline_version)
 
+    async def _new(self, name: str) -> Pipeline:
+        return (await self._present(name)).pipeline
+
+    async def _present(self, name: str) -> Definition:
+        return await self._doors.definitions.entered(self._schema, name)
+
     def _asker(self, record: Any) -> dict[str, Any]:
         doors = self._doors
         # This clock may lag behind the one that told the time of the last move.
         now = max(doors.clock(), record.stage_since)
         return {"at": now, "roles": doors.actor.roles, "me": doors.actor, "zone": doors.zone}
-
-    def _changed(self, record: Any, clean: dict[str, Any]) -> Any:
-        return self._replace(record, **clean) if clean else record

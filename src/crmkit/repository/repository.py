@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
-from crmkit.errors import BadRecord, MoveRefused, Problem
+from crmkit.errors import BadRecord, Problem
 from crmkit.repository.added import check_extra
 from crmkit.repository.change import ChangeKind
 from crmkit.repository.claim import refuse_managed
 from crmkit.repository.door import BATCH, pause_collector
 from crmkit.repository.external_id import ExternalIds
-from crmkit.repository.mover import Mover
+from crmkit.repository.moves import Moves
 from crmkit.repository.reader import AsyncReader
 from crmkit.repository.retelling import told
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import Iterable, Mapping
     from uuid import UUID
 
-    from crmkit.lifecycle import Entry, Step
+    from crmkit.lifecycle import Entry
     from crmkit.model.schema import Schema
     from crmkit.repository.change import Change
     from crmkit.repository.doors import Doors
@@ -42,7 +41,7 @@ class AsyncRepository(AsyncReader[T]):
 
     def __init__(self, doors: Doors, schema: Schema) -> None:
         super().__init__(doors, schema)
-        self._mover = Mover(doors, self._door)
+        self._moves = Moves(doors, self._door)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -114,7 +113,15 @@ class AsyncRepository(AsyncReader[T]):
     # -- pipelines -----------------------------------------------------------------------------------------------------
 
     async def advance(
-        self, record: T, stage: str, /, *, note: str | None = None, at: dt.datetime | None = None, **changes: Any
+        self,
+        record: T,
+        stage: str,
+        /,
+        *,
+        note: str | None = None,
+        at: dt.datetime | None = None,
+        data: Mapping[str, Any] | None = None,
+        **changes: Any,
     ) -> T:
         """Change a record, move it to another stage of its pipeline, and write its history, in one step.
 
@@ -125,19 +132,28 @@ class AsyncRepository(AsyncReader[T]):
             stage: the stage to move to.
             note: why, for the history.
             at: when it happened; now if left out.
+            data: what handlers of the operation `advance` may need besides.
             changes: fields to set with the move, such as `lost_reason="price"`.
 
         Raises:
-            MoveRefused: the pipeline does not allow it; it lists every reason.
+            MoveRefused: the pipeline or a handler does not allow it; it lists every reason.
             Stale: somebody else changed the record first.
         """
         self._check_changeable(record)
         held, clean = await self._door.claimed(record, self._cleaned(changes), ChangeKind.MOVED)
-        async with self._present(held):
-            fields, step = await self._mover.plan(held, clean, stage, at)
-        return await self._moved(held, clean, fields, step, note)
+        moved: T = await self._moves.perform("advance", held, clean, stage, data, note=note, at=at)
+        return moved
 
-    async def transfer(self, record: T, pipeline: str = "", /, *, stage: str, note: str | None = None) -> T:
+    async def transfer(
+        self,
+        record: T,
+        pipeline: str = "",
+        /,
+        *,
+        stage: str,
+        note: str | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> T:
         """Put a record into a pipeline's present definition, at a stage; the only way out of an older definition.
 
         Args:
@@ -145,27 +161,32 @@ class AsyncRepository(AsyncReader[T]):
             pipeline: the pipeline; the record's own if blank.
             stage: the stage it continues in.
             note: why, for the history.
+            data: what handlers of the operation `advance` may need besides.
+
+        Raises:
+            MoveRefused: the stage demands what the record lacks, or a handler does not allow it.
         """
         self._check_changeable(record)
         held, clean = await self._door.claimed(record, {}, ChangeKind.MOVED)
         name = pipeline or getattr(held, "pipeline", "")
-        async with self._present(held), self._doors.definitions.entering(self._schema, {name}):
-            fields, step = await self._mover.transfer(held, clean, name, stage)
-            return await self._moved(held, clean, fields, step, note)
+        moved: T = await self._moves.perform("transfer", held, clean, stage, data, note=note, pipeline=name)
+        return moved
 
-    async def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
+    async def why_not(self, record: T, stage: str, /, *, data: Mapping[str, Any] | None = None, **changes: Any) -> str:
         """Return why a record may not move to a stage now, as a sentence or several; blank if it may.
 
-        What the stored record would be with the changes is judged. Raises what `advance` raises but for `MoveRefused`.
+        What the stored record would be with the changes is judged, by the pipeline and by handlers of the operation
+        `advance`. Raises what `advance` raises but for `MoveRefused`.
         """
         self._check_added(record)
         held, clean = await self._door.claimed(record, self._cleaned(changes))
-        return await self._mover.why_not(held, clean, stage)
+        return await self._moves.why_not(held, clean, stage, data)
 
     async def allowed_moves(self, record: T) -> tuple[str, ...]:
         """Return the stages to which a record may move now; see `why_not`."""
         self._check_added(record)
-        return await self._mover.allowed(*(await self._door.claimed(record, {})))
+        held, clean = await self._door.claimed(record, {})
+        return await self._moves.allowed(held, clean)
 
     # -- other systems -------------------------------------------------------------------------------------------------
 
@@ -214,12 +235,10 @@ class AsyncRepository(AsyncReader[T]):
         if schema.extra or any(record.extra for record in records):
             records = [self._door.replace(record, extra=check_extra(schema, record.extra)) for record in records]
         if histories:
-            self._mover.check_staged()
+            self._moves.check_staged()
         if not schema.staged:
             return await self._door.add(records, ids, at=now)
-        async with self._doors.definitions.entering(schema, {record.pipeline for record in records}):
-            records, moves = await self._mover.enter(records, ids, now, histories)
-            return await self._door.add(records, ids, at=now, moves=moves)
+        return await self._moves.enter(records, ids, now, histories)
 
     def _apart(self, given: list[Any], path: str, first: int) -> tuple[list[Any], Histories]:
         """Return records, and the histories that some come with, by the place of the record."""
@@ -261,22 +280,6 @@ class AsyncRepository(AsyncReader[T]):
     async def _written(self, record: T, clean: dict[str, Any], kind: ChangeKind) -> T:
         held, clean = await self._door.claimed(record, clean, kind)
         return await self._door.change(held, clean, kind, at=self._doors.clock())
-
-    @asynccontextmanager
-    async def _present(self, held: T) -> AsyncGenerator[None]:
-        """Say that a record is stale or gone rather than that its pipeline refused a move of what it was."""
-        try:
-            yield
-        except MoveRefused:
-            await self._door.claimed(held, {})
-            raise
-
-    async def _moved(
-        self, record: Any, clean: dict[str, Any], fields: dict[str, Any], step: Step, note: str | None
-    ) -> T:
-        # A version of a record has one next move, so the number found before the write is right if the write succeeds.
-        move = await self._mover.history(self._door.replace(record, **fields), step, note)
-        return await self._door.change(record, clean | fields, ChangeKind.MOVED, at=self._doors.clock(), moves=(move,))
 
 
 def _is_pair(given: object) -> TypeGuard[tuple[Any, Any]]:

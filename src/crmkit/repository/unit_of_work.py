@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
@@ -13,7 +13,7 @@ from crmkit.storage.spi import Feature
 from crmkit.storage.spi.cancel import finished
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Hashable
 
     from crmkit.model.schema import Schema
     from crmkit.storage.spi import Store, Unit
@@ -22,10 +22,16 @@ __all__ = ["Turn", "UnitOfWork"]
 
 T = TypeVar("T")
 
+_DEEPEST: Final = 20
+"""How many handlers may run within one another, as what one writes may set off the next."""
+
 _REFUSED: Final = "A write was refused that this database cannot undo alone, so the whole session was undone."
 _BROKEN: Final = "A write broke off halfway, so the whole session was undone."
 _CANCELLED: Final = "A call was cancelled after something had been written, so the whole session was undone."
 _CROWDED: Final = "the session was left while another thread or task was using it, so all of it was undone."
+_HELD: Final = "a handler cannot end the transaction of the operation that it is part of."
+_LOOKING: Final = "what judges whether something may happen cannot write."
+_ENDLESS: Final = f"handlers have set off one another, {_DEEPEST} deep."
 _WAY_OUT: Final = "Call rollback() to go on, or open a new session, and write again what should stay."
 
 
@@ -74,6 +80,8 @@ class UnitOfWork:
         self._written: set[str] = set()
         self._sequel: Callable[[], None] | None = None
         self._depth = 0
+        self._held = 0
+        self._looking = 0
         self._entered = entered
         self._undone = ""
         self._ended = False
@@ -107,6 +115,8 @@ class UnitOfWork:
     async def writing(self, schema: Schema) -> Unit:
         """Return the store's transaction, to write rows of a model; see `reading`."""
         self._gate.enter()
+        if self._looking:
+            raise CrmError(_LOOKING, hint="Write in a step that writes.")
         self._written.add(schema.name)
         self._gate.leave()
         return await self.reading() if self._awaited else self._unit or await self._begun()
@@ -175,7 +185,7 @@ class UnitOfWork:
             yield
         except NotAllowed as error:
             if alone:
-                await self.rollback()
+                await self._rolled_back()
                 raise
             await self._undo(_REFUSED)
             raise NotAllowed(f"{error.message} {_REFUSED}", hint=_WAY_OUT) from None
@@ -190,16 +200,51 @@ class UnitOfWork:
             self._left, self._unit, self._shared = self._unit, None, None
             self._undone = _CANCELLED
 
+    # -- handlers ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def held(self, *, looking: bool = False) -> Generator[None, None, None]:
+        """Keep what is called within from ending the transaction, and from writing if it is only looking.
+
+        Raises:
+            CrmError: what is called within has led here again and again.
+        """
+        if self._held >= _DEEPEST:
+            raise CrmError(_ENDLESS, hint="Let a handler leave alone what it has brought about itself.")
+        self._held += 1
+        self._looking += looking
+        try:
+            yield
+        finally:
+            self._held -= 1
+            self._looking -= looking
+
+    @asynccontextmanager
+    async def whole(self) -> AsyncGenerator[None]:
+        """Undo what is written within if it raises; without savepoints, undo everything since the last commit."""
+        if Feature.SAVEPOINT in self._store.features:
+            async with self.nested():
+                yield
+            return
+        alone = not self._written
+        try:
+            yield
+        except BaseException:
+            if self._written and not self._undone:
+                await (self._rolled_back() if alone else self._undo(_BROKEN))
+            raise
+
     # -- ending --------------------------------------------------------------------------------------------------------
 
     async def commit(self) -> None:
         """Make everything permanent. A task that is cancelled meanwhile is cancelled once that is done.
 
         Raises:
-            CrmError: a nested part has not ended, or a refused write undid everything.
+            CrmError: a nested part has not ended, a refused write undid everything, or a handler calls it.
             SessionInUse: another thread or task is using the session.
         """
         with self._gate:
+            self._check_free()
             self._check_whole()
             await self._settled(self._finish(commit=True))
 
@@ -207,14 +252,20 @@ class UnitOfWork:
         """Undo everything since the last commit.
 
         Raises:
-            CrmError: a nested part has not ended.
+            CrmError: a nested part has not ended, or a handler calls it.
             SessionInUse: another thread or task is using the session.
         """
         with self._gate:
-            await self._settled(self._finish(commit=False))
+            self._check_free()
+        await self._rolled_back()
 
     def enter(self) -> None:
-        """Allow use from now on."""
+        """Allow use from now on.
+
+        Raises:
+            CrmError: a handler calls it.
+        """
+        self._check_free()
         self._entered = True
 
     async def end(self, *, commit: bool) -> None:
@@ -258,13 +309,21 @@ class UnitOfWork:
     async def _settled(self, work: Coroutine[Any, Any, T]) -> T:
         return await (finished(work) if self._awaited else work)
 
+    async def _rolled_back(self) -> None:
+        with self._gate:
+            await self._settled(self._finish(commit=False))
+
+    def _check_free(self) -> None:
+        if self._held:
+            raise CrmError(_HELD, hint="Return a refusal, or raise, to have all of it undone.")
+
     def _check_whole(self) -> None:
         if self._undone:
             raise CrmError(self._undone, hint=_WAY_OUT)
 
     async def _undo(self, why: str) -> None:
         self._depth = 0  # its savepoints end with the transaction
-        await self.rollback()
+        await self._rolled_back()
         self._undone = why
 
     def _close(self) -> Unit | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm
     from crmkit.lifecycle import Pipeline
+    from crmkit.operation.operation import Handler
     from crmkit.repository import Environment
     from crmkit.security.access import Actor, Policy
     from crmkit.values import Clock
@@ -38,6 +39,7 @@ def connect(
     create: bool = True,
     capabilities: Iterable[Capability] = (),
     statement_timeout: float | None = None,
+    steps: Iterable[Handler[Any]] = (),
 ) -> Crm:
     """Connect to a database.
 
@@ -56,9 +58,10 @@ def connect(
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
+        steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
 
     Raises:
-        BadDefinition: the models, the pipelines or the capabilities do not fit together.
+        BadDefinition: the models, the pipelines, the capabilities or the handlers do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -85,6 +88,7 @@ def connect(
                 create=create,
                 capabilities=capabilities,
                 statement_timeout=statement_timeout,
+                steps=steps,
             )
         )
     )
@@ -102,7 +106,11 @@ class Crm:
         return self._inner.environment
 
     def session(self, actor: Actor) -> Session:
-        """Return a session for an actor, to be entered with `with`."""
+        """Return a session for an actor, to be entered with `with`.
+
+        Raises:
+            CrmError: it is not an actor.
+        """
         return Session(self._inner.session(actor))
 
     def imports(self, actor: Actor) -> Imports:

@@ -10,7 +10,7 @@ from crmkit.expr.build import everything
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from crmkit.expr.build import Sort
@@ -181,7 +181,15 @@ class Repository(Generic[T]):
         return run(self._inner.restore(record))
 
     def advance(
-        self, record: T, stage: str, /, *, note: str | None = None, at: dt.datetime | None = None, **changes: Any
+        self,
+        record: T,
+        stage: str,
+        /,
+        *,
+        note: str | None = None,
+        at: dt.datetime | None = None,
+        data: Mapping[str, Any] | None = None,
+        **changes: Any,
     ) -> T:
         """Change a record, move it to another stage of its pipeline, and write its history, in one step.
 
@@ -192,15 +200,25 @@ class Repository(Generic[T]):
             stage: the stage to move to.
             note: why, for the history.
             at: when it happened; now if left out.
+            data: what handlers of the operation `advance` may need besides.
             changes: fields to set with the move, such as `lost_reason="price"`.
 
         Raises:
-            MoveRefused: the pipeline does not allow it; it lists every reason.
+            MoveRefused: the pipeline or a handler does not allow it; it lists every reason.
             Stale: somebody else changed the record first.
         """
-        return run(self._inner.advance(record, stage, note=note, at=at, **changes))
+        return run(self._inner.advance(record, stage, note=note, at=at, data=data, **changes))
 
-    def transfer(self, record: T, pipeline: str = "", /, *, stage: str, note: str | None = None) -> T:
+    def transfer(
+        self,
+        record: T,
+        pipeline: str = "",
+        /,
+        *,
+        stage: str,
+        note: str | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> T:
         """Put a record into a pipeline's present definition, at a stage; the only way out of an older definition.
 
         Args:
@@ -208,15 +226,20 @@ class Repository(Generic[T]):
             pipeline: the pipeline; the record's own if blank.
             stage: the stage it continues in.
             note: why, for the history.
-        """
-        return run(self._inner.transfer(record, pipeline, stage=stage, note=note))
+            data: what handlers of the operation `advance` may need besides.
 
-    def why_not(self, record: T, stage: str, /, **changes: Any) -> str:
+        Raises:
+            MoveRefused: the stage demands what the record lacks, or a handler does not allow it.
+        """
+        return run(self._inner.transfer(record, pipeline, stage=stage, note=note, data=data))
+
+    def why_not(self, record: T, stage: str, /, *, data: Mapping[str, Any] | None = None, **changes: Any) -> str:
         """Return why a record may not move to a stage now, as a sentence or several; blank if it may.
 
-        What the stored record would be with the changes is judged. Raises what `advance` raises but for `MoveRefused`.
+        What the stored record would be with the changes is judged, by the pipeline and by handlers of the operation
+        `advance`. Raises what `advance` raises but for `MoveRefused`.
         """
-        return run(self._inner.why_not(record, stage, **changes))
+        return run(self._inner.why_not(record, stage, data=data, **changes))
 
     def allowed_moves(self, record: T) -> tuple[str, ...]:
         """Return the stages to which a record may move now; see `why_not`."""

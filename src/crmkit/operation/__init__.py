@@ -1,0 +1,1 @@
+"""Operations: lists of named steps that hosts and packages may change."""
