@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         PipelineDefinition,
         Product,
         Role,
+        SeedItem,
         SegmentDefinition,
         Staged,
         StageMove,
@@ -107,6 +108,7 @@ if TYPE_CHECKING:
     from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
     from crmkit.repository.pager import Page
     from crmkit.security.access import Action, Actor, Open, Policy, system, unrestricted
+    from crmkit.seeds import SeedPack, SeedReport
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
     from crmkit.values.identifier import NEW
@@ -167,6 +169,9 @@ __all__ = [
     "Refused",
     "Repository",
     "Role",
+    "SeedItem",
+    "SeedPack",
+    "SeedReport",
     "Segment",
     "SegmentDefinition",
     "Session",
@@ -302,6 +307,9 @@ _MODULE_OF = {
     "Refused": "crmkit.errors",
     "Repository": "crmkit.crm.blocking.repository",
     "Role": "crmkit.entities",
+    "SeedItem": "crmkit.entities",
+    "SeedPack": "crmkit.seeds",
+    "SeedReport": "crmkit.seeds",
     "Segment": "crmkit.segment",
     "SegmentDefinition": "crmkit.entities",
     "Session": "crmkit.crm.blocking.session",

@@ -47,6 +47,7 @@ from crmkit import (
 from crmkit.crm.blocking.analytics import Analytics
 from crmkit.crm.blocking.imports import Imports, Plan
 from crmkit.crm.blocking.repository import Repository
+from crmkit.crm.blocking.seeds import Seeds
 from crmkit.crm.blocking.segments import Segments
 from crmkit.model.schema import Schema, schema_of
 from crmkit.testing import Asked, asked
@@ -255,7 +256,7 @@ def takes_records(face: type) -> set[str]:
 
 
 def test_no_call_that_takes_a_record_is_left_out() -> None:
-    faces = (Repository, Session, Segments, Analytics, Imports, Plan, Crm)
+    faces = (Repository, Session, Segments, Seeds, Analytics, Imports, Plan, Crm)
     taking = {name for face in faces for name in takes_records(face)}
     # What is new has no version yet, and an external id belongs to whatever has the record's id.
     apart = {"add", "add_many", "add_external_id", "remove_external_id"}

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit import Busy, Crm, CrmError, Customer, Opportunity, Session, Unsupported, connect, f, system
+from crmkit import Busy, Crm, CrmError, Customer, Opportunity, Session, Unsupported, connect, entity, f, integer, system
 from crmkit.crm.coroutine import run
 from crmkit.model.catalog import Catalog
 from crmkit.storage.opening import open_store
 from crmkit.storage.spi import Feature, Store
 from crmkit.testing import CountedIds, MemoryStore, undone
 from crmkit.testing.host.layer import StoreLayer
+from crmkit.testing.host.stores import Stores
 from crmkit.testing.host.undo import PreparedOnce
 
 job = system("test")
@@ -181,3 +183,28 @@ def test_a_database_is_prepared_once_for_the_same_models() -> None:
         connect(undone(store)).close()
     assert counting.prepared == 1
     run(store.close())
+
+
+@entity(extends=Customer)
+class Clinic(Customer):
+    """Its table has a column more."""
+
+    beds: int = integer(default=0)
+
+
+def test_a_database_in_memory_suits_the_models_of_each_test() -> None:
+    stores = Stores()
+    for models in ([], [Clinic], [Clinic], []):
+        with connect(stores.of("sqlite://", undo=True), models=models) as crm, crm.session(job) as s:
+            s.repository(*models or [Customer]).add((*models, Customer)[0](name="Acme"))
+            assert s.customers.count() == 1
+    stores.close()
+
+
+def test_stores_make_room_for_others(tmp_path: Path) -> None:
+    stores = Stores()
+    for number in (*range(10), 0):
+        with connect(stores.of(f"sqlite:///{tmp_path / str(number)}", undo=True)) as crm, crm.session(job) as s:
+            s.customers.add(Customer(name="Acme"))
+            assert s.customers.count() == 1
+    stores.close()

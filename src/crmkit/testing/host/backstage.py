@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from crmkit.crm.blocking.session import Session
+from crmkit.crm.blocking.connect import Crm
 from crmkit.crm.capability import Capabilities
-from crmkit.crm.session import AsyncSession
+from crmkit.crm.connect import AsyncCrm
 from crmkit.security.access import Open, system
 
 if TYPE_CHECKING:
-    from crmkit.crm.blocking.connect import Crm
+    from crmkit.crm.blocking.session import Session
 
 __all__ = ["TENANT", "backstage"]
 
@@ -29,4 +29,4 @@ def backstage(crm: Crm, tenant: str = TENANT) -> Session:
     'system:test'
     """
     environment = attrs.evolve(crm.environment, policy=Open())
-    return Session(AsyncSession(environment, system("test", tenant=tenant), Capabilities()))
+    return Crm(AsyncCrm(environment, Capabilities())).session(system("test", tenant=tenant))

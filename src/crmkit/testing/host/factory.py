@@ -83,12 +83,17 @@ class Factory:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Return what makes, or with `add_` before its name adds, records of the model of this name."""
         names = [schema.name for schema in self._catalog]
-        model = name.removeprefix("add_")
+        model = name if name in names else name.removeprefix("add_")
         if model not in names:
             known = [*names, *(f"add_{each}" for each in names)]
             raise AttributeError(f"there is no model {model!r}. {near(name, known)}".strip(), name=name, obj=self)
         schema = self._catalog[model]
-        return lambda **values: (self._make if name == model else self._add)(schema, values)
+        make = self._make if name == model else self._add
+
+        def made(**values: Any) -> Any:
+            return make(schema, values)
+
+        return made
 
     # -- within --------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from crmkit.crm.coroutine import run
@@ -67,7 +68,8 @@ class Stores:
         if key not in self._kept:
             if len(self._kept) == _MOST:
                 run(self._kept.pop(next(iter(self._kept))).close())
-            self._kept[key] = PreparedOnce(open_store(url, awaited=False))
+            opened = partial(open_store, url, awaited=False)
+            self._kept[key] = PreparedOnce(opened(), opened if url in _SHORT.values() else None)
         return WatchedStore(undone(self._kept[key]))
 
     def close(self) -> None:

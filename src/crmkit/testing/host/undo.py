@@ -29,18 +29,28 @@ _WRITES: Final = frozenset({"insert", "patch", "remove", "lock", "savepoint"})
 
 
 class PreparedOnce(StoreLayer):
-    """A store that is prepared again only for other models than before: looking at every table takes time."""
+    """A store that is prepared again only for other models than before: looking at every table takes time.
 
-    def __init__(self, inner: Store) -> None:
+    Args:
+        inner: the store.
+        reopen: opens an empty one in its place, whose tables may then differ; `None` for a database that lasts.
+    """
+
+    def __init__(self, inner: Store, reopen: Callable[[], Store] | None = None) -> None:
         super().__init__(inner)
-        self._known: list[tuple[Any, ...]] | None = None
+        self._reopen = reopen
+        self._known: list[tuple[Any, ...]] = []
 
     async def prepare(self, catalog: Catalog, *, create: bool) -> None:
         """Learn the models, if they are other ones."""
         known = [(each.name, each.plural, dict(each.fields), each.uniques, each.indexes) for each in catalog]
-        if known != self._known:
-            await self.inner.prepare(catalog, create=create)
-            self._known = known
+        if known == self._known:
+            return
+        if self._known and self._reopen is not None:
+            await self.inner.close()
+            self.inner = self._reopen()
+        await self.inner.prepare(catalog, create=create)
+        self._known = known
 
 
 def undone(store: Store) -> StoreLayer:

@@ -48,10 +48,11 @@ def _compare(crm: Crm, actor: Actor, records: tuple[Any, ...], *, visible: bool)
     wrong: list[str] = []
     with crm.session(actor) as s:
         for record in records:
-            name = schema_of(type(record)).name
+            model: type[Any] = type(record)
+            name = schema_of(model).name
             if record.version == 0:
                 raise BadDefinition(f"the {name} was never added.", hint="Give the record that add() returned.")
-            if s.repository(type(record)).exists(f.id == record.id) != visible:
+            if s.repository(model).exists(f.id == record.id) != visible:
                 wrong.append(f"{name} {record.id}")
     if wrong:
         who = f"{actor.name or actor.key} of {actor.tenant!r}"
