@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crmkit.crm.blocking.session import Session
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm, aconnect
+    from crmkit.crm.manifest import CONTRACTS, Personal
     from crmkit.crm.session import AsyncSession
     from crmkit.entities import (
         Activity,
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
         tags,
         text,
     )
+    from crmkit.model.extension import Extension, Fields, extend
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
     from crmkit.operation.operation import Message, Operation, State
@@ -114,6 +116,7 @@ if TYPE_CHECKING:
     from crmkit.values.identifier import NEW
 
 __all__ = [
+    "CONTRACTS",
     "NEW",
     "UTC",
     "Action",
@@ -139,8 +142,10 @@ __all__ = [
     "Customer",
     "Duplicate",
     "Expr",
+    "Extension",
     "ExternalId",
     "Field",
+    "Fields",
     "Funnel",
     "Group",
     "IntegerField",
@@ -158,6 +163,7 @@ __all__ = [
     "OpportunityLine",
     "OutboxMessage",
     "Page",
+    "Personal",
     "Pipeline",
     "PipelineDefinition",
     "Policy",
@@ -215,6 +221,7 @@ __all__ = [
     "entity",
     "evaluate",
     "everything",
+    "extend",
     "extra",
     "f",
     "fieldset",
@@ -267,6 +274,7 @@ _MODULE_OF = {
     "BadRecord": "crmkit.errors",
     "BehaviourEvent": "crmkit.entities",
     "Busy": "crmkit.errors",
+    "CONTRACTS": "crmkit.crm.manifest",
     "Campaign": "crmkit.entities",
     "CampaignMember": "crmkit.entities",
     "Capability": "crmkit.crm.capability",
@@ -276,8 +284,10 @@ _MODULE_OF = {
     "Customer": "crmkit.entities",
     "Duplicate": "crmkit.errors",
     "Expr": "crmkit.expr.node",
+    "Extension": "crmkit.model.extension",
     "ExternalId": "crmkit.entities",
     "Field": "crmkit.model.field",
+    "Fields": "crmkit.model.extension",
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
@@ -296,6 +306,7 @@ _MODULE_OF = {
     "OpportunityLine": "crmkit.entities",
     "OutboxMessage": "crmkit.entities",
     "Page": "crmkit.repository.pager",
+    "Personal": "crmkit.crm.manifest",
     "Pipeline": "crmkit.lifecycle",
     "PipelineDefinition": "crmkit.entities",
     "Policy": "crmkit.security.access",
@@ -354,6 +365,7 @@ _MODULE_OF = {
     "entity": "crmkit.model.declare",
     "evaluate": "crmkit.expr.evaluate",
     "everything": "crmkit.expr.build",
+    "extend": "crmkit.model.extension",
     "extra": "crmkit.model.declare",
     "f": "crmkit.expr.build",
     "fieldset": "crmkit.model.declare",
