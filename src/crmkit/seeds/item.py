@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from functools import reduce
-from operator import and_
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from crmkit.errors import BadDefinition
-from crmkit.expr.build import f
+from crmkit.expr.build import everything, f
 from crmkit.repository import AsyncRepository
 from crmkit.repository.segments import AsyncSegments
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
-    from crmkit.expr.node import Expr
     from crmkit.lifecycle import Pipeline
     from crmkit.repository import Doors
     from crmkit.seeds.pack import SeedPack
@@ -79,10 +76,10 @@ class _RecordItem(Item):
     def __init__(self, key: str, record: Any, doors: Doors) -> None:
         self.key = key
         self._doors = doors
-        self._schema = doors.catalog.of(type(record))
+        self._schema = doors.catalog.of(record.__class__)
         self._repository: AsyncRepository[Any] = AsyncRepository(doors, self._schema)
         self.entity = self._schema.name
-        self._defaults = {each.name: each.default for each in attrs.fields(type(record))}
+        self._defaults = {each.name: each.default for each in attrs.fields(record.__class__)}
         self._values = {
             name: getattr(record, name)
             for name, default in self._defaults.items()
@@ -97,8 +94,9 @@ class _RecordItem(Item):
         keeper = self._doors.keeper(self.entity)
         for group in self._schema.unique_columns():
             if self._values.keys() >= set(group):
-                same = [getattr(f, name) == self._values[name] for name in group]
-                where: Expr = reduce(and_, same)
+                where = everything
+                for name in group:
+                    where &= getattr(f, name) == self._values[name]
                 if await keeper.records(where, action=None, deleted=True, limit=1):
                     return True
         return False

@@ -67,7 +67,7 @@ class SeedPack:
         if type(self.version) is not int or self.version < 1:
             raise BadDefinition(f"the version of the pack {self.name!r} is not a whole number from 1 on.")
         for key, record in self.records.items():
-            schema = schema_of(type(record))
+            schema = schema_of(record.__class__)
             if not isinstance(key, str) or not 0 < len(key) <= _LONGEST_KEY:
                 raise BadDefinition(f"{key!r} cannot be the key of a seed.", hint="Write a short text.")
             if record.version or schema.kept or schema.staged or schema.append_only:
@@ -81,7 +81,7 @@ class SeedPack:
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of its items, in the order in which they are written."""
-        records = (f"{schema_of(type(record)).name}/{key}" for key, record in self.records.items())
+        records = (f"{schema_of(record.__class__).name}/{key}" for key, record in self.records.items())
         segments = (f"segment/{segment.name}" for segment in self.segments)
         pipelines = (f"pipeline/{pipeline.entity}/{pipeline.name}" for pipeline in self.pipelines)
         return (*records, *segments, *pipelines)

@@ -48,7 +48,7 @@ def _compare(crm: Crm, actor: Actor, records: tuple[Any, ...], *, visible: bool)
     wrong: list[str] = []
     with crm.session(actor) as s:
         for record in records:
-            model: type[Any] = type(record)
+            model: type[Any] = record.__class__
             name = schema_of(model).name
             if record.version == 0:
                 raise BadDefinition(f"the {name} was never added.", hint="Give the record that add() returned.")
