@@ -63,6 +63,7 @@ PUBLIC: Final = {
     "crmkit.repository.grouping": "* but By Span group_key keyed",
     "crmkit.repository.measure": "* but Measured",
     "crmkit.security.access": "*",
+    "crmkit.seeds": "SeedPack SeedReport",
     "crmkit.segment": "Segment",
     "crmkit.values": "Money UTC",
     "crmkit.values.identifier": "NEW",

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PipelineDefinition,
         Product,
         Role,
+        SeedItem,
         SegmentDefinition,
         Staged,
         StageMove,
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
     from crmkit.repository.pager import Page
     from crmkit.repository.related import Found
     from crmkit.security.access import Action, Actor, Open, Policy, system, unrestricted
+    from crmkit.seeds import SeedPack, SeedReport
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
     from crmkit.values.identifier import NEW
@@ -185,6 +187,9 @@ __all__ = [
     "Repository",
     "Role",
     "RuleBroken",
+    "SeedItem",
+    "SeedPack",
+    "SeedReport",
     "Segment",
     "SegmentDefinition",
     "Session",
@@ -333,6 +338,9 @@ _MODULE_OF = {
     "Repository": "crmkit.crm.blocking.repository",
     "Role": "crmkit.entities",
     "RuleBroken": "crmkit.errors",
+    "SeedItem": "crmkit.entities",
+    "SeedPack": "crmkit.seeds",
+    "SeedReport": "crmkit.seeds",
     "Segment": "crmkit.segment",
     "SegmentDefinition": "crmkit.entities",
     "Session": "crmkit.crm.blocking.session",

@@ -36,6 +36,7 @@ from crmkit import (
     Opportunity,
     OpportunityLine,
     Product,
+    SeedPack,
     Segment,
     Session,
     Task,
@@ -57,6 +58,7 @@ from crmkit.crm.blocking.analytics import Analytics
 from crmkit.crm.blocking.connect import Crm
 from crmkit.crm.blocking.imports import Imports, Plan
 from crmkit.crm.blocking.repository import Repository
+from crmkit.crm.blocking.seeds import Seeds
 from crmkit.crm.blocking.segments import Segments
 from crmkit.entities import BUILT_IN
 from crmkit.importers.import_report import ImportReport
@@ -166,6 +168,7 @@ class World:
             deal = Opportunity(id=UUID(int=3), name="at theirs", owner_id=ANN, customer_id=id_of(Customer, THEIRS))
             s.opportunities.add(deal)
             s.segments.save(Segment("big", "customer", f.score > 5))
+            s.seeds.apply(PACK)
         for row in ("Mine,new,Ann", f"Theirs,{secret.word},Bo"):
             (folder / "a.csv").write_text(f"No,Name,Owner\n{row}\n")
             self.crm.imports(job).plan(IMPORT, folder=folder).apply()
@@ -253,6 +256,15 @@ PROBED = [id_of(Customer, THEIRS, number) for number in range(3)]
 """Ids that may be those of hidden customers."""
 DEALS = [id_of(Opportunity, THEIRS, number) for number in range(3)]
 BIG = Segment("big", "customer", f.score > 5)
+
+
+LATER = Customer(name="New", owner_id=ANN)
+PACK = SeedPack(
+    "pack",
+    1,
+    records={"own": Customer(name="Seed", owner_id=ANN), "hidden": Customer(name="Seed", owner_id=BO)},
+    segments=[BIG],
+)
 
 
 def customer(s: Session, id: UUID | None = None) -> Customer:
@@ -406,6 +418,14 @@ ATTEMPTS: dict[str, list[Callable[..., object]]] = {
     "Segments.count": [lambda s: s.segments.count(BIG)],
     "Segments.members": [lambda s: s.segments.members(BIG)],
     "Segments.ids": [lambda s: s.segments.ids(BIG)],
+    "Seeds.apply": [
+        lambda s: s.seeds.apply(PACK),
+        lambda s: s.seeds.apply(attrs.evolve(PACK, version=2, records={"own": LATER, "hidden": LATER})),
+        *(
+            lambda s, id=id: s.seeds.apply(SeedPack("a", 1, records={"x": Contact(name="x", customer_id=id)}))
+            for id in PROBED
+        ),
+    ],
     "Analytics.funnel": [
         lambda s: s.analytics.funnel(Funnel(OPPORTUNITY, by=f.customer.name)),
         lambda s: s.analytics.funnel(Funnel(OPPORTUNITY, entered=("2026-01-01", None))),
@@ -428,7 +448,7 @@ ATTEMPTS: dict[str, list[Callable[..., object]]] = {
 
 
 def test_no_public_call_is_left_out() -> None:
-    faces = (Repository, Segments, Analytics, Imports, Plan)
+    faces = (Repository, Segments, Seeds, Analytics, Imports, Plan)
     public = {f"{face.__name__}.{name}" for face in faces for name in vars(face) if not name.startswith("_")}
     assert set(ATTEMPTS) == public
 

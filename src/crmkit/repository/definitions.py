@@ -86,6 +86,10 @@ class Definitions:
         """Return the tenant's pipelines, as they were last read or `anew`."""
         return (None if anew else self._known()) or await self._read(self._inside)
 
+    def given(self, schema: Schema) -> bool:
+        """Return whether the product gives the pipelines of a model, so that the tenant has none of its own."""
+        return self._pipelines.gives(schema)
+
     def stages(self, schema: Schema) -> frozenset[str]:
         """Return the names of all stages that a model's records can be in.
 

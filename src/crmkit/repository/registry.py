@@ -167,6 +167,10 @@ class PipelineRegistry:
         self._given = _by_name(given)
         self._built_in = _by_name(built_in)
 
+    def gives(self, schema: Schema) -> bool:
+        """Return whether the product gives pipelines of a model, in whose place a tenant can have no others."""
+        return schema.name in self._given
+
     def beside(self, rows: Iterable[StoredPipeline]) -> TenantPipelines:
         """Return what serves a tenant that keeps these, in the order they came."""
         return TenantPipelines(rows, self._given, self._built_in)
