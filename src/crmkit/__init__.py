@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crmkit.crm.blocking.session import Session
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm, aconnect
+    from crmkit.crm.manifest import CONTRACTS, Personal
     from crmkit.crm.session import AsyncSession
     from crmkit.entities import (
         Activity,
@@ -96,6 +97,7 @@ if TYPE_CHECKING:
         tags,
         text,
     )
+    from crmkit.model.extension import Extension, Fields, extend
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
     from crmkit.operation.operation import Message, Operation, State
@@ -112,6 +114,7 @@ if TYPE_CHECKING:
     from crmkit.values.identifier import NEW
 
 __all__ = [
+    "CONTRACTS",
     "NEW",
     "UTC",
     "Action",
@@ -137,8 +140,10 @@ __all__ = [
     "Customer",
     "Duplicate",
     "Expr",
+    "Extension",
     "ExternalId",
     "Field",
+    "Fields",
     "Funnel",
     "Group",
     "IntegerField",
@@ -156,6 +161,7 @@ __all__ = [
     "OpportunityLine",
     "OutboxMessage",
     "Page",
+    "Personal",
     "Pipeline",
     "PipelineDefinition",
     "Policy",
@@ -210,6 +216,7 @@ __all__ = [
     "entity",
     "evaluate",
     "everything",
+    "extend",
     "extra",
     "f",
     "fieldset",
@@ -262,6 +269,7 @@ _MODULE_OF = {
     "BadRecord": "crmkit.errors",
     "BehaviourEvent": "crmkit.entities",
     "Busy": "crmkit.errors",
+    "CONTRACTS": "crmkit.crm.manifest",
     "Campaign": "crmkit.entities",
     "CampaignMember": "crmkit.entities",
     "Capability": "crmkit.crm.capability",
@@ -271,8 +279,10 @@ _MODULE_OF = {
     "Customer": "crmkit.entities",
     "Duplicate": "crmkit.errors",
     "Expr": "crmkit.expr.node",
+    "Extension": "crmkit.model.extension",
     "ExternalId": "crmkit.entities",
     "Field": "crmkit.model.field",
+    "Fields": "crmkit.model.extension",
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
@@ -291,6 +301,7 @@ _MODULE_OF = {
     "OpportunityLine": "crmkit.entities",
     "OutboxMessage": "crmkit.entities",
     "Page": "crmkit.repository.pager",
+    "Personal": "crmkit.crm.manifest",
     "Pipeline": "crmkit.lifecycle",
     "PipelineDefinition": "crmkit.entities",
     "Policy": "crmkit.security.access",
@@ -346,6 +357,7 @@ _MODULE_OF = {
     "entity": "crmkit.model.declare",
     "evaluate": "crmkit.expr.evaluate",
     "everything": "crmkit.expr.build",
+    "extend": "crmkit.model.extension",
     "extra": "crmkit.model.declare",
     "f": "crmkit.expr.build",
     "fieldset": "crmkit.model.declare",

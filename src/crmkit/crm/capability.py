@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from crmkit.errors import BadDefinition, near
+from crmkit.crm.manifest import Personal, check_manifests, needed, refuse_malformed
+from crmkit.errors import BadDefinition, Unsupported, near
 from crmkit.lifecycle.check import each
+from crmkit.operation.operation import Handler, Operation
 from crmkit.repository import AsyncRepository
 
 if TYPE_CHECKING:
@@ -23,9 +25,13 @@ __all__ = ["CAPABILITIES", "Capabilities", "Capability", "Sugar", "repository"]
 T = TypeVar("T")
 
 
+def _words(given: Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
 @attrs.frozen
 class Capability:
-    """Operations that sessions offer under a name, with the models they need.
+    """What sessions offer under a name, with the models it needs and a manifest of what else it brings and demands.
 
     Args:
         name: the attribute of the session.
@@ -33,9 +39,17 @@ class Capability:
             used, and made with one argument, the doors of the session, from which `repository` makes repositories.
         blocking: where its generated twin is; if blank, where `crmkit generate loyalty.points` writes it.
         entities: the models that it brings along.
+        version: its own, such as `"1.2"`.
+        needs: other capabilities, such as `"billing"` or `"billing>=1.2"`.
+        contracts: the numbers of crmkit's contracts that it was written for; see `CONTRACTS`.
+        operations: its operations, to whose steps hosts and packages may put handlers.
+        steps: its own handlers; they run before those of `connect(steps=[...])`.
+        events: the topics of the messages that it writes to the outbox; they begin with its name.
+        permissions: what its policies may speak of; they begin with its name.
+        personal: what its models hold about people.
 
     Raises:
-        BadDefinition: a name or a place is malformed.
+        BadDefinition: a name, a place or a part of the manifest is malformed.
 
     >>> Capability("loyalty", "loyalty.points:AsyncLoyalty").blocking
     'loyalty.points_blocking:Loyalty'
@@ -45,6 +59,14 @@ class Capability:
     awaited: str
     blocking: str = ""
     entities: tuple[type[Any], ...] = attrs.field(default=(), kw_only=True)
+    version: str = attrs.field(default="0", kw_only=True)
+    needs: tuple[str, ...] = attrs.field(default=(), converter=_words, kw_only=True)
+    contracts: Mapping[str, int] = attrs.field(factory=dict[str, int], kw_only=True)
+    operations: tuple[Operation[Any], ...] = attrs.field(default=(), kw_only=True)
+    steps: tuple[Handler[Any], ...] = attrs.field(default=(), kw_only=True)
+    events: tuple[str, ...] = attrs.field(default=(), converter=_words, kw_only=True)
+    permissions: tuple[str, ...] = attrs.field(default=(), converter=_words, kw_only=True)
+    personal: tuple[Personal, ...] = attrs.field(default=(), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", self.name):
@@ -63,6 +85,9 @@ class Capability:
                 fact = f"the capability {self.name!r} has no class at {place!r}."
                 raise BadDefinition(fact, hint='Write "package.module:AsyncClass".')
         object.__setattr__(self, "entities", each("a model", type, self.entities, "LoyaltyAccount"))
+        for name, kind, example in _PARTS:
+            object.__setattr__(self, name, each(f"of {name}, an item", kind, getattr(self, name), example))
+        refuse_malformed(self)
 
     def load(self, *, awaited: bool) -> type[Any]:
         """Return one of its two classes.
@@ -82,6 +107,12 @@ class Capability:
         return found
 
 
+_PARTS: Final[tuple[tuple[str, type[Any], str], ...]] = (
+    ("operations", Operation, 'Operation("earn", ...)'),
+    ("steps", Handler, 'advance.before("check", ...)'),
+    ("personal", Personal, "Personal(LoyaltyAccount)"),
+)
+
 CAPABILITIES: Final = (
     Capability("segments", "crmkit.repository.segments:AsyncSegments", "crmkit.crm.blocking.segments:Segments"),
     Capability("analytics", "crmkit.analytics.analytics:AsyncAnalytics", "crmkit.crm.blocking.analytics:Analytics"),
@@ -95,12 +126,19 @@ class Capabilities:
     Args:
         added: those besides crmkit's own.
         taken: the names that sessions use for something else.
+        enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
-        BadDefinition: a name is taken, by sessions or by another capability.
+        BadDefinition: a name is taken, by sessions or by another capability, or one needs what is not there.
     """
 
-    def __init__(self, added: Iterable[Capability] = (), taken: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        added: Iterable[Capability] = (),
+        taken: Iterable[str] = (),
+        enabled: Callable[[str, str], bool] | None = None,
+    ) -> None:
+        self._enabled = enabled
         own = each("a capability", Capability, added, 'Capability("loyalty", "loyalty.points:AsyncLoyalty")')
         self.by_name = {each.name: each for each in CAPABILITIES}
         reserved = {*taken, *self.by_name}
@@ -111,28 +149,70 @@ class Capabilities:
             if capability.name in self.by_name:
                 raise BadDefinition(f"two capabilities are named {capability.name!r}.", hint="Rename one of them.")
             self.by_name[capability.name] = capability
+        check_manifests(self.by_name)
+        self._owners = {model: each.name for each in own for model in each.entities}
+
+    def is_on(self, name: str, tenant: str) -> bool:
+        """Return whether a tenant has a capability, with all those that it needs."""
+        if self._enabled is None:
+            return True
+        wanted, seen = [name], set[str]()
+        while wanted:
+            each = wanted.pop()
+            seen.add(each)
+            if not self._enabled(tenant, each):
+                return False
+            wanted += set(needed(self.by_name[each])) - seen
+        return True
+
+    def refuse_off(self, model: type[Any], tenant: str) -> None:
+        """Refuse a model of a capability that a tenant does not have.
+
+        Raises:
+            Unsupported: it is one.
+        """
+        owner = self._owners.get(model)
+        if owner is not None and not self.is_on(owner, tenant):
+            raise _off(owner)
+
+    @property
+    def operations(self) -> list[Operation[Any]]:
+        """Their operations."""
+        return [each for capability in self.by_name.values() for each in capability.operations]
+
+    @property
+    def steps(self) -> list[tuple[Handler[Any], str]]:
+        """Their handlers, each with the name of the capability that brings it along."""
+        return [(each, capability.name) for capability in self.by_name.values() for each in capability.steps]
 
     @property
     def entities(self) -> list[type[Any]]:
         """The models that they bring along."""
         return [model for capability in self.by_name.values() for model in capability.entities]
 
-    def awaited(self, given: Callable[[Any], Any]) -> type[Any]:
+    def awaited(self, given: Callable[[Any], Any], tenant: str) -> type[Any]:
         """Return the awaited class of the capability that one of its two classes stands for.
 
         Raises:
             BadDefinition: the CRM was not connected with it.
+            Unsupported: the tenant does not have it.
         """
         name = getattr(given, "__name__", "")
         for capability in self.by_name.values():
             for place in (capability.awaited, capability.blocking):
                 awaited = place == capability.awaited
                 if place.endswith(f":{name}") and capability.load(awaited=awaited) is given:
+                    if not self.is_on(capability.name, tenant):
+                        raise _off(capability.name)
                     return capability.load(awaited=True)
         raise BadDefinition(
             f"{name or repr(given)} is not one of this CRM's capabilities.",
             hint="Name it in connect(..., capabilities=[...]).",
         )
+
+
+def _off(name: str) -> Unsupported:
+    return Unsupported(f"this tenant does not have the capability {name!r}.", hint="Turn it on: connect(enabled=...).")
 
 
 def repository(doors: Doors, model: type[T]) -> AsyncRepository[T]:

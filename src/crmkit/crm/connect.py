@@ -20,6 +20,7 @@ from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
+from crmkit.model.extension import Extension
 from crmkit.operation.handlers import Handlers
 from crmkit.repository import OPERATIONS, Doors, Environment, PipelineRegistry
 from crmkit.repository.journal import History, Outbox
@@ -111,8 +112,10 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     outbox: bool = False,
     create: bool = True,
     capabilities: Iterable[Capability] = (),
+    extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
     steps: Iterable[Handler[Any]] = (),
+    enabled: Callable[[str, str], bool] | None = None,
 ) -> AsyncCrm:
     """Connect to a database.
 
@@ -129,12 +132,14 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
+        extensions: what packages add to models, made by `extend`; the order does not matter.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
         steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
+        enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
-        BadDefinition: the models, the pipelines, the capabilities or the handlers do not fit together.
+        BadDefinition: the models, the pipelines, the capabilities, the extensions or the handlers do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -147,9 +152,10 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     1
     """
     store = open_store(database, awaited=awaited)
-    added = Capabilities(capabilities, dir(AsyncSession))
+    added = Capabilities(capabilities, dir(AsyncSession), enabled)
     own = each("a model", type, models, "Customer")
-    catalog = Catalog([*BUILT_IN, *added.entities, *own], extra)
+    packages = each("an extension", Extension, extensions, "extend(Customer, by=..., fields=...)")
+    catalog = Catalog([*BUILT_IN, *added.entities, *own], extra, packages)
     now = system_clock if clock is None else _whole(clock)
     environment = Environment(
         catalog=catalog,
@@ -161,7 +167,9 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         awaited=awaited,
         pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),
-        handlers=Handlers(steps, OPERATIONS, awaited=awaited, outbox=outbox),
+        handlers=Handlers(
+            steps, (*OPERATIONS, *added.operations), added.steps, added.is_on, awaited=awaited, outbox=outbox
+        ),
         joined=partial(_joined, added, awaited),
     )
     try:

@@ -45,7 +45,9 @@ class AsyncSession(AsyncShelf, Sugar):
 
         Raises:
             BadDefinition: the model is not one of this CRM's.
+            Unsupported: it belongs to a capability that the tenant does not have.
         """
+        self._capabilities.refuse_off(model, self.actor.tenant)
         return repository(self.doors, model)
 
     def use(self, capability: Callable[[Any], AsyncC]) -> AsyncC:
@@ -53,8 +55,9 @@ class AsyncSession(AsyncShelf, Sugar):
 
         Raises:
             BadDefinition: the CRM was not connected with it.
+            Unsupported: the tenant does not have it.
         """
-        made: AsyncC = self._capabilities.awaited(capability)(self.doors)
+        made: AsyncC = self._capabilities.awaited(capability, self.actor.tenant)(self.doors)
         return made
 
     async def commit(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeGuard, TypeVar
 
 from crmkit.errors import BadDefinition, Problem, near
@@ -22,8 +22,10 @@ class Handlers:
     """The handlers that a CRM was connected with, by operation.
 
     Args:
-        given: the handlers, in the order in which they are to run.
+        given: the handlers of the host, in the order in which they are to run.
         operations: the operations that the CRM performs.
+        brought: the handlers that capabilities bring along, each with the capability's name; they run first.
+        is_on: tells whether a capability is on, by its name and the tenant.
         awaited: whether it is an awaited one.
         outbox: whether it writes an outbox.
 
@@ -35,6 +37,8 @@ class Handlers:
         self,
         given: Iterable[Handler[Any]] = (),
         operations: Iterable[Operation[Any]] = (),
+        brought: Iterable[tuple[Handler[Any], str]] = (),
+        is_on: Callable[[str, str], bool] = lambda _, __: True,
         *,
         awaited: bool = False,
         outbox: bool = False,
@@ -43,18 +47,30 @@ class Handlers:
         self._awaited = awaited
         self._outbox = outbox
         self._scripts: dict[Operation[Any], dict[tuple[str, Place], tuple[Handler[Any], ...]]] = {}
-        handlers = list(given) if isinstance(given, Iterable) else [given]
-        problems = [
-            problem.at(f"steps[{number}]") for number, each in enumerate(handlers) for problem in self._taken(each)
-        ]
+        self._is_on = is_on
+        self._owners: dict[int, str] = {}
+        problems: list[Problem] = []
+        for handler, owner in brought:
+            self._owners[id(handler)] = owner
+            problems += [problem.at(f"the steps of {owner!r}") for problem in self._taken(handler)]
+        for number, handler in enumerate(given if isinstance(given, Iterable) else [given]):
+            problems += [problem.at(f"steps[{number}]") for problem in self._taken(handler)]
         if problems:
             error = BadDefinition("; ".join(map(str, problems)))
             error.problems = tuple(problems)
             raise error
 
-    def of(self, operation: Operation[Any]) -> Script:
-        """Return the handlers of an operation."""
-        return self._scripts.get(operation, _NOTHING)
+    def of(self, operation: Operation[Any], tenant: str) -> Script:
+        """Return the handlers of an operation that a tenant has."""
+        script = self._scripts.get(operation, _NOTHING)
+        if not self._owners:
+            return script
+        served = {place: tuple(each for each in all_ if self._serves(each, tenant)) for place, all_ in script.items()}
+        return {place: handlers for place, handlers in served.items() if handlers}
+
+    def _serves(self, handler: Handler[Any], tenant: str) -> bool:
+        owner = self._owners.get(id(handler))
+        return owner is None or self._is_on(owner, tenant)
 
     def _taken(self, handler: Any) -> list[Problem]:
         problems = [Problem("bad_handler", fact, hint=hint) for fact, hint in self._mistakes(handler)]
@@ -84,7 +100,7 @@ class Handlers:
         if handler.place is Place.REPLACE:
             if handler.step in handler.operation.fixed:
                 yield f"{step} cannot be replaced.", "Put a handler before or after it."
-            for other in self.of(handler.operation).get((handler.step, Place.REPLACE), ()):
+            for other in self._scripts.get(handler.operation, _NOTHING).get((handler.step, Place.REPLACE), ()):
                 yield f"{other.title} and {handler.title} both replace {step}.", "Leave one of them out."
         if handler.place is Place.AFTER_COMMIT:
             if handler.step not in handler.operation.writes:

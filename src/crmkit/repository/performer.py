@@ -37,7 +37,7 @@ class Performer(Generic[S]):
     def __init__(self, doors: Doors, operation: Operation[S], steps: Steps[S]) -> None:
         self._doors = doors
         self._operation = operation
-        self._script: Script = doors.handlers.of(operation)
+        self._script: Script = doors.handlers.of(operation, doors.actor.tenant)
         self._steps = steps
 
     @property

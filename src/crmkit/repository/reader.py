@@ -42,6 +42,11 @@ class AsyncReader(Generic[T]):
         self._schema = schema
         self._door: Door[T] = doors.of(schema)
 
+    @property
+    def model(self) -> type[T]:
+        """The class of its records, with the fields of the packages that the CRM was connected with."""
+        return self._schema.cls
+
     async def get(self, id: UUID, *, deleted: bool = False) -> T:
         """Return the record with this id.
 

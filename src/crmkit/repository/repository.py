@@ -247,16 +247,15 @@ class AsyncRepository(AsyncReader[T]):
         for place, each in enumerate(given):
             pair = each if _is_pair(each) else (each, ())
             self._check_model(pair[0])
-            records.append(pair[0])
+            records.append(self._schema.taken(pair[0]))
             entries = told(self._schema, path.format(first + place), pair[1])
             if entries[1]:
                 histories[place] = entries
         return records, histories
 
     def _check_model(self, record: Any) -> None:
-        if type(record) is not self._schema.cls:
-            message = f"expects {self._schema.cls.__name__}, not {type(record).__name__}."
-            raise BadRecord(self._schema.name, [Problem("wrong_model", message)])
+        if not self._schema.takes(record.__class__):
+            raise BadRecord(self._schema.name, [_foreign(self._schema, record.__class__)])
 
     def _check_changeable(self, record: Any) -> None:
         self._door.check_writable(anew=False)
@@ -283,3 +282,12 @@ class AsyncRepository(AsyncReader[T]):
 def _is_pair(given: object) -> TypeGuard[tuple[Any, Any]]:
     two = 2  # a record and its history
     return isinstance(given, tuple) and len(given) == two  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _foreign(schema: Schema, given: type[Any]) -> Problem:
+    other = vars(given).get("__schema__")
+    if other is not None and other.root is schema.root:
+        names = ", ".join(each.by for each in other.extensions if each not in schema.extensions)
+        hint = "Name the extension in connect(..., extensions=[...])."
+        return Problem("wrong_model", f"holds fields of {names}, which is not part of this CRM.", hint=hint)
+    return Problem("wrong_model", f"expects {schema.cls.__name__}, not {given.__name__}.")

@@ -10,13 +10,14 @@ from crmkit.crm.connect import connected
 from crmkit.crm.coroutine import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from crmkit.crm.blocking.imports import Imports
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm
     from crmkit.lifecycle import Pipeline
+    from crmkit.model.extension import Extension
     from crmkit.operation.operation import Handler
     from crmkit.repository import Environment
     from crmkit.security.access import Actor, Policy
@@ -38,8 +39,10 @@ def connect(
     outbox: bool = False,
     create: bool = True,
     capabilities: Iterable[Capability] = (),
+    extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
     steps: Iterable[Handler[Any]] = (),
+    enabled: Callable[[str, str], bool] | None = None,
 ) -> Crm:
     """Connect to a database.
 
@@ -56,12 +59,14 @@ def connect(
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
+        extensions: what packages add to models, made by `extend`; the order does not matter.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
         steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
+        enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
-        BadDefinition: the models, the pipelines, the capabilities or the handlers do not fit together.
+        BadDefinition: the models, the pipelines, the capabilities, the extensions or the handlers do not fit together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -87,8 +92,10 @@ def connect(
                 outbox=outbox,
                 create=create,
                 capabilities=capabilities,
+                extensions=extensions,
                 statement_timeout=statement_timeout,
                 steps=steps,
+                enabled=enabled,
             )
         )
     )

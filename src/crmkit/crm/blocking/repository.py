@@ -39,6 +39,11 @@ class Repository(Generic[T]):
     def __init__(self, inner: AsyncRepository[T]) -> None:
         self._inner = inner
 
+    @property
+    def model(self) -> type[T]:
+        """The class of its records, with the fields of the packages that the CRM was connected with."""
+        return self._inner.model
+
     def get(self, id: UUID, *, deleted: bool = False) -> T:
         """Return the record with this id.
 

@@ -63,6 +63,7 @@ class Session(Sugar):
 
         Raises:
             BadDefinition: the model is not one of this CRM's.
+            Unsupported: it belongs to a capability that the tenant does not have.
         """
         return Repository(self._inner.repository(model))
 
@@ -71,6 +72,7 @@ class Session(Sugar):
 
         Raises:
             BadDefinition: the CRM was not connected with it.
+            Unsupported: the tenant does not have it.
         """
         return blocking(capability, self._inner.use(capability))
 

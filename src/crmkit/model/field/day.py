@@ -76,6 +76,8 @@ class DayField(Field):
         return {"type": "string", "format": "date"}
 
 
-def day(*, default: dt.date | Missing = REQUIRED, index: bool = False, doc: str = "") -> dt.date | Missing:
+def day(
+    *, default: dt.date | Missing = REQUIRED, index: bool = False, doc: str = "", replaces: str = ""
+) -> dt.date | Missing:
     """Declare a calendar date, which has no time and no zone."""
-    return declare(DayField(index=index, doc=doc), default=default)
+    return declare(DayField(index=index, doc=doc), default=default, replaces=replaces)

@@ -128,6 +128,9 @@ def decimal(
     max: int | None = None,
     index: bool = False,
     doc: str = "",
+    replaces: str = "",
 ) -> Decimal | Missing:
     """Declare an exact decimal number with `scale` digits after the point; units of 10**-scale must fit 64 bits."""
-    return declare(DecimalField(scale=scale, min=min, max=max, index=index, doc=doc), default=default)
+    return declare(
+        DecimalField(scale=scale, min=min, max=max, index=index, doc=doc), default=default, replaces=replaces
+    )

@@ -63,9 +63,11 @@ class DocumentField(Field):
         return characters(0, self.max)
 
 
-def document(*, default: str | Missing = REQUIRED, max: int = 1_000_000, doc: str = "") -> str | Missing:
+def document(
+    *, default: str | Missing = REQUIRED, max: int = 1_000_000, doc: str = "", replaces: str = ""
+) -> str | Missing:
     """Declare a JSON document kept as text, into which no expression looks."""
-    return declare(DocumentField(max=max, doc=doc), default=default)
+    return declare(DocumentField(max=max, doc=doc), default=default, replaces=replaces)
 
 
 # -- strict JSON -------------------------------------------------------------------------------------------------------

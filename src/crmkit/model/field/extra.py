@@ -126,6 +126,6 @@ class ExtraField(Field):
         return {"type": "object", "properties": {name: field.json_schema() for name, field in self.entries.items()}}
 
 
-def extra(*, default: Mapping[str, Any] = NO_EXTRA, doc: str = "") -> Mapping[str, Any]:
+def extra(*, default: Mapping[str, Any] = NO_EXTRA, doc: str = "", replaces: str = "") -> Mapping[str, Any]:
     """Declare the mapping for fields that a product's end users add."""
-    return declare(ExtraField(doc=doc), default=default)
+    return declare(ExtraField(doc=doc), default=default, replaces=replaces)

@@ -39,6 +39,7 @@ class Field:
         managed: whether only crmkit itself sets it.
         within: of an added field, the field in whose column it lives; blank for all others.
         doc: one sentence for the reference.
+        replaces: the inherited field whose place it takes, as the declaration says; blank if it takes none.
     """
 
     holds: ClassVar[Any]
@@ -83,6 +84,7 @@ class Field:
     managed: bool = False
     within: str = ""
     doc: str = ""
+    replaces: str = ""
 
     def __init_subclass__(cls) -> None:
         # A kind that redefines how values become columns must not inherit the fast way to do it the old way.

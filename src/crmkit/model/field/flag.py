@@ -62,6 +62,8 @@ class FlagField(Field):
         return {"type": "boolean"}
 
 
-def flag(*, default: bool | Missing = REQUIRED, index: bool = False, doc: str = "") -> bool | Missing:
+def flag(
+    *, default: bool | Missing = REQUIRED, index: bool = False, doc: str = "", replaces: str = ""
+) -> bool | Missing:
     """Declare a field that is true or false."""
-    return declare(FlagField(index=index, doc=doc), default=default)
+    return declare(FlagField(index=index, doc=doc), default=default, replaces=replaces)

@@ -98,7 +98,12 @@ def _unclear(moment: dt.datetime, zone: dt.tzinfo) -> Problem:
 
 
 def instant(
-    *, default: dt.datetime | Missing = REQUIRED, index: bool = False, managed: bool = False, doc: str = ""
+    *,
+    default: dt.datetime | Missing = REQUIRED,
+    index: bool = False,
+    managed: bool = False,
+    doc: str = "",
+    replaces: str = "",
 ) -> dt.datetime | Missing:
     """Declare a point in time: an aware datetime, kept in UTC to the millisecond."""
-    return declare(InstantField(index=index, managed=managed, doc=doc), default=default)
+    return declare(InstantField(index=index, managed=managed, doc=doc), default=default, replaces=replaces)

@@ -94,6 +94,9 @@ def integer(
     index: bool = False,
     managed: bool = False,
     doc: str = "",
+    replaces: str = "",
 ) -> int | Missing:
     """Declare a whole number of at most 64 bits."""
-    return declare(IntegerField(min=min, max=max, index=index, managed=managed, doc=doc), default=default)
+    return declare(
+        IntegerField(min=min, max=max, index=index, managed=managed, doc=doc), default=default, replaces=replaces
+    )

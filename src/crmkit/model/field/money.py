@@ -171,7 +171,12 @@ def _unlike_money(text: str) -> Problem:
 
 
 def money(
-    *, default: Money | Missing = REQUIRED, min: int | None = None, index: bool = False, doc: str = ""
+    *,
+    default: Money | Missing = REQUIRED,
+    min: int | None = None,
+    index: bool = False,
+    doc: str = "",
+    replaces: str = "",
 ) -> Money | Missing:
     """Declare an amount in a currency."""
-    return declare(MoneyField(min=min, index=index, doc=doc), default=default)
+    return declare(MoneyField(min=min, index=index, doc=doc), default=default, replaces=replaces)

@@ -92,6 +92,6 @@ class TagsField(Field):
         return f"up to {MAX_TAGS} of up to {MAX_TAG} characters"
 
 
-def tags(*, default: tuple[str, ...] = (), doc: str = "") -> tuple[str, ...]:
+def tags(*, default: tuple[str, ...] = (), doc: str = "", replaces: str = "") -> tuple[str, ...]:
     """Declare a set of short texts, kept in the order given."""
-    return declare(TagsField(doc=doc), default=default)
+    return declare(TagsField(doc=doc), default=default, replaces=replaces)

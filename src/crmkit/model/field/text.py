@@ -156,6 +156,7 @@ def text(
     index: bool = False,
     managed: bool = False,
     doc: str = "",
+    replaces: str = "",
 ) -> str | Missing:
     """Declare a text field.
 
@@ -168,6 +169,7 @@ def text(
         index: whether stores index it.
         managed: whether only crmkit sets it.
         doc: one sentence for the reference.
+        replaces: the inherited field of this name whose place it takes.
     """
     field = TextField(min=min, max=max, search=search, unique=unique, index=index, managed=managed, doc=doc)
-    return declare(field, default=default)
+    return declare(field, default=default, replaces=replaces)

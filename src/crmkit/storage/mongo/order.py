@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crmkit.model.catalog import Catalog
+    from crmkit.model.field import Column
     from crmkit.model.schema import Schema
     from crmkit.storage.mongo.select import Selection, Selector
     from crmkit.storage.spi.plan import Query, SortKey
@@ -20,10 +21,11 @@ __all__ = ["is_native", "native_sort", "ordered_stages"]
 
 def is_native(schema: Schema, order: Sequence[SortKey]) -> bool:
     """Return whether MongoDB, to which a missing value is less than any other, sorts like this by itself."""
-    return all(
-        not key.hops and (key.missing_first is not key.descending or not schema.by_column[key.column].nullable)
-        for key in order
-    )
+    return all(not key.hops and _is_native(schema.by_column[key.column], key) for key in order)
+
+
+def _is_native(column: Column, key: SortKey) -> bool:
+    return column.default is None and (key.missing_first is not key.descending or not column.nullable)
 
 
 def native_sort(order: Sequence[SortKey]) -> list[tuple[str, int]] | None:
@@ -45,11 +47,11 @@ async def ordered_stages(query: Query, selection: Selection, selector: Selector,
     sort: Document = {}
     for number, key in enumerate(query.order):
         schema, value = await steps.follow(query.schema, key.hops, key.column)
-        name = key.column
-        if key.hops:
+        name, column = key.column, schema.by_column[key.column]
+        if key.hops or column.default is not None:
             name = f"_value{number}"
             flags[name] = value
-        if key.hops or schema.by_column[key.column].nullable:
+        if key.hops or column.nullable:
             flag = f"_missing{number}"
             flags[flag] = {"$cond": [{"$gt": [value, None]}, 0, 1]}
             sort[flag] = -1 if key.missing_first else 1
