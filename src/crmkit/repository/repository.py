@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from crmkit.lifecycle import Entry
+    from crmkit.model.schema import Schema
     from crmkit.repository.change import Change
     from crmkit.repository.retelling import Histories
 
