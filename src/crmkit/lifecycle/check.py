@@ -119,12 +119,13 @@ def _ways(places: Mapping[str, Place], moves: tuple[Rule, ...], initial: str) ->
     order = list(places)
     opened = [name for name, place in places.items() if place.stage.is_open]
     closed = order[len(opened) :]
+    lost = {name for name, place in places.items() if place.stage.outcome == "lost"}
     ways: dict[str, list[str]] = {name: [] for name in order}
     for kind in dict.fromkeys(rule.kind for rule in moves):
         if kind is RuleKind.FORWARD:
             for name, after in pairwise(opened):
                 ways[name].append(after)
-            ways[opened[-1]] += (name for name in closed if places[name].stage.outcome != "lost")
+            ways[opened[-1]] += (name for name in closed if name not in lost)
         elif kind is RuleKind.BACK:
             for before, name in pairwise(opened):
                 ways[name].append(before)
