@@ -12,7 +12,7 @@ import pymongo
 from beanie import DecimalAnnotation, Document, init_beanie
 from pymongo.results import UpdateResult
 
-from benchmarks.mongo_raw import DATABASE, connect, fresh_collection
+from benchmarks.mongo_raw import DATABASE, connect, fresh_collection, plain_indexes
 from benchmarks.participant import PAGE_SCORE, PAGE_SIZE, PAGE_STATUS, PAGE_TIER, Participant, Workload, changed_one
 from benchmarks.record import FIELDS, plain
 
@@ -74,8 +74,7 @@ class Beanie(Participant[BeanieCustomer, tuple[uuid.UUID, int]]):
 
     def clear(self) -> None:
         with connect(self.workload) as client:
-            indexes = [[(field, 1) for field in fields] for fields in self.workload.indexes]
-            fresh_collection(client[DATABASE], COLLECTION, indexes)
+            fresh_collection(client[DATABASE], COLLECTION, plain_indexes(self.workload.indexes))
 
     def build(self) -> None:
         self.documents = [BeanieCustomer.model_validate(plain(record)) for record in self.workload.records]

@@ -4,7 +4,7 @@
 
 import dataclasses
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pymongo
@@ -25,14 +25,9 @@ class StoredDocuments:
     """
 
     documents: tuple[Document, ...]
-    definition: tuple[tuple[tuple[str, Any], ...], ...]
+    definition: tuple[pymongo.IndexModel, ...]
     scope: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     key: str = "_id"
-
-    @property
-    def indexes(self) -> tuple[tuple[str, ...], ...]:
-        """Return the field names of each index."""
-        return tuple(tuple(name for name, _ in fields) for fields in self.definition)
 
 
 def connect(workload: Workload) -> pymongo.MongoClient[Document]:
@@ -42,18 +37,23 @@ def connect(workload: Workload) -> pymongo.MongoClient[Document]:
 
 def read_documents(collection: Collection[Document], scope: Mapping[str, Any], key: str = "_id") -> StoredDocuments:
     """Return what a collection holds and how it is indexed."""
-    indexes = [tuple(index["key"]) for name, index in collection.index_information().items() if name != "_id_"]
-    return StoredDocuments(tuple(collection.find(scope).sort(key)), tuple(indexes), scope, key)
+    found = [index for index in map(dict, collection.list_indexes()) if index["name"] != "_id_"]
+    indexes = tuple(pymongo.IndexModel([*index.pop("key").items()], **index) for index in found)
+    return StoredDocuments(tuple(collection.find(scope).sort(key)), indexes, scope, key)
+
+
+def plain_indexes(indexes: Iterable[Sequence[str]]) -> tuple[pymongo.IndexModel, ...]:
+    """Return indexes on fields, as the peers have them."""
+    return tuple(pymongo.IndexModel(list(fields)) for fields in indexes)
 
 
 def fresh_collection(
-    database: Database[Document], name: str, indexes: Sequence[Sequence[tuple[str, Any]]]
+    database: Database[Document], name: str, indexes: Sequence[pymongo.IndexModel]
 ) -> Collection[Document]:
     """Return an empty collection with these indexes."""
     database.drop_collection(name)
     collection = database.create_collection(name)
-    for fields in indexes:
-        collection.create_index(list(fields))
+    collection.create_indexes(list(indexes))
     return collection
 
 

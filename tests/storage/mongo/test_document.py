@@ -94,7 +94,7 @@ def test_the_key_of_a_document_says_whose_row_it_is(store, database):
     assert database["boats"].find_one()["_id"] == b"acme" + boat.id.bytes
 
 
-def test_documents_of_the_first_version_stay_as_they_are(store, database):
+def test_documents_with_another_key_are_served_like_any(store, database):
     old, new = make(Boat, name="old", lane=1), make(Boat, name="new", lane=2)
     plant(store, old)
     (document,) = database["boats"].find()
