@@ -16,7 +16,7 @@ from crmkit.storage.mongo.wire import encoded
 from crmkit.storage.spi import Patch, Query
 from crmkit.testing.drive import step
 from crmkit.values import UTC
-from tests.storage.mongo.model import BOAT, Boat, fetch, make, mine, new_id, plant
+from tests.storage.mongo.model import BOAT, CATALOG, Boat, fetch, make, mine, new_id, plant
 
 
 def test_a_row_is_one_document_with_every_column_by_its_name(store, database):
@@ -94,19 +94,22 @@ def test_the_key_of_a_document_says_whose_row_it_is(store, database):
     assert database["boats"].find_one()["_id"] == b"acme" + boat.id.bytes
 
 
-def test_documents_with_another_key_are_served_like_any(store, database):
+def test_documents_of_earlier_versions_are_served_like_any(store, database):
+    boats = database["boats"]
     old, new = make(Boat, name="old", lane=1), make(Boat, name="new", lane=2)
     plant(store, old)
-    (document,) = database["boats"].find()
-    database["boats"].delete_one({})
-    document["_id"] = bson.ObjectId()
-    database["boats"].insert_one(document)
+    document = boats.find_one_and_delete({}) | {"_id": bson.ObjectId()}
+    boats.insert_one(document)
+    boats.drop_index("tenant_1_id_1")
+    boats.create_index([("tenant", 1), ("id", 1)], unique=True)
+    step(store.prepare(CATALOG, create=False))
+
     plant(store, new)
     unit = step(store.begin())
     assert step(unit.patch(Patch(BOAT, mine(Compare("id", Op.EQ, old.id)), {"size": 3}))) == 1
     step(unit.commit())
     assert [(boat.name, boat.size) for boat in fetch(store, BOAT)] == [("old", 3), ("new", None)]
-    assert database["boats"].find_one({"name": "old"})["_id"] == document["_id"]
+    assert boats.find_one({"name": "old"})["_id"] == document["_id"]
     with pytest.raises(Duplicate) as caught:
         plant(store, old)
     assert caught.value.fields == ("id",)
