@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pymongo
+from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -61,6 +62,7 @@ class RawMongo(Participant[Document, tuple[Any, int]]):
     """Prepared documents in by insert_many, dictionaries out by find."""
 
     title = "raw PyMongo"
+    transactions = True
 
     def __init__(self, workload: Workload, stored: StoredDocuments) -> None:
         super().__init__(workload)
@@ -92,15 +94,24 @@ class RawMongo(Participant[Document, tuple[Any, int]]):
         return [(document[self.stored.key], document["version"]) for document in self.get(ids)]
 
     def update(self, held: Sequence[tuple[Any, int]], score: int) -> None:
-        update_one, scope, key = self.collection.update_one, self.stored.scope, self.stored.key
+        for customer in held:
+            self._update(customer, score)
+
+    def update_in_transactions(self, held: Sequence[tuple[Any, int]], score: int) -> None:
+        for customer in held:
+            with self.client.start_session() as session, session.start_transaction():
+                self._update(customer, score, session)
+
+    def _update(self, held: tuple[Any, int], score: int, session: ClientSession | None = None) -> None:
+        stored_id, version = held
         # any time in the stored form will do: encoding one is not the raw driver's work
         change = {
             "$set": {"score": score, "updated_at": self.stored.documents[-1]["updated_at"]},
             "$inc": {"version": 1},
         }
-        for stored_id, version in held:
-            result = update_one({**scope, key: stored_id, "version": version}, change)
-            changed_one(self.title, result.modified_count)
+        condition = {**self.stored.scope, self.stored.key: stored_id, "version": version}
+        result = self.collection.update_one(condition, change, session=session)
+        changed_one(self.title, result.modified_count)
 
     def page(self, times: int) -> Sequence[Document]:
         condition = {"status": PAGE_STATUS, "tier": PAGE_TIER, "score": {"$gt": PAGE_SCORE}}
