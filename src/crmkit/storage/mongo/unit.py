@@ -37,6 +37,7 @@ __all__ = ["MongoUnit"]
 
 _BATCH: Final = 10_000
 _FAULTS: Final = (PyMongoError, BSONError, OverflowError)
+_SNAPSHOT: Final = (ReadConcern("snapshot"), WriteConcern("majority"), ReadPreference.PRIMARY)
 _COMMIT_ATTEMPTS: Final = 5
 _LAST_WORDS: Final = 0.1
 """Seconds in which a server that does not answer is told once more that a transaction is over."""
@@ -169,11 +170,7 @@ class MongoUnit:
     async def _write(self) -> None:
         self._check()
         if not self._writing:
-            await self._driver.settle(
-                self._session.start_transaction(
-                    ReadConcern("snapshot"), WriteConcern("majority"), ReadPreference.PRIMARY
-                )
-            )
+            await self._driver.settle(self._session.start_transaction(*_SNAPSHOT))
             self._writing = True
 
     # -- savepoints ----------------------------------------------------------------------------------------------------
