@@ -173,7 +173,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         catalog=catalog,
         store=store,
         policy=_policy(policy),
-        rules=RuleBook(catalog, rules, protect, awaited=awaited),
+        rules=RuleBook(catalog, rules, protect, [(each.model, each.rules) for each in packages], awaited=awaited),
         clock=now,
         ids=ids or uuid7_source(now, _CHANCE),
         pause=_pause(awaited=awaited),
