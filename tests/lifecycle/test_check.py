@@ -93,9 +93,20 @@ def define(*, model=Deal, stages=(*OPEN, WON), moves=(forward(),), initial=None,
         ),
         (lambda: define(model=int), "int is not a model. Declare it with @entity."),
         (
-            lambda: Stage("c", guard=f.customer.country == "DE"),
-            "stage 'c' has a guard that reaches other records: f.customer.country == \"DE\". "
-            "A guard reads the fields of the record that moves.",
+            lambda: Stage("c", locks="amount"),
+            "stage 'c' locks the text 'amount'. Write locks={'amount'}.",
+        ),
+        (
+            lambda: define(stages=[*OPEN, Stage("won", outcome="won", locks={"amuont"})]),
+            "pipeline 'p': stage 'won' locks 'amuont', which deal has not. Did you mean 'amount'?",
+        ),
+        (
+            lambda: define(stages=[*OPEN, Stage("won", outcome="won", locks={"closed_at"})]),
+            "pipeline 'p': stage 'won' locks 'closed_at', which no update sets. Lock fields that callers change.",
+        ),
+        (
+            lambda: define(stages=[*OPEN, Stage("won", outcome="won", locks={"stage"})]),
+            "pipeline 'p': stage 'won' locks 'stage', which no update sets. Lock fields that callers change.",
         ),
         (
             lambda: Stage("c", guard=f.active),

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 )
 
 from crmkit import (
+    UTC,
     Action,
     Actor,
     BadRecord,
@@ -53,7 +54,7 @@ from crmkit import (
 )
 from crmkit.model.schema import Schema
 from crmkit.storage.spi import Feature
-from tests.clock import START, Clock
+from crmkit.testing import FrozenClock
 
 Row: TypeAlias = dict[str, Any]
 
@@ -67,6 +68,7 @@ MANAGED = {
     "created_at", "updated_at", "created_by", "updated_by", "deleted_at", "pipeline", "pipeline_version", "stage",
     "stage_since", "stage_reached", "outcome", "closed_at",
 }  # fmt: skip
+START = dt.datetime(2026, 3, 1, tzinfo=UTC)
 PIPELINE = Pipeline(
     "standard",
     Opportunity,
@@ -138,7 +140,7 @@ class Claims(RuleBasedStateMachine):
     deals = Bundle("deals")
     numbers = itertools.count()
 
-    def __init__(self, crm: Crm, clock: Clock) -> None:
+    def __init__(self, crm: Crm, clock: FrozenClock) -> None:
         super().__init__()
         self.crm = crm
         self.clock = clock
@@ -421,6 +423,6 @@ LONG = settings(max_examples=400, stateful_step_count=100, derandomize=False)
 
 @pytest.mark.parametrize("steps", [SHORT, pytest.param(LONG, marks=pytest.mark.long)], ids=["short", "long"])
 def test_calls_do_what_the_model_says(store_url: str, steps: settings) -> None:
-    clock = Clock()
+    clock = FrozenClock(START)
     with connect(store_url, clock=clock, policy=Own(), pipelines=[PIPELINE]) as crm:
         run_state_machine_as_test(lambda: Claims(crm, clock), settings=steps)  # type: ignore[no-untyped-call]

@@ -24,7 +24,7 @@ from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
 from crmkit.model.extension import Extension
 from crmkit.operation.handlers import Handlers
-from crmkit.repository import OPERATIONS, Doors, Environment, PipelineRegistry
+from crmkit.repository import OPERATIONS, Doors, Environment, PipelineRegistry, RuleBook
 from crmkit.repository.journal import History, Outbox
 from crmkit.security.access import Actor, Open
 from crmkit.storage.opening import open_store
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from crmkit.crm.capability import Capability
     from crmkit.importers import AsyncImports
     from crmkit.operation.operation import Handler
+    from crmkit.repository.rule_book import RulesOf
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
@@ -109,6 +110,8 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     extra: Mapping[type[Any], Mapping[str, Any]] | None = None,
     pipelines: Iterable[Pipeline] | None = None,
     policy: Policy | None = None,
+    rules: RulesOf | None = None,
+    protect: RulesOf | None = None,
     clock: Clock | None = None,
     ids: IdSource | None = None,
     outbox: bool = False,
@@ -130,6 +133,9 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         pipelines: the product's pipelines; of each model, the first is the one that new records enter. They take the
             place of the built-in pipeline of that model.
         policy: which rows an actor may touch; all within the tenant, if left out.
+        rules: what records of a model must not be, as in `{Customer: [rule("...", refuse=...)]}`, on every write but
+            deleting.
+        protect: the same, asked before a record is deleted.
         clock: tells the time; the machine's, if left out.
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
@@ -144,7 +150,8 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
-        BadDefinition: the models, the pipelines, the capabilities, the extensions or the handlers do not fit together.
+        BadDefinition: the models, the pipelines, the rules, the capabilities, the extensions or the handlers do not fit
+            together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -166,6 +173,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         catalog=catalog,
         store=store,
         policy=_policy(policy),
+        rules=RuleBook(catalog, rules, protect, [(each.model, each.rules) for each in packages], awaited=awaited),
         clock=now,
         ids=ids or uuid7_source(now, _CHANCE),
         pause=_pause(awaited=awaited),
@@ -234,7 +242,7 @@ def _policy(given: Policy | None) -> Policy:
 def _pipelines(given: Iterable[Pipeline], catalog: Catalog) -> tuple[Pipeline, ...]:
     own = each("a pipeline", Pipeline, given, 'Pipeline("sales", ...)')
     for pipeline in own:
-        pipeline.check(catalog[pipeline.entity])
+        pipeline.check(catalog[pipeline.entity], catalog)
     return own
 
 

@@ -209,7 +209,7 @@ _STAGE: Final = _BROUGHT.describe(
         "outcome": Spelled(word(CLOSED)),
         "label": Spelled(_TEXT),
     },
-    omit=("requires", "guard"),
+    omit=("requires", "guard", "locks"),
 )
 _DEFINITION: Final = _BROUGHT.describe(
     _Definition,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -267,7 +267,7 @@ class SectionLoad:
         moves = await self._staging.place(parsed, self._companions.beside(parsed.key)) if self._schema.staged else []
         record = self._door.replace(self._section.defaults, **values)
         record = await self._handled(parsed, None, record, values, moves)
-        if record is None:
+        if record is None or await self._judge(parsed, None, record) is None:
             return Draft(parsed)
         return Draft(parsed, "create", None, self._companions.digest(parsed), after=record, moves=moves)
 
@@ -290,9 +290,21 @@ class SectionLoad:
         if not changes and not moves:
             return Draft(parsed, self._unchanged(parsed), stored, digest)
         after = await self._handled(parsed, record, self._door.replace(record, **changes), changes, moves)
-        if after is None:
+        own = None if after is None else await self._judge(parsed, record, after)
+        if own is None:
             return Draft(parsed, stored=stored)
+        changes |= own
         return Draft(parsed, "update", stored, digest, record, after, changes, moves)
+
+    async def _judge(self, parsed: Parsed, before: Any, after: Any) -> Mapping[str, Any] | None:
+        """Return the fields that a record sets itself; `None` if it may not be, so that its row is refused."""
+        judge = self._door.judge
+        if not judge.looks_closer:
+            return {}
+        foresight = await judge.foresee(before, after)
+        for problem in foresight.listed:
+            parsed.refuse(self._section.column(problem.field) or self._section.key_column, problem)
+        return None if foresight.listed else foresight.changes
 
     async def _handled(
         self, parsed: Parsed, stored: Any, record: Any, changes: dict[str, Any], moves: Sequence[Any]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from crmkit.errors import BadDefinition, BadExpression, near
 from crmkit.expr.bind import Binder
-from crmkit.expr.node import Expr
+from crmkit.expr.evaluate import is_local
+from crmkit.expr.node import Expr, Missing
 from crmkit.expr.resolve import SAMPLE, resolve
 from crmkit.lifecycle.rule import Place, Rule, RuleKind
-from crmkit.lifecycle.stage import Stage
+from crmkit.lifecycle.stage import Stage, path_of
 from crmkit.model.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ MOST_MOVES: Final = 500
 """How many stages and rules a pipeline may have, be it written in Python or as a document."""
 
 T = TypeVar("T")
+_NONE: Final = Catalog(())
+"""Binds what is about one record: in an empty catalog no model leads to another."""
+_MOVED: Final = frozenset({"pipeline", "stage", "id", "created_at"})
 
 
 def each(what: str, kind: type[T], given: Iterable[T], example: str) -> tuple[T, ...]:
@@ -115,12 +119,13 @@ def _ways(places: Mapping[str, Place], moves: tuple[Rule, ...], initial: str) ->
     order = list(places)
     opened = [name for name, place in places.items() if place.stage.is_open]
     closed = order[len(opened) :]
+    lost = {name for name, place in places.items() if place.stage.outcome == "lost"}
     ways: dict[str, list[str]] = {name: [] for name in order}
     for kind in dict.fromkeys(rule.kind for rule in moves):
         if kind is RuleKind.FORWARD:
             for name, after in pairwise(opened):
                 ways[name].append(after)
-            ways[opened[-1]] += (name for name in closed if places[name].stage.outcome != "lost")
+            ways[opened[-1]] += (name for name in closed if name not in lost)
         elif kind is RuleKind.BACK:
             for before, name in pairwise(opened):
                 ways[name].append(before)
@@ -138,32 +143,46 @@ def _ways(places: Mapping[str, Place], moves: tuple[Rule, ...], initial: str) ->
 # -- the model ---------------------------------------------------------------------------------------------------------
 
 
-def model(name: str, stages: tuple[Stage, ...], moves: tuple[Rule, ...], schema: Schema) -> None:
-    """Refuse a model that a pipeline does not fit.
+def model(
+    name: str, stages: tuple[Stage, ...], moves: tuple[Rule, ...], schema: Schema, catalog: Catalog | None
+) -> None:
+    """Refuse a model that a pipeline does not fit; what reaches other models waits until there is a catalog of them.
 
     Raises:
-        BadDefinition: the model has no stages, lacks a required field, or cannot answer a guard.
+        BadDefinition: the model has no stages, lacks a required or locked field, or cannot answer a guard.
     """
     where = f"pipeline {name!r}"
     if not schema.staged:
         raise BadDefinition(f"{where}: {schema.name} moves through no pipeline.", hint="Let its class inherit Staged.")
     for stage in stages:
-        for field in stage.requires:
-            if field not in schema.fields:
-                raise BadDefinition(
-                    f"{where}: stage {stage.name!r} requires {field!r}, which {schema.name} has not.",
-                    hint=near(field, schema.fields),
-                )
-        _guard(f"{where}: stage {stage.name!r}", stage.guard, schema)
+        at = f"{where}: stage {stage.name!r}"
+        _fields(at, stage, schema)
+        for path in stage.requires:
+            if "." in path:
+                _bound(f"{at} requires {path!r}, which does not fit", Missing(path_of(path)), schema, catalog)
+        _bound(f"{at} has a guard that does not fit", stage.guard, schema, catalog)
     for rule in moves:
-        _guard(f"{where}: {rule.text}", rule.guard, schema)
+        _bound(f"{where}: {rule.text} has a guard that does not fit", rule.guard, schema, catalog)
 
 
-def _guard(where: str, guard: Expr | None, schema: Schema) -> None:
-    if guard is None:
+def _fields(where: str, stage: Stage, schema: Schema) -> None:
+    for verb, names in (("requires", stage.requires), ("locks", stage.locks)):
+        for name in names:
+            if name not in schema.fields and not (verb == "requires" and "." in name):
+                raise BadDefinition(
+                    f"{where} {verb} {name!r}, which {schema.name} has not.", hint=near(name, schema.fields)
+                )
+    for name in stage.locks:
+        if schema.fields[name].managed or name in _MOVED:
+            raise BadDefinition(
+                f"{where} locks {name!r}, which no update sets.", hint="Lock fields that callers change."
+            )
+
+
+def _bound(what: str, condition: Expr | None, schema: Schema, catalog: Catalog | None) -> None:
+    if condition is None or (catalog is None and not is_local(condition, schema)):
         return
     try:
-        # In an empty catalog no model leads to another, as guards are about one record.
-        Binder(Catalog(())).bind(schema, resolve(guard, SAMPLE))
+        Binder(catalog or _NONE).bind(schema, resolve(condition, SAMPLE))
     except BadExpression as error:
-        raise BadDefinition(f"{where} has a guard that does not fit: {error.message}", hint=error.hint) from None
+        raise BadDefinition(f"{what}: {error.message}", hint=error.hint) from None

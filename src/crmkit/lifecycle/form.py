@@ -36,6 +36,7 @@ _STAGE: Final = _FORMAT.describe(
         "outcome": Spelled(word(CLOSED)),
         "requires": Spelled(listed(_TEXT, at_most=MOST_STAGES), list),
         "guard": _GUARD,
+        "locks": Spelled(listed(_TEXT, at_most=MOST_STAGES), list),
         "label": _NAME,
     },
     required=("probability",),

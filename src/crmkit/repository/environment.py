@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crmkit.repository.doors import Doors
     from crmkit.repository.journal import Observer
     from crmkit.repository.registry import PipelineRegistry
+    from crmkit.repository.rule_book import RuleBook
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
@@ -36,6 +37,7 @@ class Environment:
         ids: makes ids.
         pause: waits for some seconds, without blocking anything else that runs.
         pipelines: the pipelines that records may move through.
+        rules: what the host demands of records.
         handlers: what hosts and packages do at the steps of operations.
         joined: makes a session over the doors of another, for what hosts and packages run within its operations.
         awaited: whether calls are awaited, in an event loop.
@@ -51,6 +53,7 @@ class Environment:
     ids: IdSource
     pause: Callable[[float], Awaitable[None]]
     pipelines: PipelineRegistry
+    rules: RuleBook
     handlers: Handlers
     joined: Callable[[Doors], Any]
     awaited: bool = False

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crmkit.model.extension import Extension
     from crmkit.operation.operation import Handler
     from crmkit.repository import Environment
+    from crmkit.repository.rule_book import RulesOf
     from crmkit.security.access import Actor, Policy
     from crmkit.values import Clock
     from crmkit.values.identifier import IdSource
@@ -34,6 +35,8 @@ def connect(
     extra: Mapping[type[Any], Mapping[str, Any]] | None = None,
     pipelines: Iterable[Pipeline] | None = None,
     policy: Policy | None = None,
+    rules: RulesOf | None = None,
+    protect: RulesOf | None = None,
     clock: Clock | None = None,
     ids: IdSource | None = None,
     outbox: bool = False,
@@ -55,6 +58,9 @@ def connect(
         pipelines: the product's pipelines; of each model, the first is the one that new records enter. They take the
             place of the built-in pipeline of that model.
         policy: which rows an actor may touch; all within the tenant, if left out.
+        rules: what records of a model must not be, as in `{Customer: [rule("...", refuse=...)]}`, on every write but
+            deleting.
+        protect: the same, asked before a record is deleted.
         clock: tells the time; the machine's, if left out.
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
@@ -69,7 +75,8 @@ def connect(
         enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
-        BadDefinition: the models, the pipelines, the capabilities, the extensions or the handlers do not fit together.
+        BadDefinition: the models, the pipelines, the rules, the capabilities, the extensions or the handlers do not fit
+            together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -90,6 +97,8 @@ def connect(
                 extra=extra,
                 pipelines=pipelines,
                 policy=policy,
+                rules=rules,
+                protect=protect,
                 clock=clock,
                 ids=ids,
                 outbox=outbox,
