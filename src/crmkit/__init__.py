@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PipelineDefinition,
         Product,
         Role,
+        SeedItem,
         SegmentDefinition,
         Staged,
         StageMove,
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from crmkit.expr.node import Expr
     from crmkit.importers import pipelines_in
     from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, moved, reopen
+    from crmkit.lifecycle.built_in import CAMPAIGN, LEAD, OPPORTUNITY, TICKET
     from crmkit.model.declare import (
         Record,
         choice,
@@ -99,6 +101,7 @@ if TYPE_CHECKING:
         tags,
         text,
     )
+    from crmkit.model.extension import Extension, Fields, extend
     from crmkit.model.field import Field, IntegerField, TextField
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
     from crmkit.operation.operation import Message, Operation, State
@@ -110,14 +113,20 @@ if TYPE_CHECKING:
     from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
     from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
     from crmkit.repository.pager import Page
+    from crmkit.repository.related import Found
     from crmkit.security.access import Action, Actor, Open, Policy, system, unrestricted
+    from crmkit.seeds import SeedPack, SeedReport
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
     from crmkit.values.identifier import NEW
 
 __all__ = [
+    "CAMPAIGN",
     "CONTRACTS",
+    "LEAD",
     "NEW",
+    "OPPORTUNITY",
+    "TICKET",
     "UTC",
     "Action",
     "Activity",
@@ -143,8 +152,11 @@ __all__ = [
     "Customer",
     "Duplicate",
     "Expr",
+    "Extension",
     "ExternalId",
     "Field",
+    "Fields",
+    "Found",
     "Funnel",
     "Group",
     "IntegerField",
@@ -175,6 +187,9 @@ __all__ = [
     "Repository",
     "Role",
     "RuleBroken",
+    "SeedItem",
+    "SeedPack",
+    "SeedReport",
     "Segment",
     "SegmentDefinition",
     "Session",
@@ -219,6 +234,7 @@ __all__ = [
     "entity",
     "evaluate",
     "everything",
+    "extend",
     "extra",
     "f",
     "fieldset",
@@ -273,6 +289,7 @@ _MODULE_OF = {
     "BehaviourEvent": "crmkit.entities",
     "Breach": "crmkit.errors",
     "Busy": "crmkit.errors",
+    "CAMPAIGN": "crmkit.lifecycle.built_in",
     "CONTRACTS": "crmkit.crm.manifest",
     "Campaign": "crmkit.entities",
     "CampaignMember": "crmkit.entities",
@@ -283,11 +300,15 @@ _MODULE_OF = {
     "Customer": "crmkit.entities",
     "Duplicate": "crmkit.errors",
     "Expr": "crmkit.expr.node",
+    "Extension": "crmkit.model.extension",
     "ExternalId": "crmkit.entities",
     "Field": "crmkit.model.field",
+    "Fields": "crmkit.model.extension",
+    "Found": "crmkit.repository.related",
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
+    "LEAD": "crmkit.lifecycle.built_in",
     "Lead": "crmkit.entities",
     "Message": "crmkit.operation.operation",
     "Money": "crmkit.values",
@@ -297,6 +318,7 @@ _MODULE_OF = {
     "NEW": "crmkit.values.identifier",
     "NotAllowed": "crmkit.errors",
     "NotFound": "crmkit.errors",
+    "OPPORTUNITY": "crmkit.lifecycle.built_in",
     "Open": "crmkit.security.access",
     "Operation": "crmkit.operation.operation",
     "Opportunity": "crmkit.entities",
@@ -316,6 +338,9 @@ _MODULE_OF = {
     "Repository": "crmkit.crm.blocking.repository",
     "Role": "crmkit.entities",
     "RuleBroken": "crmkit.errors",
+    "SeedItem": "crmkit.entities",
+    "SeedPack": "crmkit.seeds",
+    "SeedReport": "crmkit.seeds",
     "Segment": "crmkit.segment",
     "SegmentDefinition": "crmkit.entities",
     "Session": "crmkit.crm.blocking.session",
@@ -326,6 +351,7 @@ _MODULE_OF = {
     "Stale": "crmkit.errors",
     "State": "crmkit.operation.operation",
     "StoreError": "crmkit.errors",
+    "TICKET": "crmkit.lifecycle.built_in",
     "Task": "crmkit.entities",
     "Team": "crmkit.entities",
     "TextField": "crmkit.model.field",
@@ -361,6 +387,7 @@ _MODULE_OF = {
     "entity": "crmkit.model.declare",
     "evaluate": "crmkit.expr.evaluate",
     "everything": "crmkit.expr.build",
+    "extend": "crmkit.model.extension",
     "extra": "crmkit.model.declare",
     "f": "crmkit.expr.build",
     "fieldset": "crmkit.model.declare",

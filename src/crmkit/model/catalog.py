@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from crmkit.errors import BadDefinition, near
+from crmkit.model.extension import compositions
 from crmkit.model.field import Field, ReferenceField
 from crmkit.model.field.declaration import named_field
 from crmkit.model.schema import Relation, Schema, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from crmkit.model.extension import Extension
 
 __all__ = ["Catalog", "Naming"]
 
@@ -39,14 +42,23 @@ class Catalog:
     Args:
         models: the classes; one that extends another takes its place.
         extra: fields declared inside `extra`, by model and name.
+        extensions: what packages add to the models, in any order.
 
     Raises:
-        BadDefinition: two models want one name or table, a link leads nowhere, or a relation's name is taken.
+        BadDefinition: two models want one name or table, a link leads nowhere, or a relation's name is taken; or
+            extensions clash.
     """
 
-    def __init__(self, models: Iterable[type[Any]], extra: Mapping[type[Any], Mapping[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        models: Iterable[type[Any]],
+        extra: Mapping[type[Any], Mapping[str, Any]] | None = None,
+        extensions: Iterable[Extension[..., Any]] = (),
+    ) -> None:
         self._schemas: dict[str, Schema] = {}
         for model in models:
+            self._admit(schema_of(model))
+        for model in compositions(self, extensions):
             self._admit(schema_of(model))
         for model, fields in (extra or {}).items():
             own = schema_of(model)
@@ -97,12 +109,27 @@ class Catalog:
             self._relate(Relation(field.back, field.to, schema.name, True, "id", field.name))
 
     def _relate(self, relation: Relation) -> None:
-        taken = self._relations[relation.source]
-        if relation.name in taken or relation.name in self[relation.source].fields:
+        taken, source = self._relations[relation.source], self[relation.source]
+        if relation.name in taken or relation.name in source.fields:
+            both = sorted(
+                [
+                    self._declared(taken.get(relation.name) or source.fields[relation.name], source),
+                    self._declared(relation, source),
+                ]
+            )
             raise BadDefinition(
-                f"{relation.source} has two things called {relation.name!r}.", hint="Rename a link's back."
+                f"{relation.source} has two things called {relation.name!r}, of {' and '.join(both)}.",
+                hint="Rename a link's back.",
             )
         taken[relation.name] = relation
+
+    def _declared(self, thing: Relation | Field, source: Schema) -> str:
+        """Return the field that declares a relation, or is one; and the package that brings it along, if one does."""
+        name = thing.name
+        if isinstance(thing, Relation):
+            source, name = (self[thing.target], thing.remote) if thing.many else (source, thing.local)
+        by = source.owners.get(name, "")
+        return f"{source.name}.{name}{by and f' ({by})'}"
 
     def _naming(self, schema: Schema, field: Field) -> Naming:
         if field.link_target:
@@ -156,7 +183,7 @@ class Catalog:
         """
         own = schema_of(model)
         held = self._schemas.get(own.name)
-        if held is None or not issubclass(held.cls, model):
+        if held is None or not (issubclass(held.cls, model) or held.takes(model)):
             raise BadDefinition(
                 f"{model.__name__} is not one of this CRM's models.", hint="Name it in connect(..., models=[...])."
             )

@@ -129,6 +129,7 @@ def entity(
             append_only=parent.append_only if parent else append_only,
             about=about if about is not None or parent is None else tuple(each.name for each in parent.namings),
             kept=parent.kept if parent else kept,
+            extensions=vars(cls).get("__extensions__", ()),
             checks=made.__attrs_post_init__ is not Record.__attrs_post_init__,  # type: ignore[attr-defined]  # it is one
         )
         refuse(cls, mistakes_of(schema, unknown))

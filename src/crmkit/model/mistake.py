@@ -16,6 +16,7 @@ from crmkit.model.annotation import expected, fits, shown
 from crmkit.model.field.declaration import declared_field
 from crmkit.model.field.field import NOT_UNIQUE, Field
 from crmkit.model.kind import Kind
+from crmkit.model.replacement import inherited, replacing, shadowing
 
 if TYPE_CHECKING:
     from crmkit.model.schema import Schema
@@ -35,7 +36,8 @@ def refuse(cls: type[Any], mistakes: Iterable[BadDefinition]) -> None:
 
 
 def unmakeable(cls: type[Any]) -> Iterator[BadDefinition]:
-    """Yield the names of a class's own fields that cannot even be those of an argument."""
+    """Yield the names of a class's own that cannot be those of an argument, or would hide an inherited field."""
+    yield from shadowing(cls)
     for name in dict.fromkeys([*vars(cls), *inspect.get_annotations(cls)]):
         if name in vars(cls) and declared_field(vars(cls)[name]) is None:
             continue
@@ -55,7 +57,8 @@ def mistakes_of(schema: Schema, unknown: Mapping[str, str]) -> Iterator[BadDefin
     for word in dict.fromkeys((schema.name, schema.plural)):
         if not _NAME.fullmatch(word):
             yield BadDefinition(f"{word!r} cannot name a model.", hint="Use lower case, in ASCII, at most 41 long.")
-    reserved = {"tenant", *_reserved(schema.cls)}
+    known = inherited(schema.cls)
+    reserved = {"tenant", *(name for name, (_, each) in known.items() if _is_kept(each))}
     for attribute in attrs.fields(schema.cls):
         place = f"{schema.name}.{attribute.name}"
         field = schema.fields.get(attribute.name)
@@ -65,6 +68,8 @@ def mistakes_of(schema: Schema, unknown: Mapping[str, str]) -> Iterator[BadDefin
             yield BadDefinition(f"{place} is not declared.", hint="Use text(), integer(), link() or another of them.")
         else:
             yield from _field(place, field, attribute, unknown.get(attribute.name, ""))
+            if not attribute.inherited:
+                yield from replacing(schema, attribute, known)
     counted = Counter(column.name for column in schema.columns)
     for name in sorted(name for name, times in counted.items() if times > 1 and name not in reserved):
         yield BadDefinition(f"{schema.name}: two columns would be called {name!r}.", hint="Rename a field.")
@@ -85,13 +90,10 @@ def _lost(schema: Schema) -> Iterator[BadDefinition]:
             )
 
 
-def _reserved(cls: type[Any]) -> Iterator[str]:
-    """Yield the names that a model inherits and must not declare again: what crmkit itself sets."""
-    for base in cls.__mro__[1:]:
-        for attribute in attrs.fields(base) if attrs.has(base) else ():
-            field = declared_field(attribute)
-            if field is not None and (field.managed or attribute.name in {"created_at", "extra"}):
-                yield attribute.name
+def _is_kept(inherited: attrs.Attribute[Any]) -> bool:
+    """Return whether a field must not be declared again: crmkit itself sets it."""
+    field = declared_field(inherited)
+    return field is not None and (field.managed or inherited.name in {"created_at", "extra"})
 
 
 def _field(place: str, field: Field, attribute: attrs.Attribute[Any], unknown: str) -> Iterator[BadDefinition]:

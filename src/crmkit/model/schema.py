@@ -14,7 +14,9 @@ from crmkit.model.kind import Kind
 from crmkit.values import clean_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from crmkit.model.extension import Extension
 
 __all__ = ["TENANT", "Relation", "Schema", "entity_of", "schema_of"]
 
@@ -62,6 +64,7 @@ class Schema:
         append_only: whether its records are written once and never changed.
         about: the fields that name what its records are about, if the model declares them.
         kept: how its records come about, if no caller may write them; blank if callers may.
+        extensions: what packages add to it, if the class was made to hold that; ordered by their names.
         checks: whether its records check themselves, in an `__attrs_post_init__` of their class.
     """
 
@@ -75,6 +78,7 @@ class Schema:
     append_only: bool = False
     about: tuple[str, ...] | None = None
     kept: str = ""
+    extensions: tuple[Extension[..., Any], ...] = ()
     checks: bool = False
 
     if not TYPE_CHECKING:
@@ -83,12 +87,45 @@ class Schema:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """Every column in the order of a stored row: the tenant first."""
-        return (TENANT, *(column for field in self.fields.values() for column in field.columns))
+        return (TENANT, *(column for field in self.fields.values() for column in self._held(field)))
 
     @cached_property
     def by_column(self) -> Mapping[str, Column]:
         """The columns by name."""
         return {column.name: column for column in self.columns}
+
+    def _held(self, field: Field) -> Iterator[Column]:
+        if field.name not in self.owners or field.replaces:
+            yield from field.columns
+            return
+        # Rows of a package's columns are also written where it is not installed, and know nothing of them.
+        default = field.clean(getattr(attrs.fields(self.cls), field.name).default)
+        for column, value in zip(field.columns, field.to_columns(default), strict=True):
+            yield attrs.evolve(column, default=value, by=self.owners[field.name])
+
+    @cached_property
+    def owners(self) -> Mapping[str, str]:
+        """The names of the packages that declare fields of it, by field."""
+        return {each.name: extension.by for extension in self.extensions for each in extension.attributes}
+
+    @property
+    def root(self) -> type[Any]:
+        """The class without what packages add."""
+        root: type[Any] = self.cls.__bases__[0] if self.extensions else self.cls
+        return root
+
+    def takes(self, model: type[Any]) -> bool:
+        """Return whether a record of this class is one of its own: of the same class, but for fields of packages."""
+        if model is self.cls:
+            return True
+        other = vars(model).get("__schema__")
+        return isinstance(other, Schema) and other.root is self.root and {*other.extensions} <= {*self.extensions}
+
+    def taken(self, record: Any) -> Any:
+        """Return a record that it takes as one of its own class; what the record lacks has its default."""
+        if type(record) is self.cls:
+            return record
+        return self.cls(**{name: getattr(record, name) for name in schema_of(record.__class__).fields})
 
     @cached_property
     def cleaners(self) -> Mapping[str, Callable[[object], object]]:

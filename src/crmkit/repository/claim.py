@@ -8,6 +8,7 @@ from uuid import UUID
 from crmkit.errors import BadExpression, BadRecord, Problem
 from crmkit.expr.core import Compare, Core, Missing
 from crmkit.expr.node import Op
+from crmkit.model.schema import schema_of
 from crmkit.repository.added import check_extra
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def differences(schema: Schema, claim: Any, stored: Any) -> dict[str, Any]:
     Raises:
         BadRecord: such a field is set by crmkit only, or is an added field that is not declared.
     """
-    found = {name: value for name in schema.fields if (value := getattr(claim, name)) != getattr(stored, name)}
+    own = schema_of(claim.__class__).fields  # one made where a package is not known says nothing of its fields
+    found = {name: value for name in own if (value := getattr(claim, name)) != getattr(stored, name)}
     refuse_managed(schema, found, "is set by crmkit only, and is not what is stored.", _AS_READ)
     if "extra" in found:
         found["extra"] = check_extra(schema, found["extra"])

@@ -15,13 +15,14 @@ from uuid import UUID
 from crmkit.errors import BadExpression, BadRecord, NotAllowed, NotFound, Refused, Stale
 from crmkit.expr.bind import UNKNOWN_STAGE
 from crmkit.expr.build import everything
-from crmkit.expr.core import And, Compare, Constant, Core
-from crmkit.expr.node import Expr, Op
+from crmkit.expr.core import And, Constant, Core
+from crmkit.expr.node import Expr
 from crmkit.model.codec import Row, pause_collector
 from crmkit.repository.change import Change, ChangeKind
 from crmkit.repository.claim import as_claimed, differences, refuse_unsaved, same_id
 from crmkit.repository.judge import DELETING, Judge, Proposal, action_of
 from crmkit.repository.link import check_links
+from crmkit.repository.lock import check_locks
 from crmkit.repository.registry import NotRead
 from crmkit.repository.tree import circle, climb
 from crmkit.security.access import Action
@@ -30,7 +31,7 @@ from crmkit.storage.spi import Hop, Patch, Query, SortKey, Tally
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from crmkit.expr.node import Ref
     from crmkit.expr.resolve import Facts
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from crmkit.model.schema import Relation, Schema
     from crmkit.repository.inside import Inside
     from crmkit.repository.unit_of_work import Turn
-    from crmkit.storage.spi import GroupKey, Measure, Unit
+    from crmkit.storage.spi import GroupKey, Measure, Top, Unit
 
 __all__ = ["BATCH", "Door", "DoorOf", "Hop", "Row", "SortKey", "Where", "pause_collector", "same_id"]
 
@@ -134,6 +135,7 @@ class Door(Generic[T]):
         deleted: bool = False,
         order: tuple[SortKey, ...] = (),
         limit: int | None = None,
+        top: Top | None = None,
     ) -> list[T]:
         """Return the records that satisfy an expression.
 
@@ -143,8 +145,9 @@ class Door(Generic[T]):
             deleted: whether deleted ones count as well.
             order: what to sort by.
             limit: how many at most.
+            top: which of each value of a column to keep.
         """
-        rows = await self._fetch(where, self._codec.read, order, limit, action, deleted=deleted)
+        rows = await self._fetch(where, self._codec.read, order, limit, action, deleted=deleted, top=top)
         if len(rows) < _FEW:
             return self._codec.load(rows, self._unit.turn)
         with pause_collector():
@@ -165,18 +168,6 @@ class Door(Generic[T]):
         decode = self._codec.decode
         kinds = [self.schema.by_column[name] for name in names]
         return [tuple(map(decode, kinds, row)) for row in rows]
-
-    async def scan(self, where: Where, names: Sequence[str], *, deleted: bool = False) -> AsyncIterator[list[Row]]:
-        """Yield the id and some columns of all rows that satisfy an expression, in lists by rising id."""
-        parts = await self.bind(where)
-        after: tuple[Core, ...] = ()
-        while True:
-            rows = await self.columns((*parts, *after), ("id", *names), (SortKey("id"),), BATCH, deleted=deleted)
-            if rows:
-                yield rows
-            if len(rows) < BATCH:
-                return
-            after = (Compare("id", Op.GT, rows[-1][0]),)
 
     async def tally(
         self,
@@ -201,12 +192,12 @@ class Door(Generic[T]):
 
     async def _fetch(
         self, where: Where, names: tuple[str, ...], order: tuple[SortKey, ...], limit: int | None,
-        action: Action | None, *, deleted: bool,
+        action: Action | None, *, deleted: bool, top: Top | None = None,
     ) -> list[Row]:  # fmt: skip
         parts = where if isinstance(where, tuple) else await self.bind(where)
         core = self._within(parts, action, deleted=deleted)
         unit = await self._unit.reading()
-        return await unit.fetch(Query(self.schema, core, names, order, limit))
+        return await unit.fetch(Query(self.schema, core, names, order, limit, top))
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -285,7 +276,8 @@ class Door(Generic[T]):
             moves: the rows of history that go with it.
 
         Raises:
-            BadRecord: a link leads nowhere, or back to the record itself; or the record refuses itself.
+            BadRecord: a link leads nowhere, or back to the record itself; the record refuses itself; or its stage locks
+                a field.
             Stale: somebody else changed the record first.
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
@@ -294,6 +286,8 @@ class Door(Generic[T]):
             Refused: the record is not deleted.
         """
         held: Any = record
+        if self.schema.staged:
+            await check_locks(self, record, clean, self._inside.locked)
         at = max(at, held.updated_at)
         if kind in DELETING:
             clean = {**clean, "deleted_at": at if kind is ChangeKind.DELETED else None}
@@ -374,6 +368,11 @@ class Door(Generic[T]):
             raise NotAllowed(f"{self.schema.name} records are written once and never changed.", hint=self.schema.kept)
         if self.schema.kept:
             raise NotAllowed(f"{self.schema.name} records are not written directly.", hint=self.schema.kept)
+
+    def rule(self, action: Action) -> Expr | None:
+        """Return what the policy asks of a record, its placeholders filled in; `None` if it asks nothing."""
+        rule = self._guard.rule(self.schema, action)
+        return None if rule is everything else rule
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
@@ -39,7 +38,7 @@ class Moves(Generic[T]):
         self._mover = Mover(doors, door)
         self.check_staged = self._mover.check_staged
 
-    @cached_property
+    @property
     def _performer(self) -> Performer[Move]:
         return Performer(self._doors, advance, {"check": self._mover.check, "write": self._write})
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from crmkit.lifecycle import Entry
     from crmkit.model.schema import Schema
     from crmkit.repository.change import Change
-    from crmkit.repository.doors import Doors
     from crmkit.repository.retelling import Histories
 
 __all__ = ["AsyncRepository"]
@@ -38,10 +37,6 @@ class AsyncRepository(AsyncReader[T]):
     one with its id and version. What else it says is believed nowhere: where it differs from the stored record, as a
     copy made by `attrs.evolve` does, that is a change, saved with the others or refused.
     """
-
-    def __init__(self, doors: Doors, schema: Schema) -> None:
-        super().__init__(doors, schema)
-        self._moves = Moves(doors, self._door)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -237,6 +232,10 @@ class AsyncRepository(AsyncReader[T]):
 
     # -- within --------------------------------------------------------------------------------------------------------
 
+    @property
+    def _moves(self) -> Moves[T]:
+        return Moves(self._doors, self._door)
+
     async def _add(self, given: list[Any], path: str, first: int = 0) -> Change[T]:
         """Write new records; `path` names the history of the one with a number, which counts from `first`."""
         schema = self._schema
@@ -263,16 +262,15 @@ class AsyncRepository(AsyncReader[T]):
         for place, each in enumerate(given):
             pair = each if _is_pair(each) else (each, ())
             self._check_model(pair[0])
-            records.append(pair[0])
+            records.append(self._schema.taken(pair[0]))
             entries = told(self._schema, path.format(first + place), pair[1])
             if entries[1]:
                 histories[place] = entries
         return records, histories
 
     def _check_model(self, record: Any) -> None:
-        if type(record) is not self._schema.cls:
-            message = f"expects {self._schema.cls.__name__}, not {type(record).__name__}."
-            raise BadRecord(self._schema.name, [Problem("wrong_model", message)])
+        if not self._schema.takes(record.__class__):
+            raise BadRecord(self._schema.name, [_foreign(self._schema, record.__class__)])
 
     def _check_changeable(self, record: Any) -> None:
         self._door.check_writable(anew=False)
@@ -299,3 +297,12 @@ class AsyncRepository(AsyncReader[T]):
 def _is_pair(given: object) -> TypeGuard[tuple[Any, Any]]:
     two = 2  # a record and its history
     return isinstance(given, tuple) and len(given) == two  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _foreign(schema: Schema, given: type[Any]) -> Problem:
+    other = vars(given).get("__schema__")
+    if other is not None and other.root is schema.root:
+        names = ", ".join(each.by for each in other.extensions if each not in schema.extensions)
+        hint = "Name the extension in connect(..., extensions=[...])."
+        return Problem("wrong_model", f"holds fields of {names}, which is not part of this CRM.", hint=hint)
+    return Problem("wrong_model", f"expects {schema.cls.__name__}, not {given.__name__}.")

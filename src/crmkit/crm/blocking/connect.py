@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm
     from crmkit.lifecycle import Pipeline
+    from crmkit.model.extension import Extension
     from crmkit.operation.operation import Handler
     from crmkit.repository import Environment
     from crmkit.repository.rule_book import RulesOf
@@ -40,7 +41,9 @@ def connect(
     ids: IdSource | None = None,
     outbox: bool = False,
     create: bool = True,
+    dry_run: bool = False,
     capabilities: Iterable[Capability] = (),
+    extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
     steps: Iterable[Handler[Any]] = (),
     enabled: Callable[[str, str], bool] | None = None,
@@ -62,14 +65,18 @@ def connect(
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
+        dry_run: whether to look only: nothing is created, a database that is not there yet is as good as an empty one,
+            and whatever would be written is refused with `NotAllowed`.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
+        extensions: what packages add to models, made by `extend`; the order does not matter.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
             if left out.
         steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
         enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
 
     Raises:
-        BadDefinition: the models, the pipelines, the rules, the capabilities or the handlers do not fit together.
+        BadDefinition: the models, the pipelines, the rules, the capabilities, the extensions or the handlers do not fit
+            together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -96,7 +103,9 @@ def connect(
                 ids=ids,
                 outbox=outbox,
                 create=create,
+                dry_run=dry_run,
                 capabilities=capabilities,
+                extensions=extensions,
                 statement_timeout=statement_timeout,
                 steps=steps,
                 enabled=enabled,

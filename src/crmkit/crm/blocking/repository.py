@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from crmkit.crm.coroutine import run, step_through
 from crmkit.expr.build import everything
+from crmkit.repository.pager import Page
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from crmkit.lifecycle import Entry
     from crmkit.repository.aggregator import Group
     from crmkit.repository.grouping import By
+    from crmkit.repository.include import Includes
     from crmkit.repository.measure import Measured
-    from crmkit.repository.pager import Page
+    from crmkit.repository.related import Found
     from crmkit.repository.repository import AsyncRepository
     from crmkit.segment import Segment
 
@@ -39,17 +41,30 @@ class Repository(Generic[T]):
     def __init__(self, inner: AsyncRepository[T]) -> None:
         self._inner = inner
 
-    def get(self, id: UUID, *, deleted: bool = False) -> T:
+    @property
+    def model(self) -> type[T]:
+        """The class of its records, with the fields of the packages that the CRM was connected with."""
+        return self._inner.model
+
+    @overload
+    def get(self, id: UUID, *, include: None = None, deleted: bool = False) -> T: ...
+    @overload
+    def get(self, id: UUID, *, include: Includes, deleted: bool = False) -> Found[T]: ...
+    @overload
+    def get(self, id: UUID, *, include: Includes | None, deleted: bool = False) -> T | Found[T]: ...
+    def get(self, id: UUID, *, include: Includes | None = None, deleted: bool = False) -> T | Found[T]:
         """Return the record with this id.
 
         Args:
             id: the record's id.
+            include: what to fetch beside it; see `find`. The record then comes in a `Found`, with what belongs to it.
             deleted: whether a deleted record counts as well.
 
         Raises:
             NotFound: there is none that the actor may see.
+            BadExpression: what is to be included does not fit the model.
         """
-        return run(self._inner.get(id, deleted=deleted))
+        return run(self._inner.get(id, include=include, deleted=deleted))
 
     def find(
         self,
@@ -58,6 +73,7 @@ class Repository(Generic[T]):
         order: Ref | Sort | Sequence[Ref | Sort] = (),
         limit: int = 100,
         after: str | None = None,
+        include: Includes | None = None,
         deleted: bool = False,
     ) -> Page[T]:
         """Return the first records that satisfy an expression, or the next ones after a page.
@@ -68,28 +84,73 @@ class Repository(Generic[T]):
                 are none. What a path does not reach is missing.
             limit: how many records at most.
             after: the `next` of the page before.
+            include: what to fetch beside them, one statement for each step, to be read by `related` of the page:
+                `[f.customer, f.customer.contacts.first(3, order=f.name)]`. What the actor may not see is not there.
             deleted: whether deleted records count as well.
 
         Raises:
-            BadExpression: the expression, the order or the cursor does not fit the model.
+            BadExpression: the expression, the order, the cursor or what is to be included does not fit the model.
         """
-        return run(self._inner.find(where, order=order, limit=limit, after=after, deleted=deleted))
+        return run(self._inner.find(where, order=order, limit=limit, after=after, include=include, deleted=deleted))
 
-    def first(self, where: Expr | Segment = everything, *, order: Ref | Sort | Sequence[Ref | Sort] = ()) -> T | None:
-        """Return the first record that satisfies an expression, or `None`."""
-        return run(self._inner.first(where, order=order))
+    @overload
+    def first(
+        self, where: Expr | Segment = everything, *, order: Ref | Sort | Sequence[Ref | Sort] = (), include: None = None
+    ) -> T | None: ...
+    @overload
+    def first(
+        self, where: Expr | Segment = everything, *, order: Ref | Sort | Sequence[Ref | Sort] = (), include: Includes
+    ) -> Found[T] | None: ...
+    @overload
+    def first(
+        self,
+        where: Expr | Segment = everything,
+        *,
+        order: Ref | Sort | Sequence[Ref | Sort] = (),
+        include: Includes | None,
+    ) -> T | Found[T] | None: ...
+    def first(
+        self,
+        where: Expr | Segment = everything,
+        *,
+        order: Ref | Sort | Sequence[Ref | Sort] = (),
+        include: Includes | None = None,
+    ) -> T | Found[T] | None:
+        """Return the first record that satisfies an expression, or `None`; see `find` and `get`."""
+        return run(self._inner.first(where, order=order, include=include))
 
-    def stream(self, where: Expr | Segment = everything, *, deleted: bool = False) -> Iterator[T]:
+    @overload
+    def stream(
+        self, where: Expr | Segment = everything, *, include: None = None, deleted: bool = False
+    ) -> Iterator[T]: ...
+    @overload
+    def stream(
+        self, where: Expr | Segment = everything, *, include: Includes, deleted: bool = False
+    ) -> Iterator[Found[T]]: ...
+    def stream(
+        self, where: Expr | Segment = everything, *, include: Includes | None = None, deleted: bool = False
+    ) -> Iterator[T | Found[T]]:
         """Yield every record that satisfies an expression, oldest first, in bounded memory.
 
-        Records are fetched in batches; each batch sees what is committed when it is fetched.
+        Records are fetched in batches; each batch sees what is committed when it is fetched. With `include`, each comes
+        in a `Found`, with what belongs to it; see `find`.
         """
-        for batch in self.batches(where, deleted=deleted):
-            yield from batch
+        for batch in self.batches(where, include=include, deleted=deleted):
+            yield from (batch.found if isinstance(batch, Page) else batch)
 
-    def batches(self, where: Expr | Segment = everything, *, deleted: bool = False) -> Iterator[list[T]]:
-        """Yield what `stream` yields, in lists of up to 5,000."""
-        return step_through(self._inner.batches(where, deleted=deleted))
+    @overload
+    def batches(
+        self, where: Expr | Segment = everything, *, include: None = None, deleted: bool = False
+    ) -> Iterator[list[T]]: ...
+    @overload
+    def batches(
+        self, where: Expr | Segment = everything, *, include: Includes, deleted: bool = False
+    ) -> Iterator[Page[T]]: ...
+    def batches(
+        self, where: Expr | Segment = everything, *, include: Includes | None = None, deleted: bool = False
+    ) -> Iterator[list[T] | Page[T]]:
+        """Yield what `stream` yields, in lists of up to 5,000; with `include`, in pages."""
+        return step_through(self._inner.batches(where, include=include, deleted=deleted))
 
     def count(self, where: Expr | Segment = everything, *, deleted: bool = False) -> int:
         """Return how many records satisfy an expression; counted inside the store."""

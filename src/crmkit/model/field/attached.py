@@ -28,12 +28,13 @@ class AttachedField(ReferenceField):
         return "link to any record" if self.to == "*" else "link to any record with a pipeline"
 
 
-def attached(*, to: str = "*", back: str = "", doc: str = "") -> UUID:
+def attached(*, to: str = "*", back: str = "", doc: str = "", replaces: str = "") -> UUID:
     """Declare the id of a record of any model; the model's name stands in a text field called `entity` beside it.
 
     Args:
         to: `"*"` for any model, `"staged"` for those with a pipeline.
         back: what the relation from each such model to here is called.
         doc: one sentence for the reference.
+        replaces: the inherited field of this name whose place it takes.
     """
-    return declare(AttachedField(to=to, back=back, doc=doc))
+    return declare(AttachedField(to=to, back=back, doc=doc), replaces=replaces)

@@ -59,6 +59,10 @@ class ChoiceField(Field):
         """Return one of the words."""
         return rng.choice(self.choices)
 
+    def smallest(self, serial: int) -> str:
+        """Return the first word."""
+        return self.choices[0]
+
     @property
     def columns(self) -> tuple[Column, ...]:
         """The word."""
@@ -97,12 +101,20 @@ class ChoiceField(Field):
 
 
 @overload
-def choice(*words: _Word, default: _Word = ..., index: bool = False, managed: bool = False, doc: str = "") -> _Word: ...
+def choice(
+    *words: _Word, default: _Word = ..., index: bool = False, managed: bool = False, doc: str = "", replaces: str = ""
+) -> _Word: ...
 @overload
-def choice(*words: _Word, default: None, index: bool = False, managed: bool = False, doc: str = "") -> _Word | None: ...
-def choice(*words: Any, default: Any = REQUIRED, index: bool = False, managed: bool = False, doc: str = "") -> Any:
+def choice(
+    *words: _Word, default: None, index: bool = False, managed: bool = False, doc: str = "", replaces: str = ""
+) -> _Word | None: ...
+def choice(
+    *words: Any, default: Any = REQUIRED, index: bool = False, managed: bool = False, doc: str = "", replaces: str = ""
+) -> Any:
     """Declare a field that holds one of a few words.
 
     Annotate it as `str`, or as a `Literal` of just these words where code depends on them.
     """
-    return declare(ChoiceField(choices=words, index=index, managed=managed, doc=doc), default=default)
+    return declare(
+        ChoiceField(choices=words, index=index, managed=managed, doc=doc), default=default, replaces=replaces
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from crmkit.model.kind import Kind
@@ -20,6 +22,9 @@ class Column:
         max: the longest text, in code points; 0 for other kinds.
         scale: the decimal places of a `DECIMAL`; 0 for other kinds.
         words: the only texts it ever holds, if they are few.
+        default: the canonical value that stands in rows which were written without it, as a package brought it along;
+            `None` if that may be missing, or if no row is ever written without it.
+        by: the package that brought it along, if one did.
     """
 
     name: str
@@ -28,3 +33,5 @@ class Column:
     max: int = 0
     scale: int = 0
     words: tuple[str, ...] = ()
+    default: Any = None
+    by: str = ""

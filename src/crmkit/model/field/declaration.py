@@ -29,12 +29,13 @@ _KEY: Final = "crmkit"
 _Default = TypeVar("_Default")
 
 
-def declare(field: Field, *, default: _Default = REQUIRED) -> _Default:
+def declare(field: Field, *, default: _Default = REQUIRED, replaces: str = "") -> _Default:
     """Declare an attribute of a model; what `text`, `money` and the others do for their own kinds.
 
     Args:
         field: the kind of field and its settings.
         default: the value when none is given; `None` makes the field optional.
+        replaces: the inherited field of this name whose place it takes; it must accept and hold what that one does.
 
     Raises:
         BadDefinition: it is not a field.
@@ -46,7 +47,9 @@ def declare(field: Field, *, default: _Default = REQUIRED) -> _Default:
     # A mapping has no hash; equality still compares it.
     hashed = None if field.hashable else False
     made: Any = attrs.field(
-        default=default, hash=hashed, metadata={_KEY: attrs.evolve(field, required=default is not None)}
+        default=default,
+        hash=hashed,
+        metadata={_KEY: attrs.evolve(field, required=default is not None, replaces=replaces)},
     )
     declared: _Default = made
     return declared

@@ -53,6 +53,10 @@ class DocumentField(Field):
         """Return a small document."""
         return rng.choice(("{}", "[1]", '"a"'))
 
+    def smallest(self, serial: int) -> str:
+        """Return an empty document."""
+        return "{}"
+
     def schema(self) -> dict[str, Any]:
         """Return the schema of text that is JSON: kept as text, not a blank of it is lost."""
         return {"type": "string", "contentMediaType": "application/json", "maxLength": self.max}
@@ -63,9 +67,11 @@ class DocumentField(Field):
         return characters(0, self.max)
 
 
-def document(*, default: str | Missing = REQUIRED, max: int = 1_000_000, doc: str = "") -> str | Missing:
+def document(
+    *, default: str | Missing = REQUIRED, max: int = 1_000_000, doc: str = "", replaces: str = ""
+) -> str | Missing:
     """Declare a JSON document kept as text, into which no expression looks."""
-    return declare(DocumentField(max=max, doc=doc), default=default)
+    return declare(DocumentField(max=max, doc=doc), default=default, replaces=replaces)
 
 
 # -- strict JSON -------------------------------------------------------------------------------------------------------

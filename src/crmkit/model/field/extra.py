@@ -85,6 +85,10 @@ class ExtraField(Field):
         """Return a mapping in which some of the added fields have a value."""
         return Extra({name: field.example(rng) for name, field in self.entries.items() if rng.randint(0, 1)})
 
+    def smallest(self, serial: int) -> Extra:
+        """Return a mapping in which just the required fields have a value."""
+        return Extra({name: field.smallest(serial) for name, field in self.entries.items() if field.required})
+
     def join_source(self, *values: str) -> str:
         """Return the mapping, made unchangeable where the store did not."""
         return f"(e if type(e := {values[0]}) is Extra else Extra(e))"
@@ -126,6 +130,6 @@ class ExtraField(Field):
         return {"type": "object", "properties": {name: field.json_schema() for name, field in self.entries.items()}}
 
 
-def extra(*, default: Mapping[str, Any] = NO_EXTRA, doc: str = "") -> Mapping[str, Any]:
+def extra(*, default: Mapping[str, Any] = NO_EXTRA, doc: str = "", replaces: str = "") -> Mapping[str, Any]:
     """Declare the mapping for fields that a product's end users add."""
-    return declare(ExtraField(doc=doc), default=default)
+    return declare(ExtraField(doc=doc), default=default, replaces=replaces)

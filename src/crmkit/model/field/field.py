@@ -39,6 +39,7 @@ class Field:
         managed: whether only crmkit itself sets it.
         within: of an added field, the field in whose column it lives; blank for all others.
         doc: one sentence for the reference.
+        replaces: the inherited field whose place it takes, as the declaration says; blank if it takes none.
     """
 
     holds: ClassVar[Any]
@@ -83,6 +84,7 @@ class Field:
     managed: bool = False
     within: str = ""
     doc: str = ""
+    replaces: str = ""
 
     def __init_subclass__(cls) -> None:
         # A kind that redefines how values become columns must not inherit the fast way to do it the old way.
@@ -91,6 +93,8 @@ class Field:
                 setattr(cls, source, vars(Field)[f"_{source}"])
         if "sure_source" not in vars(cls) and vars(cls).keys() & {"normal", "operand", "accept", "clean"}:
             cls.sure_source = Field.sure_source  # type: ignore[method-assign]  # as above, for what it accepts
+        if "example" in vars(cls) and "smallest" not in vars(cls):
+            cls.smallest = Field.smallest  # type: ignore[method-assign]  # as above
         # What is added lives in a mapping as it is, and who reads it there does not know its kind.
         if "addable" not in vars(cls) and vars(cls).keys() & {"normal", "split", "join"}:
             cls.addable = False
@@ -130,6 +134,10 @@ class Field:
         raise NotImplementedError
 
     # -- columns -------------------------------------------------------------------------------------------------------
+
+    def smallest(self, serial: int) -> Any:
+        """Return a small, plausible value, for the records of tests; of a unique field, one for each `serial`."""
+        return self.example(Random(serial))  # noqa: S311 - it decides nothing
 
     @property
     def nullable(self) -> bool:

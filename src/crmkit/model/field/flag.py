@@ -41,6 +41,10 @@ class FlagField(Field):
         """Return one of the two."""
         return rng.choice((False, True))
 
+    def smallest(self, serial: int) -> bool:
+        """Return false."""
+        return False
+
     @property
     def words(self) -> tuple[str, ...]:
         """What spellings translate to."""
@@ -62,6 +66,8 @@ class FlagField(Field):
         return {"type": "boolean"}
 
 
-def flag(*, default: bool | Missing = REQUIRED, index: bool = False, doc: str = "") -> bool | Missing:
+def flag(
+    *, default: bool | Missing = REQUIRED, index: bool = False, doc: str = "", replaces: str = ""
+) -> bool | Missing:
     """Declare a field that is true or false."""
-    return declare(FlagField(index=index, doc=doc), default=default)
+    return declare(FlagField(index=index, doc=doc), default=default, replaces=replaces)

@@ -61,7 +61,12 @@ class KeyField(Field):
 
 
 def key(
-    *, default: UUID | Missing = REQUIRED, unique: bool = False, managed: bool = False, doc: str = ""
+    *,
+    default: UUID | Missing = REQUIRED,
+    unique: bool = False,
+    managed: bool = False,
+    doc: str = "",
+    replaces: str = "",
 ) -> UUID | Missing:
     """Declare a UUID that is not a link."""
-    return declare(KeyField(unique=unique, managed=managed, doc=doc), default=default)
+    return declare(KeyField(unique=unique, managed=managed, doc=doc), default=default, replaces=replaces)

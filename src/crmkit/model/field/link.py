@@ -88,7 +88,7 @@ class LinkField(ReferenceField):
 
 
 def link(
-    to: str, *, back: str = "", tree: bool = True, default: UUID | Missing = REQUIRED, doc: str = ""
+    to: str, *, back: str = "", tree: bool = True, default: UUID | Missing = REQUIRED, doc: str = "", replaces: str = ""
 ) -> UUID | Missing:
     """Declare a link to another record of the same tenant.
 
@@ -102,5 +102,6 @@ def link(
             Give `False` for one that may lead back, such as a spouse's.
         default: `None` makes the link optional.
         doc: one sentence for the reference.
+        replaces: the inherited field of this name whose place it takes.
     """
-    return declare(LinkField(to=to, back=back, tree=tree, doc=doc), default=default)
+    return declare(LinkField(to=to, back=back, tree=tree, doc=doc), default=default, replaces=replaces)

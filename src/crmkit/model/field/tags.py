@@ -64,6 +64,10 @@ class TagsField(Field):
         """Return a few tags."""
         return tuple(rng.sample(("vip", "VIP", "a,b", "é", "$x"), rng.randint(0, 3)))
 
+    def smallest(self, serial: int) -> tuple[str, ...]:
+        """Return no tags."""
+        return ()
+
     def tagged(self, tag: Any) -> tuple[str, str]:
         """Return its column, and any text."""
         return self.name, clean_text(tag, at_most=MAX_LITERAL)
@@ -92,6 +96,6 @@ class TagsField(Field):
         return f"up to {MAX_TAGS} of up to {MAX_TAG} characters"
 
 
-def tags(*, default: tuple[str, ...] = (), doc: str = "") -> tuple[str, ...]:
+def tags(*, default: tuple[str, ...] = (), doc: str = "", replaces: str = "") -> tuple[str, ...]:
     """Declare a set of short texts, kept in the order given."""
-    return declare(TagsField(doc=doc), default=default)
+    return declare(TagsField(doc=doc), default=default, replaces=replaces)

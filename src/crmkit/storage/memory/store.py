@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from crmkit.errors import Busy, Duplicate, StoreError, TimedOut, Unsupported
 from crmkit.model.codec import CANONICAL
-from crmkit.storage.memory.reader import Reader, rises, sort_rows
+from crmkit.storage.memory.reader import Reader, first_rows, rises, sort_rows
 from crmkit.storage.memory.table import ID, Rows, State, Table, reader_of
 from crmkit.storage.memory.tally import tally_rows
 from crmkit.storage.spi.deadline import Deadline
@@ -66,7 +66,7 @@ class MemoryStore:
                 if held is None or not any(held.tenants.values()):
                     self._stored[schema.name] = Rows(schema)
                 elif held.schema.columns != schema.columns:
-                    raise StoreError(f"the store holds {schema.plural} that do not fit the model {schema.name!r}.")
+                    self._stored[schema.name] = held.refitted(schema)
 
     async def begin(self) -> MemoryUnit:
         """Return a new unit."""
@@ -125,6 +125,8 @@ class MemoryUnit:
             found: Iterable[Row] = Reader(self._table, query.schema.name).rows(query.where, query.order)
             if not rises(query.order):
                 found = sort_rows(found, query.order, self._table, query.schema.name)
+            if query.top is not None:
+                found = first_rows(found, table.places[query.top.column], query.top.number)
             places = [table.places[column] for column in query.columns]
             taken = islice(found, query.limit)
             if len(places) == 1:
@@ -147,7 +149,8 @@ class MemoryUnit:
             Busy: another unit that is still open wrote that id or that group.
         """
         with self._lock:
-            self._write(self._table(schema.name), [(None, row) for row in rows])
+            table = self._table(schema.name)
+            self._write(table, [(None, row) for row in table.stored.arranged(schema, rows)])
 
     @followed
     async def patch(self, patch: Patch) -> int:
@@ -183,7 +186,7 @@ class MemoryUnit:
 
     def _write(self, table: Table, pairs: Sequence[tuple[Row | None, Row | None]]) -> None:
         for group in (ID, *table.schema.unique_columns()):
-            read = reader_of(table.schema, group)
+            read = reader_of(table.stored.columns, group)
             before = {(old[0], read(old)) for old, _ in pairs if old is not None and None not in read(old)}
             after = [(new[0], read(new)) for _, new in pairs if new is not None and None not in read(new)]
             touched = before.union(after) if group == ID else before.symmetric_difference(after)

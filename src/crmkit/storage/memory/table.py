@@ -7,11 +7,16 @@ from heapq import merge
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import attrs
+
+from crmkit.errors import StoreError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from uuid import UUID
 
     from crmkit.model.codec import Row
+    from crmkit.model.field import Column
     from crmkit.model.schema import Schema
     from crmkit.storage.spi.deadline import Deadline
 
@@ -25,9 +30,9 @@ ID: Final[Group] = ("id",)
 _number: Final = attrgetter("int")
 
 
-def reader_of(schema: Schema, group: Group) -> Callable[[Row], tuple[Any, ...]]:
-    """Return what reads these columns of a row, as a tuple."""
-    names = [column.name for column in schema.columns]
+def reader_of(columns: Sequence[Column], group: Group) -> Callable[[Row], tuple[Any, ...]]:
+    """Return what reads the columns of a group, of a row of these columns, as a tuple."""
+    names = [column.name for column in columns]
     places = [names.index(name) for name in group]
     if len(places) == 1:
         only = places[0]
@@ -36,15 +41,47 @@ def reader_of(schema: Schema, group: Group) -> Callable[[Row], tuple[Any, ...]]:
 
 
 class Rows:
-    """Rows by tenant and id. An index on some columns is made when it is first asked for, and kept from then on."""
+    """Rows by tenant and id. An index on some columns is made when it is first asked for, and kept from then on.
 
-    def __init__(self, schema: Schema) -> None:
+    Args:
+        schema: the model.
+        columns: what the rows hold; the model's columns if left out.
+    """
+
+    def __init__(self, schema: Schema, columns: tuple[Column, ...] = ()) -> None:
         self.schema = schema
+        self.columns = columns or schema.columns
         self.tenants: dict[str, dict[UUID, Row]] = {}
-        self.read_id = reader_of(schema, ID)
+        self.read_id = reader_of(self.columns, ID)
         self._readers: dict[Group, Callable[[Row], tuple[Any, ...]]] = {}
         self._indexes: dict[Group, dict[tuple[str, tuple[Any, ...]], dict[UUID, None]]] = {}
         self._rising: dict[str, list[UUID]] = {}
+
+    def refitted(self, schema: Schema) -> Rows:
+        """Return the same rows for another form of their model: the columns of packages come, and stay when those go.
+
+        Raises:
+            StoreError: they do not fit it.
+        """
+        held = {column.name: _bare(column) for column in self.columns}
+        added = tuple(column for column in schema.columns if column.name not in held)
+        gone = [column for column in self.columns if column.name not in schema.by_column]
+        same = all(held.get(column.name, _bare(column)) == _bare(column) for column in schema.columns)
+        if not same or any(column.default is None and not column.nullable for column in (*added, *gone)):
+            raise StoreError(f"the store holds {schema.plural} that do not fit the model {schema.name!r}.")
+        rows = Rows(schema, (*self.columns, *added))
+        more = tuple(column.default for column in added)
+        for row in (row for tenant in self.tenants.values() for row in tenant.values()):
+            rows.put((*row, *more))
+        return rows
+
+    def arranged(self, schema: Schema, rows: Sequence[Row]) -> Sequence[Row]:
+        """Return rows of a form of the model as those held here; what they lack has its default."""
+        if schema.columns is self.columns:
+            return rows
+        names = [column.name for column in schema.columns]
+        lacking = {column.name: column.default for column in self.columns}
+        return [tuple((lacking | dict(zip(names, row, strict=True))).values()) for row in rows]
 
     def put(self, row: Row) -> None:
         """Keep a row, in place of one with the same id."""
@@ -102,11 +139,15 @@ class Rows:
         index = self._indexes.get(group)
         if index is None:
             index = self._indexes[group] = {}
-            reader = self._readers[group] = reader_of(self.schema, group)
+            reader = self._readers[group] = reader_of(self.columns, group)
             for tenant, rows in self.tenants.items():
                 for id, row in rows.items():
                     index.setdefault((tenant, reader(row)), {})[id] = None
         return index
+
+
+def _bare(column: Column) -> Column:
+    return attrs.evolve(column, default=None, by="")
 
 
 def _take_out(
@@ -134,10 +175,10 @@ class Table:
     def __init__(self, stored: Rows, deadline: Deadline | None = None) -> None:
         self.schema = stored.schema
         self.stored = stored
-        self.own = Rows(stored.schema)
+        self.own = Rows(stored.schema, stored.columns)
         self.masked: dict[str, set[UUID]] = {}
         self._deadline = deadline
-        self.places = {column.name: place for place, column in enumerate(stored.schema.columns)}
+        self.places = {column.name: place for place, column in enumerate(stored.columns)}
 
     def scan(self) -> Iterator[Row]:
         """Yield every row of every tenant."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmkit.storage.mongo.document import Document
+from crmkit.storage.mongo.document import Document, value_of
 from crmkit.storage.mongo.select import Selection, Selector, lookup
 
 if TYPE_CHECKING:
@@ -55,17 +55,17 @@ class Steps:
 
     async def follow(self, schema: Schema, hops: tuple[Hop, ...], column: str) -> tuple[Schema, Any]:
         """Return the model where hops lead, and the expression for a column there."""
-        value: Any = f"${column}"
+        at = ""
         for length, hop in enumerate(hops, start=1):
             way = hops[:length]
             step = self._steps.get(way)
             if step is None:
                 local, name = hop.relation.local, f"_step{len(self._steps)}"
-                begin = self._start(name, local) if length == 1 else _first(self._steps[way[:-1]].name, local)
+                begin = value_of(schema.by_column[local], at) if at else self._start(name, local)
                 inner = await self._selector.related(hop.relation, hop.where)
                 step = self._steps[way] = _Step(hop, self._catalog[hop.relation.target], inner, begin, name)
-            schema, value = step.target, _first(step.name, column)
-        return schema, value
+            schema, at = step.target, step.name
+        return schema, value_of(schema.by_column[column], at)
 
     def stages(self) -> list[Document]:
         """Return the lookups, each after those that lead to it."""
@@ -89,7 +89,3 @@ class Steps:
 def present(path: Any) -> Document:
     """Return the expression for a value, null where the document lacks it: grouping would tell the two apart."""
     return {"$ifNull": [path, None]}
-
-
-def _first(name: str, key: str) -> Document:
-    return {"$arrayElemAt": [f"${name}.{key}", 0]}

@@ -7,12 +7,13 @@ takes a lacking key for null. So each leaf has a filter that says exactly what t
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from crmkit.expr.core import Compare, Has, In, Missing, Prefix, Substring
 from crmkit.expr.node import Op
 from crmkit.storage.mongo.document import Document
 from crmkit.storage.mongo.wire import encoded
+from crmkit.storage.spi.compare import Leaf, holds
 from crmkit.storage.spi.prefix import text_after
 
 if TYPE_CHECKING:
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
 
     from crmkit.model.schema import Schema
 
-__all__ = ["NEVER", "OPERATOR", "Leaf", "all_of", "any_of", "leaf_filter"]
+__all__ = ["NEVER", "OPERATOR", "all_of", "any_of", "leaf_filter"]
 
-Leaf: TypeAlias = Compare | In | Missing | Prefix | Substring | Has
 NEVER: Final[Document] = {"_id": {"$in": []}}
 """The filter that no document passes."""
 OPERATOR: Final[Mapping[Op, str]] = {
@@ -34,6 +34,16 @@ _LONGEST_PATTERN: Final = 2_000
 
 def leaf_filter(schema: Schema, node: Leaf) -> Document:
     """Return the filter that a leaf becomes."""
+    column = schema.by_column[node.column]
+    found = _stored(schema, node)
+    if column.default is None:
+        return found
+    lacking: Document = {column.name: {"$eq": None}}
+    return any_of([found, lacking]) if holds(node, column.default) else all_of([found, {column.name: {"$ne": None}}])
+
+
+def _stored(schema: Schema, node: Leaf) -> Document:
+    """Return the filter that a leaf becomes, of documents that hold its column."""
     if isinstance(node, Compare | In | Missing) and node.key:
         return {node.column: _entry(node)}
     key = node.column

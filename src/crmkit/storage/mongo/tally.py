@@ -14,7 +14,7 @@ from bson.decimal128 import Decimal128
 
 from crmkit.model.kind import Kind
 from crmkit.storage.mongo.calendar import first_day
-from crmkit.storage.mongo.document import Document
+from crmkit.storage.mongo.document import Document, value_of
 from crmkit.storage.mongo.hop import Steps, present
 from crmkit.storage.mongo.select import CLASSIC, Selector
 from crmkit.storage.mongo.wire import decoded
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from crmkit.model.catalog import Catalog
     from crmkit.model.codec import Row
+    from crmkit.model.field import Column
     from crmkit.model.schema import Schema
     from crmkit.storage.mongo.select import Run
 
@@ -44,11 +45,11 @@ async def tally_rows(tally: Tally, selector: Selector, catalog: Catalog, run: Ru
         keys = [tuple(read(each["_id"], f"k{n}") for n, read in enumerate(decode)) for each in found]
         return dict(zip(keys, found, strict=True))
 
-    groups = await grouped(grouping.measured(tally.measures))
+    groups = await grouped(grouping.measured(tally.schema, tally.measures))
     if not tally.by and not groups:
         groups[()] = {}
     distinct = {
-        measure.column: await grouped(grouping.distinct(measure.column))
+        measure.column: await grouped(grouping.distinct(tally.schema.by_column[measure.column]))
         for measure in tally.measures
         if measure.aggregate.distinct
     }
@@ -108,22 +109,25 @@ class _Grouping:
                 far[f"k{number}"] = f"$_id.k{number}"
         return cls(tuple(schemas), near, steps, far)
 
-    def measured(self, measures: Sequence[Measure]) -> list[Document]:
+    def measured(self, schema: Schema, measures: Sequence[Measure]) -> list[Document]:
         """Return the stages that give every measure but those of distinct values."""
         taken = {
-            f"m{n}": (measure, _taken(measure)) for n, measure in enumerate(measures) if not measure.aggregate.distinct
+            f"m{n}": (measure, _taken(schema, measure))
+            for n, measure in enumerate(measures)
+            if not measure.aggregate.distinct
         }
         first: Document = {name: taking for name, (_, taking) in taken.items()}
         again: Document = {name: {SPELLED[measure.aggregate][0]: f"${name}"} for name, (measure, _) in taken.items()}
         return self._stages(self.near, first, self.far, again)
 
-    def distinct(self, column: str) -> list[Document]:
+    def distinct(self, column: Column) -> list[Document]:
         """Return the stages that count a column's distinct values: grouped twice, so that no group grows with them."""
-        near = {**self.near, _DISTINCT: f"${column}"}
+        near = {**self.near, _DISTINCT: value_of(column)}
         far = {**self.far, _DISTINCT: f"$_id.{_DISTINCT}"}
         names = {name: f"$_id.{name}" for name in self.far}
+        present: list[Document] = [{"$match": {column.name: {"$ne": None}}}] if column.default is None else []
         return [
-            {"$match": {column: {"$ne": None}}},
+            *present,
             *self._stages(near, {}, far, {}),
             {"$group": {"_id": names or None, "n": {"$sum": 1}}},
         ]
@@ -142,15 +146,15 @@ def _value(path: Any, key: GroupKey, schema: Schema) -> Any:
     return present(first_day(path, schema.by_column[key.column].kind, key.bucket, key.zone))
 
 
-def _number(path: str) -> Document:
+def _number(path: Any) -> Document:
     return {"$cond": [{"$ne": [present(path), None]}, 1, 0]}
 
 
-SPELLED: Final[Mapping[Aggregate, tuple[str, Callable[[str], Any]]]] = {
+SPELLED: Final[Mapping[Aggregate, tuple[str, Callable[[Any], Any]]]] = {
     Aggregate.COUNT: ("$sum", _number),
     Aggregate.SUM: ("$sum", lambda path: {"$toDecimal": path}),
-    Aggregate.MIN: ("$min", str),
-    Aggregate.MAX: ("$max", str),
+    Aggregate.MIN: ("$min", lambda path: path),
+    Aggregate.MAX: ("$max", lambda path: path),
 }
 """The operator of each aggregate, which also puts the results of several groups together, and what it takes of a value.
 
@@ -158,8 +162,8 @@ Those over distinct values are not here: `_Grouping.distinct` counts groups of e
 """
 
 
-def _taken(measure: Measure) -> Document:
+def _taken(schema: Schema, measure: Measure) -> Document:
     if not measure.column:
         return {"$sum": 1}
     operator, operand = SPELLED[measure.aggregate]
-    return {operator: operand(f"${measure.column}")}
+    return {operator: operand(value_of(schema.by_column[measure.column]))}

@@ -12,7 +12,7 @@ from crmkit.errors import StoreError
 from crmkit.storage.sql.table import KEY
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Index, Inspector, MetaData, Table
+    from sqlalchemy import Column, Connection, Index, Inspector, MetaData, Table
 
     from crmkit.storage.sql.dialect import Dialect
 
@@ -93,13 +93,11 @@ def _is_held(columns: tuple[str, ...], *, unique: bool, held: Sequence[tuple[Seq
 
 def _check_table(inspector: Inspector, table: Table, dialect: Dialect) -> None:
     found = {column["name"]: column for column in inspector.get_columns(table.name)}
+    if lacking := [column for column in table.columns if column.name not in found]:
+        raise _lacking(inspector, table, lacking)
     for column in table.columns:
-        held = found.pop(column.name, None)
+        held = found.pop(column.name)
         place = f"the column {table.name}.{column.name}"
-        if held is None:
-            definition = str(CreateColumn(column).compile(inspector.bind)).strip()
-            add = f"Run: ALTER TABLE {table.name} ADD COLUMN {definition}" if column.nullable else _MIGRATE
-            raise StoreError(f"the table {table.name!r} has no column {column.name!r}.", hint=add)
         expected, actual = _type_name(inspector, column.type), _type_name(inspector, held["type"])
         if expected != actual:
             raise StoreError(f"{place} is of type {actual}, not {expected}.", hint=_MIGRATE)
@@ -117,6 +115,17 @@ def _check_table(inspector: Inspector, table: Table, dialect: Dialect) -> None:
             f"the table {table.name!r} has the primary key ({', '.join(key)}), not (tenant, id).", hint=_MIGRATE
         )
     _check_choices(inspector, table, dialect)
+
+
+def _lacking(inspector: Inspector, table: Table, columns: Sequence[Column[Any]]) -> StoreError:
+    names = ", ".join(repr(column.name) for column in columns)
+    bringing = sorted({column.info["by"] for column in columns if column.info["by"]})
+    who = f", which {' and '.join(bringing)} brings along" if bringing else ""
+    hint = _MIGRATE
+    if all(column.nullable or column.server_default is not None for column in columns):
+        definitions = (str(CreateColumn(column).compile(inspector.bind)).strip() for column in columns)
+        hint = "Run: " + "; ".join(f"ALTER TABLE {table.name} ADD COLUMN {each}" for each in definitions)
+    return StoreError(f"the table {table.name!r} has no column {names}{who}.", hint=hint)
 
 
 def _type_name(inspector: Inspector, type_: Any) -> str:

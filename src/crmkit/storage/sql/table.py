@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, MetaData, PrimaryKeyConstraint, Table, or_
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    literal,
+    or_,
+)
 from sqlalchemy.types import Boolean
 
 from crmkit.model.kind import Kind
+from crmkit.storage.spi.wire import converters
 from crmkit.storage.sql.name import constraint_name
 
 if TYPE_CHECKING:
@@ -51,7 +62,7 @@ def _add_table(metadata: MetaData, catalog: Catalog, schema: Schema, dialect: Di
     table = Table(
         name,
         metadata,
-        *(Column(column.name, _type_of(name, column, dialect), nullable=column.nullable) for column in schema.columns),
+        *(_column(name, column, dialect) for column in schema.columns),
         PrimaryKeyConstraint(*KEY, name=constraint_name("pk", name)),
     )
     for field in schema.fields.values():
@@ -82,6 +93,15 @@ def _add_table(metadata: MetaData, catalog: Catalog, schema: Schema, dialect: Di
         sparse = dialect.partial_indexes and group in {(link.name,) for link in schema.links if link.nullable}
         options: dict[str, Any] = {f"{dialect.name}_where": table.c[group[0]].is_not(None)} if sparse else {}
         Index(constraint_name("ix", name, group), *(table.c[each] for each in ("tenant", *group, *ends)), **options)
+
+
+def _column(table: str, column: model.Column, dialect: Dialect) -> Column[Any]:
+    type_ = _type_of(table, column, dialect)
+    stands = None
+    if column.default is not None:
+        encode = converters(dialect.wires)[0].get(column.kind)
+        stands = literal(column.default if encode is None else encode(column.default), type_)
+    return Column(column.name, type_, nullable=column.nullable, server_default=stands, info={"by": column.by})
 
 
 def _type_of(table: str, column: model.Column, dialect: Dialect) -> TypeEngine[Any]:
