@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
-from hypothesis import HealthCheck, given, settings
+import attrs
+from hypothesis import HealthCheck, Phase, given, settings
 
-from crmkit import Contact, Customer, Opportunity, connect, f, rule, system
+from crmkit import Contact, Crm, Customer, Opportunity, connect, f, rule, system
 from crmkit.expr.evaluate import evaluate
 from crmkit.expr.resolve import resolve
 from crmkit.model.schema import schema_of
@@ -14,26 +17,52 @@ from crmkit.repository import Doors
 from crmkit.repository.foresight import holds
 from crmkit.testing.drive import step
 from crmkit.testing.strategy import Case, cases
-from crmkit.testing.world import _EXTRA, CATALOG, NOW, Account
+from crmkit.testing.world import _EXTRA, CATALOG, NOW, Account, Deal, Region, World
 
 job = system("test")
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+def linked(world: World) -> World:
+    """The world without links that lead nowhere: of those nothing is foreseen."""
+    ids = {record.id for record in world.records}
+
+    def found(link: UUID | None) -> UUID | None:
+        return link if link in ids else None
+
+    kept: list[Any] = []
+    for record in world.records:
+        match record:
+            case Region():
+                kept.append(attrs.evolve(record, within_id=found(record.within_id)))
+            case Account():
+                kept.append(attrs.evolve(record, region_id=found(record.region_id)))
+            case _ if not isinstance(record, Deal) or record.account_id in ids:
+                kept.append(record)
+            case _:
+                pass
+    return World(tuple(kept))
+
+
+async def stored(doors: Doors, world: World, crm: Crm) -> None:
+    """Write records just as they are."""
+    for schema, records in world.by_schema():
+        unit = await doors.unit.writing(schema)
+        codec = crm.environment.codec(crm.environment.catalog[schema.name])
+        await unit.insert(schema, [codec.dump(record, job.tenant) for record in records])
+
+
+@settings(max_examples=20, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_of_a_stored_record_it_agrees_with_the_specification(case: Case) -> None:
-    models = [each.cls for each in CATALOG]
+    world, models = linked(case.world), [each.cls for each in CATALOG]
     with connect("memory://", models=models, extra={Account: _EXTRA}, clock=lambda: NOW) as crm:
-        with crm.session(job) as s:
-            for record in case.world.records:
-                s.repository(type(record)).add(record)
         doors = Doors(crm.environment, job)
+        step(stored(doors, world, crm))
         for schema, expr in case.questions:
-            door = doors.of(schema.name)
-            for record in case.world.of(schema):
-                stored = step(door.records(f.id == record.id))[0]
-                foreseen = step(holds(resolve(expr, case.facts), stored, door.judge, new=False))
-                assert foreseen == evaluate(expr, record, facts=case.facts, world=case.world), expr
+            judge = doors.of(schema.name).judge
+            for record in world.of(schema):
+                foreseen = step(holds(resolve(expr, case.facts), record, judge, new=False))
+                assert foreseen == evaluate(expr, record, facts=case.facts, world=world), expr
 
 
 def test_a_changed_link_leads_where_it_will_lead(store_url: str) -> None:
