@@ -25,9 +25,8 @@ import inspect
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 from uuid import UUID
 
@@ -59,6 +58,11 @@ _SEEN, _UNSEEN, _CALL = 0x1_0000, 0x1000_0000, 0x2000_0000
 """Where the ids begin of what is seen, of what is not, and of what a call makes."""
 _FEW, _MANY = 10, 1000
 _FAILED: Final = "failed with "
+# As values, since a checker would narrow what it knows nothing of.
+_MANY_OF: Final[tuple[Any, ...]] = (Iterator, list, tuple)
+_PAIRS: Final[Any] = Mapping
+_SETS: Final[Any] = AbstractSet
+_PAGES: Final[Any] = Page
 
 
 class Arguments:
@@ -297,7 +301,7 @@ def _error(error: CrmError) -> str:
 
 def _read(value: Any) -> str:
     """Return all that a caller can read of an answer of the blocking face."""
-    if isinstance(value, AbstractContextManager) and not isinstance(value, Iterator):
+    if hasattr(value, "__enter__"):
         with value as entered:
             return _plain(entered)
     return _plain(value)
@@ -305,24 +309,24 @@ def _read(value: Any) -> str:
 
 async def _awaited(value: Any) -> str:
     """Return the same of the awaited face."""
-    if inspect.isawaitable(value):
+    if hasattr(value, "__await__"):
         value = await value
-    if isinstance(value, AsyncIterator):
+    if hasattr(value, "__anext__"):
         return _plain([each async for each in value])
-    if isinstance(value, AbstractAsyncContextManager):
+    if hasattr(value, "__aenter__"):
         async with value as entered:
             return _plain(entered)
     return _plain(value)
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, Iterator | list | tuple):
+    if isinstance(value, _MANY_OF):
         return f"[{', '.join(map(_plain, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key!r}: {_plain(each)}' for key, each in value.items())}}}"
-    if isinstance(value, AbstractSet):
+    if isinstance(value, _PAIRS):
+        return f"{{{', '.join(f'{key!r}: {_plain(value[key])}' for key in value)}}}"
+    if isinstance(value, _SETS):
         return f"{{{', '.join(sorted(map(_plain, value)))}}}"
-    if isinstance(value, Page):
+    if isinstance(value, _PAGES):
         return f"{_plain(list(value))} {value.next}"
     if hasattr(value, "to_dicts"):
         return _plain(value.to_dicts())
