@@ -12,10 +12,12 @@ from functools import partial, wraps
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self
 
+import attrs
+
 from crmkit.crm.capability import Capabilities
 from crmkit.crm.session import AsyncSession
 from crmkit.entities import BUILT_IN
-from crmkit.errors import BadDefinition, CrmError, Unsupported
+from crmkit.errors import BadDefinition, CrmError, StoreError, Unsupported
 from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
@@ -114,6 +116,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     ids: IdSource | None = None,
     outbox: bool = False,
     create: bool = True,
+    dry_run: bool = False,
     capabilities: Iterable[Capability] = (),
     extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
@@ -137,6 +140,8 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
+        dry_run: whether to look only: nothing is created, a database that is not there yet is as good as an empty one,
+            and whatever would be written is refused with `NotAllowed`.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
         extensions: what packages add to models, made by `extend`; the order does not matter.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
@@ -168,7 +173,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         catalog=catalog,
         store=store,
         policy=_policy(policy),
-        rules=RuleBook(catalog, rules, protect, awaited=awaited),
+        rules=RuleBook(catalog, rules, protect, [(each.model, each.rules) for each in packages], awaited=awaited),
         clock=now,
         ids=ids or uuid7_source(now, _CHANCE),
         pause=_pause(awaited=awaited),
@@ -179,14 +184,19 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
             steps, (*OPERATIONS, *added.operations), added.steps, added.is_on, awaited=awaited, outbox=outbox
         ),
         joined=partial(_joined, added, awaited),
+        dry_run=dry_run,
     )
     try:
         if statement_timeout is not None:
             _limit(store, statement_timeout)
-        await store.prepare(catalog, create=create)
-    except BaseException:
+        await store.prepare(catalog, create=create and not dry_run)
+    except BaseException as error:
         await store.close()
-        raise
+        if not (dry_run and isinstance(error, StoreError) and error.absent):
+            raise
+        empty = open_store("memory://", awaited=awaited)
+        await empty.prepare(catalog, create=True)
+        environment = attrs.evolve(environment, store=empty)
     return AsyncCrm(environment, added)
 
 

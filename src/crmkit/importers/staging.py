@@ -12,7 +12,7 @@ from crmkit.errors import BadDefinition, Problem
 from crmkit.expr.core import Compare
 from crmkit.expr.node import Op
 from crmkit.importers.history import FiledEntry, entries_of, spelled
-from crmkit.importers.rule import FileKind
+from crmkit.importers.setting import FileKind
 from crmkit.lifecycle.history import Entry, State, check_time, steps
 from crmkit.repository.lock import breaches
 

@@ -19,6 +19,7 @@ from crmkit.lifecycle.neighbours import Neighbours
 from crmkit.lifecycle.rule import Place, Rule
 from crmkit.lifecycle.stage import Stage, checked_name
 from crmkit.lifecycle.step import StagedRecord, Step, StepKind, kind_of, made
+from crmkit.lifecycle.way import Ways
 from crmkit.model.catalog import Catalog
 from crmkit.model.schema import Schema, entity_of, schema_of
 from crmkit.values import clean_instant
@@ -122,6 +123,11 @@ class Pipeline:
         last_open = sum(stage.is_open for stage in self.stages)
         return {stage.name: Place(stage, number, last_open) for number, stage in enumerate(self.stages, 1)}
 
+    @cached_property
+    def ways(self) -> Ways:
+        """Which rules lead on from a stage, by the stage that they lead to."""
+        return Ways(self.places, self.moves)
+
     def stage(self, name: str) -> Stage:
         """Return a stage by name.
 
@@ -192,7 +198,8 @@ class Pipeline:
             return (f"It is in {target!r} already.",)
         facts = Facts(self.instant(at), zone, me)
         source, goal = self.places[record.stage], self.places[target]
-        rules = [rule for rule in self.moves if rule.allows(source, goal, record.stage_reached)]
+        ways = self.ways[record.stage].get(target, ())
+        rules = [rule for rule in ways if rule.allows(source, goal, record.stage_reached)]
         return (
             *reason.too_early(record, facts.now),
             *(
@@ -214,9 +221,11 @@ class Pipeline:
         around: Neighbours | None = None,
     ) -> tuple[str, ...]:
         """Return the stages to which a record may move now, in order; see `why_not`."""
+        if self._misplaced(record):
+            return ()
         return tuple(
             name
-            for name in self.places
+            for name in self.ways[record.stage]
             if not self.why_not(record, name, at=at, roles=roles, me=me, zone=zone, around=around)
         )
 
@@ -312,7 +321,8 @@ class Pipeline:
         source, goal = self.places.get(record.stage), self.places.get(target)
         if source is None or goal is None:
             return ()
-        rules = [rule for rule in self.moves if rule.allows(source, goal, record.stage_reached)]
+        ways = self.ways[record.stage].get(target, ())
+        rules = [rule for rule in ways if rule.allows(source, goal, record.stage_reached)]
         return (*goal.stage.conditions, *(closed(rule.guard) for rule in rules if rule.guard is not None))
 
     # -- as data -------------------------------------------------------------------------------------------------------

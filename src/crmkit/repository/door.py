@@ -369,6 +369,11 @@ class Door(Generic[T]):
         if self.schema.kept:
             raise NotAllowed(f"{self.schema.name} records are not written directly.", hint=self.schema.kept)
 
+    def rule(self, action: Action) -> Expr | None:
+        """Return what the policy asks of a record, its placeholders filled in; `None` if it asks nothing."""
+        rule = self._guard.rule(self.schema, action)
+        return None if rule is everything else rule
+
     # -- rows ----------------------------------------------------------------------------------------------------------
 
     def _dumped(self, records: Sequence[T], ids: Sequence[UUID], at: dt.datetime) -> list[Row]:

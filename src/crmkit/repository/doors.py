@@ -56,7 +56,9 @@ class Doors:
         self._doors: dict[str, Door[Any]] = {}
         self._inside: Inside | None = None
         place = (environment.place, actor.tenant)
-        self.unit = UnitOfWork(environment.store, place, awaited=environment.awaited, entered=entered)
+        self.unit = UnitOfWork(
+            environment.store, place, awaited=environment.awaited, entered=entered, dry_run=environment.dry_run
+        )
         self.catalog = environment.catalog
         self.features = environment.store.features
         self.actor = actor

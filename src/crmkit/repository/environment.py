@@ -42,6 +42,7 @@ class Environment:
         joined: makes a session over the doors of another, for what hosts and packages run within its operations.
         awaited: whether calls are awaited, in an event loop.
         observers: what learns of each change inside its transaction.
+        dry_run: whether nothing may be written.
         place: stands for the database, and holds nothing of it: records remember it for longer than it is open.
     """
 
@@ -57,6 +58,7 @@ class Environment:
     joined: Callable[[Doors], Any]
     awaited: bool = False
     observers: tuple[Observer, ...] = ()
+    dry_run: bool = False
     place: object = attrs.field(init=False, factory=object)
     _codecs: dict[str, Codec[Any]] = attrs.field(init=False, factory=dict[str, Codec[Any]], repr=False)
 

@@ -47,29 +47,39 @@ class RuleBook:
         catalog: the models.
         rules: what records are held to whenever they are written, by model.
         protect: what they are held to when they are deleted, by model.
+        brought: the models and rules that packages bring along; they are asked first.
         awaited: whether functions are awaited.
 
     Raises:
         BadDefinition: a rule does not fit its model, or its function this CRM.
     """
 
-    def __init__(self, catalog: Catalog, rules: RulesOf | None, protect: RulesOf | None, *, awaited: bool) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        rules: RulesOf | None,
+        protect: RulesOf | None,
+        brought: Iterable[tuple[type[Any], Iterable[Any]]] = (),
+        *,
+        awaited: bool,
+    ) -> None:
         self._catalog = catalog
         self._awaited = awaited
-        self._held = self._read("rules", rules)
+        self._held = self._read("rules", rules, brought)
         self._protected = self._read("protect", protect)
 
     def of(self, schema: Schema, *, deleting: bool) -> tuple[Entry, ...]:
         """Return the rules that a model's records are held to."""
         return (self._protected if deleting else self._held).get(schema.name, ())
 
-    def _read(self, name: str, given: RulesOf | None) -> dict[str, tuple[Entry, ...]]:
-        if given is None:
-            return {}
+    def _read(
+        self, name: str, given: RulesOf | None, brought: Iterable[tuple[type[Any], Iterable[Any]]] = ()
+    ) -> dict[str, tuple[Entry, ...]]:
+        given = {} if given is None else given
         if not isinstance(given, Mapping):
             raise BadDefinition(f"{name} takes a mapping of models.", hint=f"Write {name}={{Customer: [rule(...)]}}.")
         found: dict[str, tuple[Entry, ...]] = {}
-        for model, rules in given.items():
+        for model, rules in (*brought, *given.items()):
             schema = self._catalog.of(model)
             if schema.kept:
                 raise BadDefinition(f"{schema.name} takes no rules, as no caller writes it.", hint=schema.kept)

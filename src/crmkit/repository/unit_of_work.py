@@ -67,10 +67,14 @@ class UnitOfWork:
         place: stands for the database and the tenant.
         awaited: whether its coroutines run in an event loop.
         entered: whether it may be used at once; a session may only once it is entered, as nothing else would commit.
+        dry_run: whether nothing may be written.
     """
 
-    def __init__(self, store: Store, place: Hashable, *, awaited: bool = False, entered: bool = True) -> None:
+    def __init__(
+        self, store: Store, place: Hashable, *, awaited: bool = False, entered: bool = True, dry_run: bool = False
+    ) -> None:
         self._awaited = awaited
+        self._dry_run = dry_run
         self.turn = Turn(place)
         self._store = store
         self._gate = Gate(awaited=awaited)
@@ -114,6 +118,8 @@ class UnitOfWork:
 
     async def writing(self, schema: Schema) -> Unit:
         """Return the store's transaction, to write rows of a model; see `reading`."""
+        if self._dry_run:
+            raise NotAllowed("nothing is written in a dry run.", hint="Connect without dry_run=True.")
         if self._looking:
             raise CrmError(_LOOKING, hint="Write in a step that writes.")
         self._gate.enter()

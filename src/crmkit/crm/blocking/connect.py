@@ -41,6 +41,7 @@ def connect(
     ids: IdSource | None = None,
     outbox: bool = False,
     create: bool = True,
+    dry_run: bool = False,
     capabilities: Iterable[Capability] = (),
     extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
@@ -64,6 +65,8 @@ def connect(
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
+        dry_run: whether to look only: nothing is created, a database that is not there yet is as good as an empty one,
+            and whatever would be written is refused with `NotAllowed`.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
         extensions: what packages add to models, made by `extend`; the order does not matter.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
@@ -100,6 +103,7 @@ def connect(
                 ids=ids,
                 outbox=outbox,
                 create=create,
+                dry_run=dry_run,
                 capabilities=capabilities,
                 extensions=extensions,
                 statement_timeout=statement_timeout,
