@@ -43,12 +43,13 @@ class Version:
     Args:
         source: the folder that holds the package `crmkit`.
         arguments: what the worker is started with.
+        module: the worker.
     """
 
-    def __init__(self, source: pathlib.Path, arguments: Sequence[str]) -> None:
+    def __init__(self, source: pathlib.Path, arguments: Sequence[str], module: str = "benchmarks.worker") -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(source), str(ROOT)])}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", *arguments],
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
         )  # fmt: skip
         self._answer()

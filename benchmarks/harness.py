@@ -5,9 +5,12 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from benchmarks.item import Item
 from benchmarks.participant import AnyParticipant
+
+R = TypeVar("R")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,12 +48,13 @@ def measure(item: Item, participants: Sequence[AnyParticipant], rounds: int) -> 
 def once(item: Item, participant: AnyParticipant, number: int) -> float:
     """Return the seconds that one round of an item took on one participant, its answer checked."""
     call = item.prepare(participant, number)
-    seconds, result = _timed(call)
+    seconds, result = timed(call)
     item.check(participant, result, number)
     return seconds
 
 
-def _timed(call: Callable[[], object]) -> tuple[float, object]:
+def timed(call: Callable[[], R]) -> tuple[float, R]:
+    """Return the seconds that a call took, and its result."""
     gc.collect()
     # what the harness holds is not any participant's garbage: without this, each collection walks all of it
     gc.freeze()

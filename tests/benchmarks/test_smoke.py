@@ -87,3 +87,14 @@ def test_an_interval_holds_the_mean_and_narrows_with_agreement():
     assert (round(low, 2), round(high, 2)) == (0.98, 1.06)
     narrow = interval([1.02, 1.021, 1.019, 1.02, 1.021, 1.02, 1.02])
     assert 1.01 < narrow[0] < narrow[1] < 1.03
+
+
+def test_what_rules_and_handlers_cost_is_measured_beside_nothing_and_another_version(capsys):
+    from benchmarks import mechanism
+
+    code = mechanism.main([str(PROJECT / "src"), "--stores", "memory", "--rows", "40", "--rounds", "3"])
+
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head == "memory, 40 rows, 3 rounds"
+    assert [line.split(":")[0].strip() for line in lines] == ["advance"] * 2 + ["update"] * 2 + ["add_many"] * 2
+    assert code in {0, 1}  # what it measures of so little is luck

@@ -191,6 +191,10 @@ class Schema:
 
     def index_columns(self) -> tuple[tuple[str, ...], ...]:
         """Return each group of columns to be indexed, the tenant left out; a longer group serves a shorter one, too."""
+        return self._index_columns
+
+    @cached_property
+    def _index_columns(self) -> tuple[tuple[str, ...], ...]:
         uniques = self.unique_columns()
         # In this order: links, single fields, folded columns.
         fields = sorted(self.fields.values(), key=lambda field: field not in self.links)

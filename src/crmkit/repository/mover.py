@@ -82,10 +82,13 @@ class Mover:
         for move in moves:
             if not move.target or (move.kind == "advance" and not move.record.pipeline):
                 continue
-            pipeline, asker = await self._pipeline(move), self._asker(move.record)
-            at = asker["at"] if move.at is None else pipeline.instant(move.at)
+            pipeline = await self._pipeline(move)
             advances = move.kind == "advance"
             asked = pipeline.conditions(move.record, move.target) if advances else _entering(pipeline, move.target)
+            if all(is_local(each, self._schema) for each in asked):
+                continue
+            asker = self._asker(move.record)
+            at = asker["at"] if move.at is None else pipeline.instant(move.at)
             moving.append((move.record, asked, Facts(at, asker["zone"], asker["me"])))
         return await neighbourhood(self._door, self._doors.of, moving)
 

@@ -100,15 +100,15 @@ class Performer(Generic[S]):
     async def _each(self, place: Place, step: str, states: Sequence[S]) -> Sequence[S]:
         handlers = self._script.get((step, place), ())
         for handler in handlers:
-            states = [await self._called(handler, state) for state in states]
+            with self._doors.unit.held(looking=step in self._operation.decides):
+                states = [await self._called(handler, state) for state in states]
         return states
 
     async def _called(self, handler: Handler[S], state: S) -> S:
         call = cast("Callable[[Any, S], Any]", handler.call)
-        with self._doors.unit.held(looking=handler.step in self._operation.decides):
-            answer = call(self._doors.joined, state)
-            if isawaitable(answer):
-                answer = await answer
+        answer = call(self._doors.joined, state)
+        if isawaitable(answer):
+            answer = await answer
         if answer is None:
             return state
         if isinstance(answer, Refusal):

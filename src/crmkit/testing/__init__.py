@@ -1,6 +1,6 @@
 """For programs that use crmkit: a clock, ids, factories and counts, which `crmkit.testing.plugin` makes fixtures of.
 
-For authors of stores: the conformance kit. Names are loaded when they are first used.
+For authors of stores, and of capabilities: the conformance kits. Names are loaded when they are first used.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from crmkit.storage.memory import MemoryStore
+    from crmkit.testing.capability_suite import Arguments, CapabilitySuite
     from crmkit.testing.host.backstage import backstage
     from crmkit.testing.host.cast import Cast
     from crmkit.testing.host.clock import FrozenClock
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from crmkit.testing.suite import StoreSuite
 
 __all__ = [
+    "Arguments",
     "Asked",
+    "CapabilitySuite",
     "Cast",
     "CountedIds",
     "Factory",
@@ -43,7 +46,9 @@ __all__ = [
 ]
 
 _MODULE_OF: Final = {
+    "Arguments": "crmkit.testing.capability_suite",
     "Asked": "crmkit.testing.host.watch",
+    "CapabilitySuite": "crmkit.testing.capability_suite",
     "Cast": "crmkit.testing.host.cast",
     "CountedIds": "crmkit.testing.host.ids",
     "Factory": "crmkit.testing.host.factory",
@@ -62,6 +67,7 @@ _MODULE_OF: Final = {
 }
 _TESTS: Final = (
     "boundary",
+    "capability_suite",
     "differential",
     "drive",
     "fidelity",
