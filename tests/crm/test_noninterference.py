@@ -384,6 +384,7 @@ ATTEMPTS: dict[str, list[Callable[..., object]]] = {
     "Repository.restore": [
         lambda s, id=id, v=v: s.opportunities.restore(deal(s, id, v)) for id in (None, *DEALS) for v in (1, 2, 3)
     ],
+    "Repository.model": [lambda s: s.customers.model.__name__],
     "Repository.advance": [
         lambda s: s.opportunities.advance(deal(s), "won"),
         *(

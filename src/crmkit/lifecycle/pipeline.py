@@ -205,7 +205,7 @@ class Pipeline:
             *(
                 reason.of_rules(rules, record, roles, facts, around)
                 if rules
-                else reason.unruled(record, target, self.places, self.moves)
+                else reason.unruled(record, target, self.places, self.ways[record.stage])
             ),
             *reason.of_stage(goal, record, facts, around),
         )

@@ -27,11 +27,12 @@ def too_early(record: StagedRecord, at: dt.datetime) -> tuple[str, ...]:
     return (f"It entered {record.stage!r} at {record.stage_since.isoformat()}, which is after {at.isoformat()}.",)
 
 
-def unruled(record: StagedRecord, target: str, places: Mapping[str, Place], moves: Iterable[Rule]) -> tuple[str, ...]:
+def unruled(
+    record: StagedRecord, target: str, places: Mapping[str, Place], ways_out: Mapping[str, Iterable[Rule]]
+) -> tuple[str, ...]:
     """Return that no rule covers a move, and where a record may go instead."""
-    source = places[record.stage]
-    others = [(name, place) for name, place in places.items() if name != record.stage]
-    ways = [name for name, place in others if any(rule.allows(source, place, record.stage_reached) for rule in moves)]
+    source, reached = places[record.stage], record.stage_reached
+    ways = [name for name, rules in ways_out.items() if any(each.allows(source, places[name], reached) for each in rules)]
     rest = f"From there it may go to: {', '.join(ways)}." if ways else "No rule leads on from there."
     return (f"No rule leads from {record.stage!r} to {target!r}. {rest}",)
 

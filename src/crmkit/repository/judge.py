@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from weakref import proxy
 
 import attrs
 
@@ -109,7 +110,7 @@ class Judge:
     """
 
     def __init__(self, door: Door[Any], inside: Inside) -> None:
-        self.door = door
+        self.door: Door[Any] = proxy(door)  # which holds the judge: a cycle would wait for the garbage collector
         self.schema = door.schema
         self.relations = door.catalog.relations(door.schema)
         self._inside = inside

@@ -41,6 +41,7 @@ def table(targets: Sequence[str]) -> str:
     | unique       | yes         |
     | reach        | yes         |
     | buckets      | yes         |
+    | top          | yes         |
     | savepoint    | yes         |
     | timeout      | yes         |
     | join         | no          |
