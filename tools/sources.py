@@ -46,6 +46,7 @@ PUBLIC: Final = {
     "crmkit.expr.evaluate": "evaluate",
     "crmkit.expr.node": "Expr",
     "crmkit.importers": "pipelines_in",
+    "crmkit.labels": "Labels",
     "crmkit.lifecycle": "* but Entry Rule StagedRecord Step StepKind",
     "crmkit.model.declare": "* but attached",
     "crmkit.model.extension": "Extension Fields extend",

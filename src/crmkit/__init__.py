@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from crmkit.expr.evaluate import evaluate
     from crmkit.expr.node import Expr
     from crmkit.importers import pipelines_in
+    from crmkit.labels import Labels
     from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, moved, reopen
     from crmkit.model.declare import (
         Record,
@@ -147,6 +148,7 @@ __all__ = [
     "Funnel",
     "Group",
     "IntegerField",
+    "Labels",
     "Lead",
     "Message",
     "Money",
@@ -286,6 +288,7 @@ _MODULE_OF = {
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
+    "Labels": "crmkit.labels",
     "Lead": "crmkit.entities",
     "Message": "crmkit.operation.operation",
     "Money": "crmkit.values",
