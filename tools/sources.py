@@ -64,6 +64,7 @@ PUBLIC: Final = {
     "crmkit.segment": "Segment",
     "crmkit.values": "Money UTC",
     "crmkit.values.identifier": "NEW",
+    "crmkit.values.translated": "Translated",
 }
 """The modules whose names are public: all in their `__all__` but a few, or a few."""
 

@@ -97,6 +97,7 @@ if TYPE_CHECKING:
         money,
         tags,
         text,
+        translated,
     )
     from crmkit.model.extension import Extension, Fields, extend
     from crmkit.model.field import Field, IntegerField, TextField
@@ -113,6 +114,7 @@ if TYPE_CHECKING:
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
     from crmkit.values.identifier import NEW
+    from crmkit.values.translated import Translated
 
 __all__ = [
     "CONTRACTS",
@@ -191,6 +193,7 @@ __all__ = [
     "Ticket",
     "TicketMessage",
     "TimedOut",
+    "Translated",
     "Unreachable",
     "Unsupported",
     "User",
@@ -250,6 +253,7 @@ __all__ = [
     "to_json",
     "today",
     "total",
+    "translated",
     "unrestricted",
     "where_from",
 ]
@@ -332,6 +336,7 @@ _MODULE_OF = {
     "Ticket": "crmkit.entities",
     "TicketMessage": "crmkit.entities",
     "TimedOut": "crmkit.errors",
+    "Translated": "crmkit.values.translated",
     "UTC": "crmkit.values",
     "Unreachable": "crmkit.errors",
     "Unsupported": "crmkit.errors",
@@ -392,6 +397,7 @@ _MODULE_OF = {
     "to_json": "crmkit.model.form",
     "today": "crmkit.expr.build",
     "total": "crmkit.repository.measure",
+    "translated": "crmkit.model.declare",
     "unrestricted": "crmkit.security.access",
     "where_from": "crmkit.query",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
 from io import BytesIO
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -25,12 +26,8 @@ def need_babel() -> None:
     Raises:
         Unsupported: it is not.
     """
-    try:
-        import babel  # noqa: F401 - an extra; only whether it is there
-    except ImportError:
-        raise Unsupported(
-            "labels are read by Babel, which is not installed.", hint='Run: pip install "crmkit[labels]"'
-        ) from None
+    if find_spec("babel") is None:
+        raise Unsupported("labels are read by Babel, which is not installed.", hint='Run: pip install "crmkit[labels]"')
 
 
 def read(content: bytes, name: str) -> Mapping[str, str]:
@@ -63,7 +60,7 @@ def shipped(language: str) -> Mapping[str, str]:
     from importlib.resources import files  # loads much that those who read no labels do without
 
     need_babel()
-    file = files(__package__) / "locale" / f"{language}.po"
+    file = files("crmkit.labels") / "locale" / f"{language}.po"
     return read(file.read_bytes(), file.name) if file.is_file() else MappingProxyType({})
 
 

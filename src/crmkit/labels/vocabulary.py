@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
@@ -93,7 +93,7 @@ def _of_field(model: str, name: str, field: Field) -> Iterator[Term]:
 
 def inherited() -> Iterator[Term]:
     """Yield what every record has, and every one that is staged, by the ids that all of them share."""
-    for attribute in attrs.fields(Staged):
+    for attribute in attrs.fields(cast("type[Any]", Staged)):
         field = declared_field(attribute)
         if field is not None:
             own = _of_field("", attribute.name, attrs.evolve(field, name=attribute.name))

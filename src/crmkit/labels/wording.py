@@ -66,8 +66,8 @@ class Wording:
         Raises:
             BadDefinition: the tenant's are malformed.
         """
-        own = _spoken(self._of_tenant(tenant)) if self._of_tenant is not None else {}
-        return tuple(filter(None, (own, self._host)))
+        own = [] if self._of_tenant is None else [_spoken(self._of_tenant(tenant))]
+        return (*own, self._host)
 
     def check(self, words: Words) -> None:
         """Refuse words that are malformed, or name what is not there.
