@@ -9,6 +9,8 @@ from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
 
+pytest_plugins = ["crmkit.testing.plugin"]
+
 
 def enter(namespace: dict[str, Any]) -> None:
     """Let the examples of one document write their files into a folder that is thrown away."""

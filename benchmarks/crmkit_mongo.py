@@ -13,6 +13,8 @@ SCOPE = {"tenant": "main", "deleted_at": None}
 class CrmkitMongo(Crmkit):
     """crmkit on the private server."""
 
+    transactions = True
+
     def __init__(self, workload: Workload) -> None:
         super().__init__(workload, workload.mongo_url.replace("/?", f"/{DATABASE}?"))
 

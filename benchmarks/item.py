@@ -1,11 +1,11 @@
-"""What is measured: six items, each with what is prepared, what is timed and what is checked afterwards."""
+"""What is measured: seven items, each with what is prepared, what is timed and what is checked afterwards."""
 
 # ruff: noqa: D102 - Item says what each method does
 
 import abc
 import random
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from benchmarks.participant import PAGE_SCORE, PAGE_SIZE, PAGE_STATUS, PAGE_TIER, AnyParticipant, Workload
 from benchmarks.record import CustomerRecord
@@ -39,6 +39,11 @@ class Item(abc.ABC):
     @abc.abstractmethod
     def operations(self) -> int:
         """How many records, look-ups, updates or pages one timed call handles."""
+
+    def takes(self, participant: AnyParticipant) -> bool:
+        """Return whether a participant can do this."""
+        del participant
+        return True
 
     @abc.abstractmethod
     def prepare(self, participant: AnyParticipant, number: int) -> Callable[[], object]:
@@ -164,11 +169,12 @@ class Update(Item):
     """Change one customer at a time, if nobody else has."""
 
     name, title = "update", "versioned update"
+    share: ClassVar[int] = 0  # which half of the customers that are drawn
 
     def __init__(self, workload: Workload) -> None:
         super().__init__(workload)
         changeable = [record for record in workload.records if record.score > max(NEW_SCORES)]
-        self.ids = [record.id for record in _sample(changeable, UPDATES)]
+        self.ids = [record.id for record in _sample(changeable, 2 * UPDATES)[self.share :: 2]]
         self.first_version = 1
 
     @property
@@ -178,7 +184,12 @@ class Update(Item):
     def prepare(self, participant: AnyParticipant, number: int) -> Callable[[], object]:
         held = participant.hold(self.ids)
         score = NEW_SCORES[number % len(NEW_SCORES)]
-        return lambda: participant.update(held, score)
+        update = self.way(participant)
+        return lambda: update(held, score)
+
+    def way(self, participant: AnyParticipant) -> Callable[[Sequence[Any], int], None]:
+        """Return the participant's method that is timed."""
+        return participant.update
 
     def check(self, participant: AnyParticipant, result: object, number: int) -> None:
         del result
@@ -189,10 +200,23 @@ class Update(Item):
                 raise WrongAnswerError(participant, f"expected score {score} at version {version}, found {values}")
 
 
+class Transact(Update):
+    """The same, each in a transaction to which other writes could belong, for those that can do without one."""
+
+    name, title = "transact", "versioned update in a transaction"
+    share = 1
+
+    def takes(self, participant: AnyParticipant) -> bool:
+        return participant.transactions
+
+    def way(self, participant: AnyParticipant) -> Callable[[Sequence[Any], int], None]:
+        return participant.update_in_transactions
+
+
 def _sample(records: Sequence[CustomerRecord], count: int) -> list[CustomerRecord]:
     draw = random.Random(3)
     return draw.sample(records, min(count, len(records)))
 
 
 # updates last: the items before them compare with the records as they were generated
-ITEMS: dict[str, type[Item]] = {item.name: item for item in (Add, Create, Read, Get, Page, Update)}
+ITEMS: dict[str, type[Item]] = {item.name: item for item in (Add, Create, Read, Get, Page, Update, Transact)}

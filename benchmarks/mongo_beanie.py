@@ -10,9 +10,10 @@ from typing import Any
 
 import pymongo
 from beanie import DecimalAnnotation, Document, init_beanie
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.results import UpdateResult
 
-from benchmarks.mongo_raw import DATABASE, connect, fresh_collection
+from benchmarks.mongo_raw import DATABASE, connect, fresh_collection, plain_indexes
 from benchmarks.participant import PAGE_SCORE, PAGE_SIZE, PAGE_STATUS, PAGE_TIER, Participant, Workload, changed_one
 from benchmarks.record import FIELDS, plain
 
@@ -58,6 +59,7 @@ class Beanie(Participant[BeanieCustomer, tuple[uuid.UUID, int]]):
     """Documents in by insert_many, documents out by find and to_list."""
 
     title = "beanie"
+    transactions = True
 
     def __init__(self, workload: Workload) -> None:
         super().__init__(workload)
@@ -74,8 +76,7 @@ class Beanie(Participant[BeanieCustomer, tuple[uuid.UUID, int]]):
 
     def clear(self) -> None:
         with connect(self.workload) as client:
-            indexes = [[(field, 1) for field in fields] for fields in self.workload.indexes]
-            fresh_collection(client[DATABASE], COLLECTION, indexes)
+            fresh_collection(client[DATABASE], COLLECTION, plain_indexes(self.workload.indexes))
 
     def build(self) -> None:
         self.documents = [BeanieCustomer.model_validate(plain(record)) for record in self.workload.records]
@@ -102,14 +103,26 @@ class Beanie(Participant[BeanieCustomer, tuple[uuid.UUID, int]]):
         return [(customer.id, customer.version) for customer in self.get(ids)]
 
     def update(self, held: Sequence[tuple[uuid.UUID, int]], score: int) -> None:
-        self.runner.run(self._update(held, score))
+        self.runner.run(self._update_all(held, score))
 
-    async def _update(self, held: Sequence[tuple[uuid.UUID, int]], score: int) -> None:
-        for key, version in held:
-            matched = BeanieCustomer.find_one(BeanieCustomer.id == key, BeanieCustomer.version == version)
-            change = {"$set": {"score": score, "updated_at": dt.datetime.now(dt.UTC)}, "$inc": {"version": 1}}
-            result = await matched.update(change)
-            changed_one(self.title, result.modified_count if isinstance(result, UpdateResult) else 0)
+    async def _update_all(self, held: Sequence[tuple[uuid.UUID, int]], score: int) -> None:
+        for customer in held:
+            await self._update(customer, score)
+
+    def update_in_transactions(self, held: Sequence[tuple[uuid.UUID, int]], score: int) -> None:
+        self.runner.run(self._transact(held, score))
+
+    async def _transact(self, held: Sequence[tuple[uuid.UUID, int]], score: int) -> None:
+        for customer in held:
+            async with self.client.start_session() as session, await session.start_transaction():
+                await self._update(customer, score, session)
+
+    async def _update(self, held: tuple[uuid.UUID, int], score: int, session: AsyncClientSession | None = None) -> None:
+        key, version = held
+        matched = BeanieCustomer.find_one(BeanieCustomer.id == key, BeanieCustomer.version == version)
+        change = {"$set": {"score": score, "updated_at": dt.datetime.now(dt.UTC)}, "$inc": {"version": 1}}
+        result = await matched.update(change, session=session)
+        changed_one(self.title, result.modified_count if isinstance(result, UpdateResult) else 0)
 
     def page(self, times: int) -> Sequence[BeanieCustomer]:
         return self.runner.run(self._page(times))

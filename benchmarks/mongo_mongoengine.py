@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import mongoengine as me
 
-from benchmarks.mongo_raw import DATABASE, connect, fresh_collection
+from benchmarks.mongo_raw import DATABASE, connect, fresh_collection, plain_indexes
 from benchmarks.participant import PAGE_SCORE, PAGE_SIZE, PAGE_STATUS, PAGE_TIER, Participant, Workload, changed_one
 from benchmarks.record import FIELDS, plain
 
@@ -62,8 +62,7 @@ class Mongoengine(Participant[MeCustomer, tuple[uuid.UUID, int]]):
 
     def clear(self) -> None:
         with connect(self.workload) as client:
-            indexes = [[(field, 1) for field in fields] for fields in self.workload.indexes]
-            fresh_collection(client[DATABASE], COLLECTION, indexes)
+            fresh_collection(client[DATABASE], COLLECTION, plain_indexes(self.workload.indexes))
 
     def build(self) -> None:
         self.documents = [MeCustomer(**plain(record)) for record in self.workload.records]

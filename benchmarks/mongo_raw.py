@@ -4,10 +4,11 @@
 
 import dataclasses
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pymongo
+from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -25,14 +26,9 @@ class StoredDocuments:
     """
 
     documents: tuple[Document, ...]
-    definition: tuple[tuple[tuple[str, Any], ...], ...]
+    definition: tuple[pymongo.IndexModel, ...]
     scope: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     key: str = "_id"
-
-    @property
-    def indexes(self) -> tuple[tuple[str, ...], ...]:
-        """Return the field names of each index."""
-        return tuple(tuple(name for name, _ in fields) for fields in self.definition)
 
 
 def connect(workload: Workload) -> pymongo.MongoClient[Document]:
@@ -42,18 +38,23 @@ def connect(workload: Workload) -> pymongo.MongoClient[Document]:
 
 def read_documents(collection: Collection[Document], scope: Mapping[str, Any], key: str = "_id") -> StoredDocuments:
     """Return what a collection holds and how it is indexed."""
-    indexes = [tuple(index["key"]) for name, index in collection.index_information().items() if name != "_id_"]
-    return StoredDocuments(tuple(collection.find(scope).sort(key)), tuple(indexes), scope, key)
+    found = [index for index in map(dict, collection.list_indexes()) if index["name"] != "_id_"]
+    indexes = tuple(pymongo.IndexModel([*index.pop("key").items()], **index) for index in found)
+    return StoredDocuments(tuple(collection.find(scope).sort(key)), indexes, scope, key)
+
+
+def plain_indexes(indexes: Iterable[Sequence[str]]) -> tuple[pymongo.IndexModel, ...]:
+    """Return indexes on fields, as the peers have them."""
+    return tuple(pymongo.IndexModel(list(fields)) for fields in indexes)
 
 
 def fresh_collection(
-    database: Database[Document], name: str, indexes: Sequence[Sequence[tuple[str, Any]]]
+    database: Database[Document], name: str, indexes: Sequence[pymongo.IndexModel]
 ) -> Collection[Document]:
     """Return an empty collection with these indexes."""
     database.drop_collection(name)
     collection = database.create_collection(name)
-    for fields in indexes:
-        collection.create_index(list(fields))
+    collection.create_indexes(list(indexes))
     return collection
 
 
@@ -61,6 +62,7 @@ class RawMongo(Participant[Document, tuple[Any, int]]):
     """Prepared documents in by insert_many, dictionaries out by find."""
 
     title = "raw PyMongo"
+    transactions = True
 
     def __init__(self, workload: Workload, stored: StoredDocuments) -> None:
         super().__init__(workload)
@@ -92,15 +94,24 @@ class RawMongo(Participant[Document, tuple[Any, int]]):
         return [(document[self.stored.key], document["version"]) for document in self.get(ids)]
 
     def update(self, held: Sequence[tuple[Any, int]], score: int) -> None:
-        update_one, scope, key = self.collection.update_one, self.stored.scope, self.stored.key
+        for customer in held:
+            self._update(customer, score)
+
+    def update_in_transactions(self, held: Sequence[tuple[Any, int]], score: int) -> None:
+        for customer in held:
+            with self.client.start_session() as session, session.start_transaction():
+                self._update(customer, score, session)
+
+    def _update(self, held: tuple[Any, int], score: int, session: ClientSession | None = None) -> None:
+        stored_id, version = held
         # any time in the stored form will do: encoding one is not the raw driver's work
         change = {
             "$set": {"score": score, "updated_at": self.stored.documents[-1]["updated_at"]},
             "$inc": {"version": 1},
         }
-        for stored_id, version in held:
-            result = update_one({**scope, key: stored_id, "version": version}, change)
-            changed_one(self.title, result.modified_count)
+        condition = {**self.stored.scope, self.stored.key: stored_id, "version": version}
+        result = self.collection.update_one(condition, change, session=session)
+        changed_one(self.title, result.modified_count)
 
     def page(self, times: int) -> Sequence[Document]:
         condition = {"status": PAGE_STATUS, "tier": PAGE_TIER, "score": {"$gt": PAGE_SCORE}}

@@ -41,6 +41,8 @@ class Participant(abc.ABC, Generic[Entity, Held]):
     """
 
     title: ClassVar[str]
+    transactions: ClassVar[bool] = False
+    """Whether it has transactions, and the store a way to update without one."""
 
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
@@ -71,7 +73,11 @@ class Participant(abc.ABC, Generic[Entity, Held]):
 
     @abc.abstractmethod
     def update(self, held: Sequence[Held], score: int) -> None:
-        """Set score, version and time of change of each one, each in a transaction that refuses a stale version."""
+        """Set score, version and time of change of each one, each committed by itself and refused if it is stale."""
+
+    def update_in_transactions(self, held: Sequence[Held], score: int) -> None:
+        """Do what `update` does, each in a transaction of its own in which more could be written."""
+        self.update(held, score)
 
     @abc.abstractmethod
     def page(self, times: int) -> Sequence[Entity]:

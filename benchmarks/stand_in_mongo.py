@@ -2,7 +2,7 @@
 
 from bson.decimal128 import Decimal128
 
-from benchmarks.mongo_raw import StoredDocuments
+from benchmarks.mongo_raw import StoredDocuments, plain_indexes
 from benchmarks.participant import Workload
 from benchmarks.record import plain
 
@@ -13,5 +13,4 @@ def documents(workload: Workload) -> StoredDocuments:
     for record in workload.records:
         document = plain(record)
         found.append({"_id": document.pop("id"), **document, "credit_limit": Decimal128(record.credit_limit)})
-    indexes = tuple(tuple((name, 1) for name in fields) for fields in workload.indexes)
-    return StoredDocuments(tuple(found), indexes)
+    return StoredDocuments(tuple(found), plain_indexes(workload.indexes))

@@ -10,6 +10,7 @@ from hypothesis import settings
 from tests import server
 
 ROOT = Path(__file__).parents[1]
+STORES = ("memory", "sqlite", "mongo")
 
 # The short run is the same every time, so a red build is never luck; the long run looks for what it has not seen.
 settings.register_profile("ci", max_examples=50, derandomize=True, database=None, deadline=None)
@@ -37,13 +38,36 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'crm.db'}"
 
 
-@pytest.fixture(params=["memory", "sqlite", "mongo"])
-def store_url(request: pytest.FixtureRequest) -> str:
-    """The address of an empty database, on each store in turn."""
+def url_of(request: pytest.FixtureRequest) -> str:
+    """Return the address of an empty database on the store that is the request's parameter."""
     if request.param == "memory":
         return "memory://"
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(params=STORES)
+def store_url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty database, on each store in turn."""
+    return url_of(request)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `crm` on each store in turn, unless the test names its stores."""
+    if "crm_url" in metafunc.fixturenames and not metafunc.definition.get_closest_marker("crm_stores"):
+        metafunc.parametrize("crm_url", STORES, indirect=True)
+
+
+@pytest.fixture
+def crm_url(request: pytest.FixtureRequest) -> str:
+    """The database behind `crm`."""
+    return url_of(request)
+
+
+@pytest.fixture
+def crm_undo() -> bool:
+    """Each test has a database of its own, and commits to it."""
+    return False
 
 
 @pytest.fixture(scope="session")

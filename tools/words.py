@@ -46,7 +46,7 @@ def catalogues(root: Path) -> dict[Path, str]:
     texts = {each.id: _english(each, english) for each in _worded(needed, english)}
     found = {ENGLISH: _written(_in_english(texts), ENGLISH, _DECLARED)}
     for language, messages in held.items():
-        wanted = [(each.id, texts.get(each.id) or texts[each.shared]) for each in _worded(needed, messages)]
+        wanted = [(each.id, texts[each.id if each.id in texts else each.shared]) for each in _worded(needed, messages)]
         found[language] = _written(_translated(wanted, messages), language)
     return {LOCALE / f"{language}.po": text for language, text in found.items()}
 
@@ -92,7 +92,7 @@ def _translated(wanted: Iterable[tuple[str, str]], held: Messages) -> Messages:
     messages = Messages(charset="utf-8")
     for id, text in wanted:
         old = held.get(id) or Message(id, "")
-        stale = bool(old.string) and (old.fuzzy or " ".join(old.auto_comments) != text)
+        stale = bool(old.string) and (old.fuzzy or " ".join(old.auto_comments) not in {text, ""})
         messages.add(id, old.string, auto_comments=[text], flags={"fuzzy"} if stale else set())
     return messages
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PipelineDefinition,
         Product,
         Role,
+        SeedItem,
         SegmentDefinition,
         Staged,
         StageMove,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         BadFile,
         BadMapping,
         BadRecord,
+        Breach,
         Busy,
         CrmError,
         Duplicate,
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
         NotFound,
         Problem,
         Refused,
+        RuleBroken,
         SessionInUse,
         Stale,
         StoreError,
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
     from crmkit.importers import pipelines_in
     from crmkit.labels import Labels
     from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, moved, reopen
+    from crmkit.lifecycle.built_in import CAMPAIGN, LEAD, OPPORTUNITY, TICKET
     from crmkit.model.declare import (
         Record,
         choice,
@@ -104,21 +108,28 @@ if TYPE_CHECKING:
     from crmkit.model.form import from_dict, from_json, json_schema, to_dict, to_json
     from crmkit.operation.operation import Message, Operation, State
     from crmkit.operation.refusal import Refusal
+    from crmkit.operation.validation_rule import ValidationRule, rule
     from crmkit.query import where_from
     from crmkit.repository.advance import Move, advance
     from crmkit.repository.aggregator import Group, MoneyBag
     from crmkit.repository.grouping import by_day, by_month, by_quarter, by_week, by_year
     from crmkit.repository.measure import average, count, count_distinct, greatest, least, total
     from crmkit.repository.pager import Page
+    from crmkit.repository.related import Found
     from crmkit.security.access import Action, Actor, Open, Policy, system, unrestricted
+    from crmkit.seeds import SeedPack, SeedReport
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
     from crmkit.values.identifier import NEW
     from crmkit.values.translated import Translated
 
 __all__ = [
+    "CAMPAIGN",
     "CONTRACTS",
+    "LEAD",
     "NEW",
+    "OPPORTUNITY",
+    "TICKET",
     "UTC",
     "Action",
     "Activity",
@@ -133,6 +144,7 @@ __all__ = [
     "BadMapping",
     "BadRecord",
     "BehaviourEvent",
+    "Breach",
     "Busy",
     "Campaign",
     "CampaignMember",
@@ -147,6 +159,7 @@ __all__ = [
     "ExternalId",
     "Field",
     "Fields",
+    "Found",
     "Funnel",
     "Group",
     "IntegerField",
@@ -177,6 +190,10 @@ __all__ = [
     "Refused",
     "Repository",
     "Role",
+    "RuleBroken",
+    "SeedItem",
+    "SeedPack",
+    "SeedReport",
     "Segment",
     "SegmentDefinition",
     "Session",
@@ -198,6 +215,7 @@ __all__ = [
     "Unsupported",
     "User",
     "UserRole",
+    "ValidationRule",
     "aconnect",
     "advance",
     "ago",
@@ -246,6 +264,7 @@ __all__ = [
     "now",
     "pipelines_in",
     "reopen",
+    "rule",
     "system",
     "tags",
     "text",
@@ -274,7 +293,9 @@ _MODULE_OF = {
     "BadMapping": "crmkit.errors",
     "BadRecord": "crmkit.errors",
     "BehaviourEvent": "crmkit.entities",
+    "Breach": "crmkit.errors",
     "Busy": "crmkit.errors",
+    "CAMPAIGN": "crmkit.lifecycle.built_in",
     "CONTRACTS": "crmkit.crm.manifest",
     "Campaign": "crmkit.entities",
     "CampaignMember": "crmkit.entities",
@@ -289,9 +310,11 @@ _MODULE_OF = {
     "ExternalId": "crmkit.entities",
     "Field": "crmkit.model.field",
     "Fields": "crmkit.model.extension",
+    "Found": "crmkit.repository.related",
     "Funnel": "crmkit.analytics",
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
+    "LEAD": "crmkit.lifecycle.built_in",
     "Labels": "crmkit.labels",
     "Lead": "crmkit.entities",
     "Message": "crmkit.operation.operation",
@@ -302,6 +325,7 @@ _MODULE_OF = {
     "NEW": "crmkit.values.identifier",
     "NotAllowed": "crmkit.errors",
     "NotFound": "crmkit.errors",
+    "OPPORTUNITY": "crmkit.lifecycle.built_in",
     "Open": "crmkit.security.access",
     "Operation": "crmkit.operation.operation",
     "Opportunity": "crmkit.entities",
@@ -320,6 +344,10 @@ _MODULE_OF = {
     "Refused": "crmkit.errors",
     "Repository": "crmkit.crm.blocking.repository",
     "Role": "crmkit.entities",
+    "RuleBroken": "crmkit.errors",
+    "SeedItem": "crmkit.entities",
+    "SeedPack": "crmkit.seeds",
+    "SeedReport": "crmkit.seeds",
     "Segment": "crmkit.segment",
     "SegmentDefinition": "crmkit.entities",
     "Session": "crmkit.crm.blocking.session",
@@ -330,6 +358,7 @@ _MODULE_OF = {
     "Stale": "crmkit.errors",
     "State": "crmkit.operation.operation",
     "StoreError": "crmkit.errors",
+    "TICKET": "crmkit.lifecycle.built_in",
     "Task": "crmkit.entities",
     "Team": "crmkit.entities",
     "TextField": "crmkit.model.field",
@@ -342,6 +371,7 @@ _MODULE_OF = {
     "Unsupported": "crmkit.errors",
     "User": "crmkit.entities",
     "UserRole": "crmkit.entities",
+    "ValidationRule": "crmkit.operation.validation_rule",
     "aconnect": "crmkit.crm.connect",
     "advance": "crmkit.repository.advance",
     "ago": "crmkit.expr.build",
@@ -390,6 +420,7 @@ _MODULE_OF = {
     "now": "crmkit.expr.build",
     "pipelines_in": "crmkit.importers",
     "reopen": "crmkit.lifecycle",
+    "rule": "crmkit.operation.validation_rule",
     "system": "crmkit.security.access",
     "tags": "crmkit.model.declare",
     "text": "crmkit.model.declare",

@@ -11,6 +11,7 @@ CrmError
 ├── Refused             a well-formed request that the rules say no to
 │   ├── NotAllowed      the actor may not do this
 │   ├── MoveRefused     the pipeline does not allow this move
+│   ├── RuleBroken      rules of the host do not allow this write; lists every breach
 │   ├── Stale           somebody else changed the record first
 │   └── Duplicate       a unique key is taken
 ├── NotFound            no such record, or none that this actor may see
@@ -32,6 +33,8 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
@@ -42,6 +45,7 @@ __all__ = [
     "BadFile",
     "BadMapping",
     "BadRecord",
+    "Breach",
     "Busy",
     "CrmError",
     "Duplicate",
@@ -50,6 +54,7 @@ __all__ = [
     "NotFound",
     "Problem",
     "Refused",
+    "RuleBroken",
     "SessionInUse",
     "Stale",
     "StoreError",
@@ -59,6 +64,9 @@ __all__ = [
     "near",
 ]
 
+_LISTED: Final = 100
+"""How many breaches an error lists; it counts them all."""
+_SHOWN: Final = 10
 _COMPARED: Final = 1_000
 _SIMILAR: Final = 100
 """What a name is compared with to find one that is alike: so many others, of so many characters."""
@@ -189,6 +197,10 @@ class NotAllowed(Refused):
 
     code = "not_allowed"
 
+    def adding(self, fact: str, hint: str) -> NotAllowed:
+        """Return the same refusal with a further fact, and the way out of that."""
+        return NotAllowed(f"{self.message} {fact}", hint=hint)
+
 
 class MoveRefused(Refused):
     """The pipeline does not allow this move.
@@ -207,6 +219,87 @@ class MoveRefused(Refused):
         self.reasons = tuple(reasons)
         attempt = f"move from {stage!r} to" if stage else "enter"
         super().__init__(f"cannot {attempt} {target!r}: {' '.join(self.reasons)}", hint=hint)
+
+
+@attrs.frozen
+class Breach:
+    """One rule that one record would break.
+
+    Attributes:
+        code: the rule's.
+        message: its reason.
+        fields: the fields that it is about.
+        hint: the way out, or an empty string.
+        position: the record's place in the call, from 0.
+    """
+
+    code: str
+    message: str
+    fields: tuple[str, ...] = ()
+    hint: str = ""
+    position: int = 0
+
+
+class RuleBroken(Refused):
+    """Rules of the host do not allow a write; nothing of it was written.
+
+    Attributes:
+        entity: the model's name.
+        breaches: what is broken, by whom; the first hundred.
+        total: how many breaches there are.
+        many: whether the call wrote any number of records, so that the place of each counts.
+        further: what else came of it, and the way out; both blank mostly.
+        problems: the same, by field; in a call with many records the `field` is a path, such as `[3].amount`.
+    """
+
+    code = "rule_broken"
+
+    def __init__(
+        self,
+        entity: str,
+        breaches: Iterable[Breach],
+        *,
+        total: int = 0,
+        many: bool = False,
+        further: tuple[str, str] = ("", ""),
+    ) -> None:
+        found = tuple(breaches)
+        self.entity = entity
+        self.breaches = found[:_LISTED]
+        self.total = total or len(found)
+        self.many = many
+        self.further = further
+        self.problems = tuple(problem for breach in self.breaches for problem in _problems(breach, many=many))
+        lines = [_line(breach, many=many) for breach in self.breaches[:_SHOWN]]
+        more = self.total - len(lines)
+        rest = f"; and {more:,} more" if more else ""
+        fact, way_out = further
+        hints = dict.fromkeys(filter(None, (*(breach.hint for breach in self.breaches[:_SHOWN]), way_out)))
+        super().__init__(f"{entity} refused: {'; '.join(lines)}{rest} {fact}".rstrip(), hint=" ".join(hints))
+
+    def adding(self, fact: str, hint: str) -> RuleBroken:
+        """Return the same refusal with a further fact, and the way out of that."""
+        return RuleBroken(self.entity, self.breaches, total=self.total, many=self.many, further=(fact, hint))
+
+    def following(self, earlier: RuleBroken | None, first: int) -> RuleBroken:
+        """Return this refusal of a later part of a call, which begins at a place, together with that of the earlier."""
+        moved = [attrs.evolve(breach, position=breach.position + first) for breach in self.breaches]
+        held, total = (earlier.breaches, earlier.total) if earlier is not None else ((), 0)
+        return RuleBroken(self.entity, (*held, *moved), total=total + self.total, many=True, further=self.further)
+
+
+def _place(breach: Breach, field: str, *, many: bool) -> str:
+    return ".".join(filter(None, (f"[{breach.position}]" if many else "", field)))
+
+
+def _problems(breach: Breach, *, many: bool) -> Iterable[Problem]:
+    for field in breach.fields or ("",):
+        yield Problem(breach.code, breach.message, hint=breach.hint, field=_place(breach, field, many=many))
+
+
+def _line(breach: Breach, *, many: bool) -> str:
+    place = _place(breach, ", ".join(breach.fields), many=many)
+    return f"{place}: {breach.message}" if place else breach.message
 
 
 class Stale(Refused):

@@ -1,35 +1,25 @@
 """A CRM with the pipeline of these tests, on each store."""
 
-import datetime as dt
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from crmkit import Crm, Session, connect, system
+from crmkit import Crm, Session, system
+from crmkit.testing import FrozenClock
 from tests.analytics.loading import SALES, day
 
 
-class Clock:
-    """A clock that stands until it is set."""
-
-    def __init__(self) -> None:
-        self.now = day(100)
-
-    def __call__(self) -> dt.datetime:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> Clock:
+def crm_clock() -> FrozenClock:
     """The clock of the CRM."""
-    return Clock()
+    return FrozenClock(day(100))
 
 
 @pytest.fixture
-def crm(store_url: str, clock: Clock) -> Iterator[Crm]:
-    """An empty CRM on each store in turn."""
-    with connect(store_url, clock=clock, pipelines=[SALES]) as made:
-        yield made
+def crm_options() -> dict[str, Any]:
+    """The pipeline of these tests."""
+    return {"pipelines": [SALES]}
 
 
 @pytest.fixture

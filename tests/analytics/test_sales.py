@@ -172,8 +172,8 @@ class TestVelocity:
 
 
 class TestForecast:
-    def test_amount_times_chance_by_month(self, session, clock):
-        clock.now = day(31)
+    def test_amount_times_chance_by_month(self, session, crm_clock):
+        crm_clock.now = day(31)
         put(
             session,
             running(0, Money(100, EUR), close_date=dt.date(2026, 2, 1)),
@@ -198,8 +198,8 @@ class TestForecast:
         assert total["overdue"].weighted[EUR] == Money(4, EUR)
         assert total["no date"].amount[EUR] == Money(20, EUR)
 
-    def test_the_period_leaves_out_what_is_due_or_was_won_outside(self, session, clock):
-        clock.now = day(1)
+    def test_the_period_leaves_out_what_is_due_or_was_won_outside(self, session, crm_clock):
+        crm_clock.now = day(1)
         put(
             session,
             running(0, Money(1, EUR), close_date=dt.date(2026, 2, 28)),
@@ -210,8 +210,8 @@ class TestForecast:
         total = session.analytics.forecast(due=("2026-02-01", "2026-03-01")).total
         assert [(bucket.name, bucket.open) for bucket in total.buckets] == [("2026-02", 1), ("overdue", 1)]
 
-    def test_weighted_amounts_are_rounded_once(self, session, clock):
-        clock.now = day(1)
+    def test_weighted_amounts_are_rounded_once(self, session, crm_clock):
+        crm_clock.now = day(1)
         due = dt.date(2026, 2, 1)
         put(
             session,

@@ -65,6 +65,34 @@ def test_a_dry_run_creates_no_collection(mongod):
             assert client.get_default_database().list_collection_names() == []
 
 
+BAD_MAPPINGS = {
+    "no TOML": "source =",
+    "no model": 'source = "x"\n[[file]]\npath = "a.csv"\ninto = "custmer"\nid = "No"\nfields = { name = "Name" }\n',
+    "no column": 'source = "x"\n[[file]]\npath = "a.csv"\ninto = "customer"\nid = "No"\nfields = { name = "Nam" }\n',
+    "no file": 'source = "x"\n[[file]]\npath = "b.csv"\ninto = "customer"\nid = "No"\nfields = { name = "Name" }\n',
+    "no stage": 'source = "x"\n[[pipeline]]\nname = "p"\nentity = "lead"\nstages = []\n[[file]]\npath = "a.csv"\n'
+    'into = "lead"\nid = "No"\nfields = { name = "Name" }\n',
+}
+
+
+@pytest.mark.parametrize("case", BAD_MAPPINGS)
+def test_a_mapping_that_does_not_fit_creates_nothing(tmp_path, case):
+    (tmp_path / "a.csv").write_text("No,Name\n1,Acme\n")
+    mapping = tmp_path / "m.toml"
+    mapping.write_text(BAD_MAPPINGS[case])
+    done = crmkit("import", tmp_path, "--db", f"sqlite:///{tmp_path / 'crm.db'}", "--mapping", mapping)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.csv", "m.toml"]
+
+
+def test_an_import_creates_what_a_database_lacks_that_is_there(database, tmp_path):
+    path = tmp_path / "crm.db"
+    shutil.copy(database[0].removeprefix("sqlite:///"), path)
+    with closing(sqlite3.connect(path)) as there:
+        there.execute("DROP TABLE campaign_members")
+    assert crmkit("import", LEGACY, "--db", f"sqlite:///{path}", "--mapping", MAP).returncode == 1
+
+
 def test_a_dry_run_leaves_a_database_as_it_is(database, tmp_path):
     path = tmp_path / "crm.db"
     shutil.copy(database[0].removeprefix("sqlite:///"), path)

@@ -226,6 +226,59 @@ class AsyncShop(AsyncIterable[int], AbstractAsyncContextManager[Any]):
         del sys.modules[name]
 
 
+def test_what_has_several_signatures_has_them_in_its_twin(tmp_path, monkeypatch):
+    (tmp_path / "several.py").write_text("""\
+import typing
+from collections.abc import AsyncIterator
+from typing import overload
+
+
+class AsyncShop:
+    @overload
+    async def price(self, of: str) -> int: ...
+    @typing.overload
+    async def price(self, of: list[str]) -> list[int]: ...
+    async def price(self, of: str | list[str]) -> int | list[int]:
+        return len(of) if isinstance(of, str) else [len(each) for each in of]
+
+    @overload
+    def prices(self, twice: None = None) -> AsyncIterator[int]: ...
+    @overload
+    def prices(self, twice: bool) -> AsyncIterator[str]: ...
+    async def prices(self, twice: bool | None = None) -> AsyncIterator[int | str]:
+        yield 5 if twice is None else "5"
+""")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    place, text = twins_for("several")
+    place.write_text(text, encoding="utf-8")
+    assert (
+        """
+    @overload
+    def price(self, of: str) -> int: ...
+    @overload
+    def price(self, of: list[str]) -> list[int]: ...
+    def price(self, of: str | list[str]) -> int | list[int]:
+        return run(self._inner.price(of))
+
+    @overload
+    def prices(self, twice: None = None) -> Iterator[int]: ...
+    @overload
+    def prices(self, twice: bool) -> Iterator[str]: ...
+    def prices(self, twice: bool | None = None) -> Iterator[int | str]:
+        return step_through(self._inner.prices(twice))
+"""
+        in text
+    )
+    import several  # type: ignore[import-not-found]
+    import several_blocking  # type: ignore[import-not-found]
+
+    twin = several_blocking.Shop(several.AsyncShop())
+    assert (twin.price("abc"), twin.price(["a"]), list(twin.prices()), list(twin.prices(True))) == (3, [1], [5], ["5"])
+    for name in ("several", "several_blocking"):
+        del sys.modules[name]
+
+
 def test_a_file_that_is_not_python_is_reported(tmp_path, monkeypatch):
     (tmp_path / "odd.py").write_text("class AsyncA(:\n")
     monkeypatch.chdir(tmp_path)

@@ -30,6 +30,7 @@ from crmkit import (
     Fields,
     Money,
     Opportunity,
+    RuleBroken,
     StoreError,
     User,
     aconnect,
@@ -52,6 +53,7 @@ from crmkit import (
     json_schema,
     link,
     money,
+    rule,
     system,
     tags,
     text,
@@ -464,3 +466,26 @@ def test_a_package_may_adopt_a_field_that_became_built_in(reopen: Reopen) -> Non
     with reopen().session(job) as s:
         assert s.customers.get(acme.id).employees == 5
     assert "taken by a-one" in refusal(adopted, of("b-two", employees=integer(default=None, replaces="employees")))
+
+
+def test_a_package_brings_rules_along_beside_those_of_others_and_the_host(reopen: Reopen) -> None:
+    ranked = extend(
+        Customer,
+        by="a-one",
+        fields={"rank": integer(default=0)},
+        rules=[rule("Nobody is ranked 9.", refuse=f.rank == 9)],
+    )
+    paid = extend(
+        Customer, by="b-two", fields={"fee": integer(default=0)}, rules=[rule("Rank costs.", refuse=f.fee > 100)]
+    )
+    host = {Customer: [rule("Everybody has a country.", refuse=f.country.missing())]}
+    for order in permutations([ranked, paid]):
+        with reopen(*order, rules=host).session(job) as s:
+            acme = s.customers.add(Customer(name="Acme", country="DE"))
+            with pytest.raises(RuleBroken) as refused:
+                s.customers.update(acme, rank=9, fee=101, country=None)
+            assert {breach.message for breach in refused.value.breaches} == {
+                "Nobody is ranked 9.", "Rank costs.", "Everybody has a country.",
+            }  # fmt: skip
+    with reopen(paid).session(job) as s:
+        assert s.customers.update(s.customers.get(acme.id), fee=100, country=None).version == 2

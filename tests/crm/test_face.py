@@ -36,18 +36,21 @@ from crmkit.analytics import AsyncAnalytics
 from crmkit.cli.generate.words import blocking_words
 from crmkit.crm.blocking.analytics import Analytics
 from crmkit.crm.blocking.imports import Imports, Plan
+from crmkit.crm.blocking.seeds import Seeds
 from crmkit.crm.blocking.segments import Segments
 from crmkit.crm.connect import connected
 from crmkit.importers import AsyncImports, AsyncPlan
 from crmkit.lifecycle.built_in import OPPORTUNITY
 from crmkit.repository import AsyncRepository
 from crmkit.repository.segments import AsyncSegments
+from crmkit.seeds.seeds import AsyncSeeds
 
 PAIRS = [
     (Repository, AsyncRepository),
     (Session, AsyncSession),
     (Crm, AsyncCrm),
     (Segments, AsyncSegments),
+    (Seeds, AsyncSeeds),
     (Analytics, AsyncAnalytics),
     (Imports, AsyncImports),
     (Plan, AsyncPlan),

@@ -19,6 +19,7 @@ from crmkit import (
     Customer,
     Funnel,
     Opportunity,
+    SeedPack,
     Segment,
     Session,
     SessionInUse,
@@ -149,6 +150,7 @@ CALLS: dict[str, dict[str, Callable[[Any, Customer, Opportunity], Any]]] = {
         "members": lambda r, *_: list(r.members(SEGMENT)),
         "ids": lambda r, *_: r.ids(SEGMENT),
     },
+    "seeds": {"apply": lambda r, *_: r.apply(SeedPack("a", 1, records={"a": Customer(name="x")}))},
     "analytics": {
         "funnel": lambda r, *_: r.funnel(Funnel(OPPORTUNITY)),
         "win_rate": lambda r, *_: r.win_rate(),

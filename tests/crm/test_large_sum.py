@@ -1,17 +1,37 @@
 """A sum past 64 bits is a value like any other: it is exact, computes, compares and is written, on every store."""
 
+import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from crmkit import BadRecord, Crm, Customer, Expr, Money, Opportunity, average, connect, f, integer, system, total
+from crmkit import (
+    BadExpression,
+    BadRecord,
+    Crm,
+    Customer,
+    Expr,
+    Money,
+    Opportunity,
+    average,
+    connect,
+    f,
+    integer,
+    system,
+    total,
+)
 from crmkit.analytics import Report
+from crmkit.expr.evaluate import evaluate
 from crmkit.expr.form.document import from_json, to_json
 from crmkit.expr.form.parse import parse
 from crmkit.expr.form.show import show
+from crmkit.expr.node import Op
 from crmkit.model.field import DecimalField
+from crmkit.testing.world import World
 
 LARGE = Money("900000000000000", "IDR")
 
@@ -97,3 +117,64 @@ def test_an_expression_that_holds_one_is_written_and_read(form: Callable[[Any], 
 def test_a_record_does_not_take_one_and_says_so() -> None:
     with pytest.raises(BadRecord, match="annual_revenue: does not fit 64 bits at 4 decimal places"):
         Customer(name="x", annual_revenue=SUM)
+
+
+NUMBERS = st.one_of(
+    st.integers(-(10**600) + 1, 10**600 - 1),
+    st.sampled_from([2**63, -(2**63) - 1, 2**63 - 1, -(2**63), 2**70, -(2**70), 10**599]),
+)
+OPERATORS = st.sampled_from([Op.EQ, Op.NE, Op.LT, Op.LE, Op.GT, Op.GE])
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> Expr:
+    """Tests that compare whole numbers of any size with a field, an added field or a count."""
+    number, op = draw(NUMBERS), draw(OPERATORS)
+    made: Expr = draw(
+        st.sampled_from(
+            [
+                op.apply(f.employees, number),
+                op.apply(f.contacts.count(), number),
+                f.employees.one_of(number, 1),
+                *([op.apply(f.extra["seats"], number)] if op in {Op.EQ, Op.NE} else []),
+            ]
+        )
+    )
+    return ~made if draw(st.booleans()) else made
+
+
+def test_text_and_json_mean_what_was_written_on_every_store(crm: Crm) -> None:
+    with crm.session(system("test")) as s:
+        world = World([*s.customers.find(), *s.contacts.find()], crm.environment.catalog)
+
+        @given(where=comparisons())
+        @settings(max_examples=100)
+        def check(where: Expr) -> None:
+            wanted = {each.name for each in s.customers.find() if evaluate(where, each, world=world)}
+            for form in (where, from_json(to_json(where)), parse(show(where))):
+                assert form == where
+                assert {each.name for each in s.customers.find(form)} == wanted
+
+        check()
+
+
+@pytest.mark.parametrize("number", [10**600, -(10**600), 10**5_000, 2**100_000], ids=["601", "-601", "5001", "binary"])
+@pytest.mark.parametrize("test", [lambda n: f.employees == n, lambda n: f.contacts.count() < n], ids=["field", "count"])
+def test_a_number_of_more_than_600_digits_is_compared_but_has_no_form(
+    crm: Crm, number: int, test: Callable[[int], Expr]
+) -> None:
+    where = test(number)
+    for form in (to_json, lambda expr: parse(show(expr))):
+        with pytest.raises(BadExpression, match="more than 600 digits"):
+            form(where)
+    with crm.session(system("test")) as s:
+        assert s.customers.count(where) in {0, 4}
+
+
+@pytest.mark.parametrize("digits", ["9" * 601, "9" * 5_000, "-" + "9" * 5_000], ids=["601", "5000", "-5000"])
+def test_a_number_of_more_than_600_digits_is_not_read(digits: str) -> None:
+    node = {"node": "compare", "field": ["employees"], "op": "==", "value": 0}
+    source = json.dumps({"version": 1, "where": node}).replace("0}", f"{digits}}}")
+    for read in (lambda: from_json(source), lambda: parse(f"f.employees == {digits}")):
+        with pytest.raises(BadExpression, match="more than 600 digits"):
+            read()

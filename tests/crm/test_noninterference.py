@@ -29,12 +29,14 @@ from crmkit import (
     CrmError,
     Customer,
     Expr,
+    Found,
     Funnel,
     Lead,
     Money,
     Opportunity,
     OpportunityLine,
     Product,
+    SeedPack,
     Segment,
     Session,
     Task,
@@ -48,6 +50,7 @@ from crmkit import (
     f,
     me,
     system,
+    to_dict,
     total,
 )
 from crmkit.analytics.report import Report
@@ -55,6 +58,7 @@ from crmkit.crm.blocking.analytics import Analytics
 from crmkit.crm.blocking.connect import Crm
 from crmkit.crm.blocking.imports import Imports, Plan
 from crmkit.crm.blocking.repository import Repository
+from crmkit.crm.blocking.seeds import Seeds
 from crmkit.crm.blocking.segments import Segments
 from crmkit.entities import BUILT_IN
 from crmkit.importers.import_report import ImportReport
@@ -150,10 +154,10 @@ def _reason(stage: str) -> dict[str, Any]:
 class World:
     """A visible half that is always the same, and a hidden one."""
 
-    def __init__(self, url: str, folder: Path, secret: Secret) -> None:
+    def __init__(self, url: str, folder: Path, secret: Secret, **more: Any) -> None:
         self.folder = folder
         self._next = 0
-        self.crm = connect(url, policy=Half(), outbox=True, clock=lambda: NOW, ids=self._id)
+        self.crm = connect(url, policy=Half(), outbox=True, clock=lambda: NOW, ids=self._id, **more)
         with self.crm.session(job) as s:
             s.users.add(User(id=ANN, name="Ann"))
             s.users.add(User(id=BO, name="Bo", active=False))
@@ -164,6 +168,7 @@ class World:
             deal = Opportunity(id=UUID(int=3), name="at theirs", owner_id=ANN, customer_id=id_of(Customer, THEIRS))
             s.opportunities.add(deal)
             s.segments.save(Segment("big", "customer", f.score > 5))
+            s.seeds.apply(PACK)
         for row in ("Mine,new,Ann", f"Theirs,{secret.word},Bo"):
             (folder / "a.csv").write_text(f"No,Name,Owner\n{row}\n")
             self.crm.imports(job).plan(IMPORT, folder=folder).apply()
@@ -199,11 +204,13 @@ def plain(value: object) -> str:
         case ImportReport():
             return repr((value.to_dicts(), value.summary()))
         case Page():
-            return repr((list(value), value.next))
+            return repr((list(value), value.next, to_dict(value, include=True)))
+        case Found():
+            return repr((value, to_dict(value, include=True)))
         case frozenset():
             return repr(sorted(value))
         case Iterator():
-            return repr(list(value))
+            return repr([plain(each) for each in value])
         case _:
             return repr(value)
 
@@ -251,6 +258,15 @@ DEALS = [id_of(Opportunity, THEIRS, number) for number in range(3)]
 BIG = Segment("big", "customer", f.score > 5)
 
 
+LATER = Customer(name="New", owner_id=ANN)
+PACK = SeedPack(
+    "pack",
+    1,
+    records={"own": Customer(name="Seed", owner_id=ANN), "hidden": Customer(name="Seed", owner_id=BO)},
+    segments=[BIG],
+)
+
+
 def customer(s: Session, id: UUID | None = None) -> Customer:
     """A customer of Ann's; under another id, as somebody would make it who guesses."""
     held = s.customers.get(id_of(Customer, MINE))
@@ -273,6 +289,26 @@ def related(schema: Schema) -> list[Expr]:
     return [getattr(f, way.name).count() > 1 if way.many else ~getattr(f, way.name).id.missing() for way in ways]
 
 
+def included(schema: Schema, *, further: bool = False) -> list[Any]:
+    """All that a model is related to, of several records the newest two; and some of what lies further."""
+    found: list[Any] = []
+    for name, way in CATALOG.relations(schema).items():
+        found.append(getattr(f, name).first(2, order=-f.id) if way.many else getattr(f, name))
+        if further:
+            found += [getattr(getattr(f, name), beyond) for beyond in [*CATALOG.relations(CATALOG[way.target])][:2]]
+    return found
+
+
+def each(
+    read: Callable[[Repository[Any], list[Any]], object], *, further: bool = False
+) -> list[Callable[[Session], object]]:
+    """Ask something of every model, with all that it is related to."""
+    return [
+        lambda s, model=schema: read(s.repository(model.cls), included(model, further=further))  # type: ignore[misc]
+        for schema in CATALOG
+    ]
+
+
 def steps(schema: Schema) -> list[Any]:
     """The ways from a model to one other record."""
     return [getattr(f, name) for name, way in CATALOG.relations(schema).items() if not way.many]
@@ -282,18 +318,33 @@ ATTEMPTS: dict[str, list[Callable[..., object]]] = {
     "Repository.get": [
         *(lambda s, id=id: s.customers.get(id, deleted=True) for id in (*PROBED, id_of(Customer, MINE))),
         *(lambda s, id=id: s.opportunities.get(id) for id in DEALS),
+        *(
+            lambda s, id=id: s.customers.get(id, include=included(CATALOG["customer"]))
+            for id in (*PROBED, id_of(Customer, MINE))
+        ),
     ],
     "Repository.find": [
         *everywhere(lambda found: found.find(deleted=True)),
+        *each(lambda found, include: found.find(include=include, deleted=True), further=True),
+        lambda s: s.customers.find(include=f.contacts.where(f.name.starts_with("x")).first(1)),
         *(
             lambda s, model=schema.cls, way=way: s.repository(model).find(order=[-way.updated_at, way.id], limit=2)
             for schema in CATALOG
             for way in steps(schema)
         ),
     ],
-    "Repository.first": everywhere(lambda found: found.first(order=-f.id)),
-    "Repository.stream": everywhere(lambda found: found.stream(deleted=True)),
-    "Repository.batches": everywhere(lambda found: found.batches()),
+    "Repository.first": [
+        *everywhere(lambda found: found.first(order=-f.id)),
+        *each(lambda found, include: found.first(order=-f.id, include=include)),
+    ],
+    "Repository.stream": [
+        *everywhere(lambda found: found.stream(deleted=True)),
+        *each(lambda found, include: found.stream(include=include)),
+    ],
+    "Repository.batches": [
+        *everywhere(lambda found: found.batches()),
+        *each(lambda found, include: found.batches(include=include)),
+    ],
     "Repository.count": [
         *everywhere(lambda found: (found.count(), found.count(deleted=True))),
         *(
@@ -334,7 +385,12 @@ ATTEMPTS: dict[str, list[Callable[..., object]]] = {
         lambda s, id=id, v=v: s.opportunities.restore(deal(s, id, v)) for id in (None, *DEALS) for v in (1, 2, 3)
     ],
     "Repository.advance": [
-        lambda s, id=id, to=to: s.opportunities.advance(deal(s, id, 2), to) for id in DEALS for to in ("won", "contact")
+        lambda s: s.opportunities.advance(deal(s), "won"),
+        *(
+            lambda s, id=id, to=to: s.opportunities.advance(deal(s, id, 2), to)
+            for id in DEALS
+            for to in ("won", "contact")
+        ),
     ],
     "Repository.transfer": [
         lambda s, id=id, v=v: s.opportunities.transfer(deal(s, id, v), stage="needs")
@@ -362,6 +418,14 @@ ATTEMPTS: dict[str, list[Callable[..., object]]] = {
     "Segments.count": [lambda s: s.segments.count(BIG)],
     "Segments.members": [lambda s: s.segments.members(BIG)],
     "Segments.ids": [lambda s: s.segments.ids(BIG)],
+    "Seeds.apply": [
+        lambda s: s.seeds.apply(PACK),
+        lambda s: s.seeds.apply(attrs.evolve(PACK, version=2, records={"own": LATER, "hidden": LATER})),
+        *(
+            lambda s, id=id: s.seeds.apply(SeedPack("a", 1, records={"x": Contact(name="x", customer_id=id)}))
+            for id in PROBED
+        ),
+    ],
     "Analytics.funnel": [
         lambda s: s.analytics.funnel(Funnel(OPPORTUNITY, by=f.customer.name)),
         lambda s: s.analytics.funnel(Funnel(OPPORTUNITY, entered=("2026-01-01", None))),
@@ -384,7 +448,7 @@ ATTEMPTS: dict[str, list[Callable[..., object]]] = {
 
 
 def test_no_public_call_is_left_out() -> None:
-    faces = (Repository, Segments, Analytics, Imports, Plan)
+    faces = (Repository, Segments, Seeds, Analytics, Imports, Plan)
     public = {f"{face.__name__}.{name}" for face in faces for name in vars(face) if not name.startswith("_")}
     assert set(ATTEMPTS) == public
 

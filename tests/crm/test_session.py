@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -48,30 +48,19 @@ from crmkit import (
     text,
     total,
 )
+from crmkit.testing import FrozenClock
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> dt.datetime:
-        return self.now
+@pytest.fixture
+def crm_clock() -> FrozenClock:
+    return FrozenClock(NOW)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def crm(store_url: str, clock: Clock) -> Iterator[Crm]:
-    extra = {Customer: {"shoe_size": integer(default=None), "club": text(default=None)}}
-    with connect(store_url, clock=clock, extra=extra) as crm:
-        yield crm
+def crm_options() -> dict[str, Any]:
+    return {"extra": {Customer: {"shoe_size": integer(default=None), "club": text(default=None)}}}
 
 
 job = system("test")
@@ -154,10 +143,10 @@ def test_a_session_ends_once(crm: Crm) -> None:
         crm.session("ann")  # type: ignore[arg-type]  # wrong on purpose
 
 
-def test_update_is_versioned(crm: Crm, clock: Clock) -> None:
+def test_update_is_versioned(crm: Crm, crm_clock: FrozenClock) -> None:
     with crm.session(job) as s:
         first = s.customers.add(Customer(name="Acme"))
-        clock.now += days(1)
+        crm_clock.now += days(1)
         second = s.customers.update(first, name="Acme AG", score=7)
         assert (second.version, second.updated_at, second.created_at) == (2, NOW + days(1), NOW)
         assert s.customers.get(first.id) == second
@@ -341,7 +330,7 @@ def test_added_fields_are_declared_checked_and_found(crm: Crm) -> None:
             s.customers.find(f.extra.shoes == 1)
 
 
-def test_the_actor_and_the_moment_stand_in_expressions(crm: Crm, clock: Clock) -> None:
+def test_the_actor_and_the_moment_stand_in_expressions(crm: Crm, crm_clock: FrozenClock) -> None:
     with crm.session(job) as s:
         ann, bo = s.users.add(User(name="Ann")), s.users.add(User(name="Bo"))
         s.customers.add_many([Customer(name="A", owner_id=ann.id), Customer(name="B", owner_id=bo.id)])
@@ -350,7 +339,7 @@ def test_the_actor_and_the_moment_stand_in_expressions(crm: Crm, clock: Clock) -
     with crm.session(Actor(id=ann.id, name="Ann")) as s:
         assert [each.name for each in s.customers.find(f.owner_id == me.id)] == ["A"]
         assert [each.name for each in s.customers.find(f.last_contact_at < ago(days(90)))] == ["C"]
-        clock.now -= days(2)
+        crm_clock.now -= days(2)
         assert s.customers.count(f.last_contact_at < ago(days(90))) == 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from crmkit import entities
+from crmkit import entities, f, system
 from crmkit.entities import BUILT_IN, Contact, Customer, Opportunity, Staged, StageMove, Ticket
 from crmkit.errors import BadDefinition, BadRecord
 from crmkit.model.catalog import Catalog
@@ -47,6 +47,13 @@ def catalog() -> Catalog:
 def test_every_model_of_the_package_is_built_in():
     exported = {getattr(entities, name) for name in entities.__all__} - {entities.BUILT_IN, Staged}
     assert exported == set(BUILT_IN)
+
+
+@pytest.mark.parametrize("model", [model for model in BUILT_IN if not schema_of(model).kept], ids=name_of)
+def test_the_smallest_record_can_be_added_with_what_it_needs(crm, crm_make, model):
+    made = [crm_make.add(model), crm_make.add(model)]
+    with crm.session(system("test")) as s:
+        assert list(s.repository(model).find(order=f.id)) == made
 
 
 def test_names_of_tables_are_distinct(catalog):

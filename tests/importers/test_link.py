@@ -7,6 +7,8 @@ from uuid import UUID
 import pytest
 
 from crmkit import Customer, Product, User, connect, entity, f, link, system
+from crmkit.importers import family
+from crmkit.importers import run as run_module
 from tests.importers.conftest import balanced, customers
 
 job = system("migration")
@@ -72,6 +74,71 @@ def test_a_reorganisation_is_taken_over_whatever_the_order_of_its_rows(crm, file
     load(crm, files(a__csv="No,Name,Parent\nA,A,B\nB,B,\nC,C,A\nZ,Z,\n"), mapping)
     load(crm, files(a__csv="No,Name,Parent\nB,B,A\nC,C,B\nA,A,Z\n"), mapping)
     assert parents(crm) == {"A": "Z", "B": "A", "C": "B", "Z": None}
+
+
+@pytest.fixture(params=[1, 2, 3])
+def batches(request, monkeypatch):
+    """Batches of a few rows."""
+    monkeypatch.setattr(run_module, "BATCH", request.param)
+    monkeypatch.setattr(family, "_MOST", request.param)
+
+
+REORGANISATIONS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "turned round": (dict(zip("BCDEFG", "ABCDEF", strict=True)), dict(zip("ABCDEFG", "BCDEFGR", strict=True))),
+    "the lowest first": ({"B": "A", "C": "B"}, {"A": "C", "B": "R", "C": "R"}),
+    "two swapped": ({"B": "A", "D": "C"}, {"A": "B", "B": "C", "C": "R"}),
+    "under a new record": ({"B": "A", "C": "B"}, {"A": "N", "N": "C", "C": "R"}),
+    "every second": ({"B": "A", "C": "B", "D": "C", "E": "D"}, {"A": "E", "C": "A", "E": "C", "B": "R", "D": "B"}),
+}
+
+
+@pytest.mark.usefixtures("batches")
+@pytest.mark.parametrize("case", REORGANISATIONS)
+@pytest.mark.parametrize("fields", [BY_KEY, BY_NAME], ids=["key", "name"])
+def test_a_reorganisation_over_several_batches_takes_one_run(crm, files, case, fields):
+    before, after = REORGANISATIONS[case]
+    names = "ABCDEFGR"
+    mapping = customers(fields=fields)
+    load(crm, files(a__csv="No,Name,Parent\n" + "".join(f"{n},{n},{before.get(n, '')}\n" for n in names)), mapping)
+    rows_after = "".join(f"{n},{n},{parent}\n" for n, parent in after.items())
+    run = load(crm, files(a__csv="No,Name,Parent\n" + rows_after), mapping)
+    final = parents(crm)
+    refused = {each.value for each in run.problems}
+    if case == "every second":  # A, E and C are to stand above each other
+        assert refused
+        assert {each.code for each in run.problems} == {"circle"}
+    else:
+        assert not refused
+        assert {n: final[n] for n in after} == after
+    again = load(crm, files(), mapping)
+    assert (again.total("create"), again.total("update")) == (0, 0)
+    assert list(again.problems) == list(run.problems)
+
+
+def test_a_reorganisation_over_several_files_takes_one_run(crm, files):
+    mapping = customers(fields=BY_KEY)
+    load(crm, files(a__csv="No,Name,Parent\nA,A,\nB,B,A\nC,C,B\nR,R,\n"), mapping)
+    mapping["file"].append({**mapping["file"][0], "path": "b.csv"})
+    folder = files(a__csv="No,Name,Parent\nA,A,C\n", b__csv="No,Name,Parent\nC,C,B\nB,B,R\n")
+    assert not list(load(crm, folder, mapping).problems)
+    assert parents(crm) == {"A": "C", "B": "R", "C": "B", "R": None}
+
+
+def test_a_value_that_a_row_gives_up_is_free_for_later_ones(crm, files, monkeypatch):
+    monkeypatch.setattr(run_module, "BATCH", 1)
+    mapping = {
+        "source": "legacy",
+        "file": [
+            {"path": path, "into": "product", "id": "No", "fields": {"name": "Name", "sku": "Sku"}}
+            for path in ("a.csv", "b.csv")
+        ],
+    }
+    load(crm, files(a__csv="No,Name,Sku\n1,One,A\n2,Two,B\n", b__csv="No,Name,Sku\n"), mapping)
+    folder = files(a__csv="No,Name,Sku\n1,One,C\n2,Two,A\n", b__csv="No,Name,Sku\n3,Three,B\n4,Four,C\n")
+    run = load(crm, folder, mapping)
+    assert [(each.file, each.record, each.code) for each in run.problems] == [("b.csv", 3, "duplicate")]
+    with crm.session(job) as s:
+        assert {each.name: each.sku for each in s.products.find()} == {"One": "C", "Two": "A", "Three": "B"}
 
 
 def test_a_row_that_would_put_a_record_under_itself_is_rejected_and_no_other(crm, files):

@@ -70,7 +70,7 @@ def test_unknown_models_and_fields_have_near_names():
         ({"extra": {"shoe": "S"}}, "file[1].fields.extra.shoe", "customer has no added field 'shoe'."),
         ({"city": {"column": "C", "map": "cty"}}, "file[1].fields.city.map", "there is no map 'cty'."),
         ({"city": {"column": "C", "number": "1x"}}, "file[1].fields.city.number", "'1x' is not a number format."),
-        ({"city": {"column": "C", "part": 2}}, "file[1].fields.city.part", "counts the parts that split makes"),
+        ({"city": {"column": "C", "part": 2}}, "file[1].fields.city.part", "needs split, which says where"),
         ({"birthday": {"column": "B", "format": "dd"}}, "file[1].fields.birthday.format", "'dd' is not a date format."),
         (
             {"owner_id": {"link": "user", "column": "O", "by": "nam"}},
@@ -177,7 +177,7 @@ def test_what_cannot_be_a_file_is_refused(changed, place, message):
         ({"format": "%Y-%"}, "format", "holds an unknown directive."),
         ({"format": ["%d/%m/%y", "%d.%m. %H:%M"]}, "format", "'%d.%m. %H:%M' names no year."),
         ({"part": True, "split": ";"}, "part", "is true, where a whole number belongs."),
-        ({"part": 0, "split": ";"}, "part", "counts the parts that split makes"),
+        ({"part": 0, "split": ";"}, "part", "must not be 0: the first part is 1"),
         ({"part": 10**30, "split": ";"}, "part", "does not fit a 64-bit integer."),
         ({"map": 3}, "map", "is a whole number, where an object belongs."),
         ({"number": {"EUR": "1x"}}, "number.EUR", "'1x' is not a number format."),

@@ -1,6 +1,8 @@
 """A pipeline that cannot work is refused when it is defined."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crmkit.entities import Customer, Opportunity
 from crmkit.errors import BadDefinition
@@ -91,9 +93,20 @@ def define(*, model=Deal, stages=(*OPEN, WON), moves=(forward(),), initial=None,
         ),
         (lambda: define(model=int), "int is not a model. Declare it with @entity."),
         (
-            lambda: Stage("c", guard=f.customer.country == "DE"),
-            "stage 'c' has a guard that reaches other records: f.customer.country == \"DE\". "
-            "A guard reads the fields of the record that moves.",
+            lambda: Stage("c", locks="amount"),
+            "stage 'c' locks the text 'amount'. Write locks={'amount'}.",
+        ),
+        (
+            lambda: define(stages=[*OPEN, Stage("won", outcome="won", locks={"amuont"})]),
+            "pipeline 'p': stage 'won' locks 'amuont', which deal has not. Did you mean 'amount'?",
+        ),
+        (
+            lambda: define(stages=[*OPEN, Stage("won", outcome="won", locks={"closed_at"})]),
+            "pipeline 'p': stage 'won' locks 'closed_at', which no update sets. Lock fields that callers change.",
+        ),
+        (
+            lambda: define(stages=[*OPEN, Stage("won", outcome="won", locks={"stage"})]),
+            "pipeline 'p': stage 'won' locks 'stage', which no update sets. Lock fields that callers change.",
         ),
         (
             lambda: Stage("c", guard=f.active),
@@ -168,3 +181,56 @@ def test_stages_are_found_by_name():
     with pytest.raises(BadDefinition) as caught:
         STANDARD.stage("need")
     assert str(caught.value) == "pipeline 'standard': There is no stage 'need'. Did you mean 'needs'?"
+
+
+NAMES = ["a", "b", "c", "d", "won", "done", "lost"]
+ENDS = [Stage("won", outcome="won"), Stage("done", outcome="done"), Stage("lost", outcome="lost")]
+RULES = st.one_of(
+    st.builds(forward, steps=st.sampled_from([None, 1, 2, 3])),
+    st.builds(back, st.integers(1, 3)),
+    st.builds(into, st.sampled_from(NAMES)),
+    st.builds(reopen, to=st.sampled_from([None, *NAMES[:4]])),
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES))
+    .filter(lambda ab: ab[0] != ab[1])
+    .map(lambda ab: move(*ab)),
+)
+
+
+def within_reach(places, rules, initial):
+    """Where records may get to, move by move, by the rules as they are."""
+    known = {(initial, places[initial].position)}
+    ahead = list(known)
+    while ahead:
+        name, furthest = ahead.pop()
+        for goal in places.values():
+            source = places[name]
+            if goal is not source and any(rule.allows(source, goal, furthest) for rule in rules):
+                entered = max(furthest, goal.position) if goal.stage.is_open else furthest
+                new = (goal.stage.name, entered)
+                if new not in known:
+                    known.add(new)
+                    ahead.append(new)
+    return {name for name, _ in known}
+
+
+@given(st.lists(RULES, min_size=1, max_size=5), st.sampled_from(NAMES[:4]))
+@settings(max_examples=500)
+def test_a_pipeline_is_refused_just_when_a_stage_is_out_of_reach(rules, initial):
+    given_stages = [*(Stage(name) for name in NAMES[:4]), *ENDS]
+    everywhere = [move(a, b) for a in NAMES for b in NAMES if a != b]
+    places = Pipeline("p", "deal", stages=given_stages, moves=everywhere).places
+    reached = within_reach(places, rules, initial)
+    lost = [name for name in NAMES if name not in reached]
+    if lost:
+        with pytest.raises(BadDefinition, match=f"to {', '.join(map(repr, lost))}"):
+            Pipeline("p", "deal", stages=given_stages, moves=rules, initial=initial)
+    else:
+        Pipeline("p", "deal", stages=given_stages, moves=rules, initial=initial)
+
+
+def test_there_are_bounds_on_stages_and_rules():
+    many = [*(Stage(f"s{number}") for number in range(100)), WON]
+    with pytest.raises(BadDefinition, match="has 101 stages and 1 rules, 100 and 500 at most"):
+        Pipeline("p", "deal", stages=many, moves=[forward()])
+    with pytest.raises(BadDefinition, match="has 3 stages and 501 rules, 100 and 500 at most"):
+        Pipeline("p", "deal", stages=[*OPEN, WON], moves=[forward(role=f"r{number}") for number in range(501)])

@@ -4,7 +4,6 @@ import attrs
 import pytest
 
 from crmkit.errors import BadDefinition
-from crmkit.expr.build import f
 from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move
 from tests.lifecycle.deal import STANDARD, Deal
 
@@ -42,9 +41,8 @@ def test_a_changed_pipeline_keeps_everything_else():
             "stage 'won' is lost and has the probability 100. It is 0.",
         ),
         (
-            lambda: attrs.evolve(Stage("a"), guard=f.customer.country == "DE"),
-            "stage 'a' has a guard that reaches other records: f.customer.country == \"DE\". "
-            "A guard reads the fields of the record that moves.",
+            lambda: attrs.evolve(Stage("a"), locks="amount"),
+            "stage 'a' locks the text 'amount'. Write locks={'amount'}.",
         ),
         (lambda: attrs.evolve(back(1), steps=0), "back() goes 0 steps. Write a whole number from 1."),
         (lambda: attrs.evolve(into("a"), steps=2), "into() takes no steps. Leave it out."),

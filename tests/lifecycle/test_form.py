@@ -47,7 +47,7 @@ def test_it_comes_back_equal(pipeline):
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=10).filter(
     lambda t: t == t.strip()
 )
-GUARDS = st.sampled_from([None, f.amount > Money("1", "EUR"), ~f.title.missing()])
+GUARDS = st.sampled_from([None, f.amount > Money("1", "EUR"), ~f.title.missing(), f.tasks.none(f.done == False)])  # noqa: E712
 
 
 @st.composite
@@ -58,7 +58,10 @@ def pipelines(draw):
         Stage(name, draw(st.integers(0, 100)), guard=draw(GUARDS), requires=draw(st.sets(NAMES, max_size=2)))
         for name in names[:middle]
     ]
-    closed = [Stage(name, outcome=draw(st.sampled_from(["won", "lost", "done"]))) for name in names[middle:]]
+    closed = [
+        Stage(name, outcome=draw(st.sampled_from(["won", "lost", "done"])), locks=draw(st.sets(NAMES, max_size=2)))
+        for name in names[middle:]
+    ]
     role = st.one_of(st.none(), NAMES)
     rules = [
         forward(steps=draw(st.one_of(st.none(), st.integers(1, 3))), role=draw(role), guard=draw(GUARDS)),
@@ -100,7 +103,6 @@ def test_the_fingerprint_changes_with_the_content():
         ('"steps":1', '"steps":0', "$.moves[0].steps must lie between 1 and 100."),
         ('"op":">"', '"op":"like"', "$.stages[1].guard.where.op is the text 'like', which is not known here. There is: !=, <, <=, ==, >, >=."),
         ('"requires":["amount"]', '"requires":"amount"', "$.stages[1].requires is the text 'amount', where a list belongs."),
-        ('["amount"],"node"', '["account","name"],"node"', "$.stages[1] is refused: stage 'won' has a guard that reaches other records: f.account.name > Money(\"1.00\", \"EUR\"). A guard reads the fields of the record that moves."),
         (TEXT, "[]", "$ is a list, where an object belongs."),
         (TEXT, "{", "$ is not JSON: Expecting property name enclosed in double quotes at line 1, column 2."),
     ],

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmkit.errors import BadDefinition, BadRecord, MoveRefused
+from crmkit.errors import BadDefinition, BadRecord, MoveRefused, Unsupported
 from crmkit.expr.build import ago, days, f, me, today
 from crmkit.lifecycle import Pipeline, Stage, Step, back, forward, into, move, reopen
 from crmkit.values import UTC, Money
@@ -184,6 +184,16 @@ def test_guards_may_name_the_actor_and_the_time():
     )
     assert pipeline.why_not(record, "won", at=START + 96 * HOUR) == ()
     assert pipeline.why_not(record, "won", at=START + HOUR) == ("The move demands f.stage_since < ago(days(3)).",)
+
+
+@pytest.mark.parametrize("demand", [{"guard": f.customer.country == "DE"}, {"requires": {"customer.country"}}], ids=str)
+def test_what_other_records_decide_only_a_repository_can_tell(demand):
+    pipeline = simple(stages_=[SIMPLE[0], Stage("b", **demand), *SIMPLE[2:]])
+    with pytest.raises(Unsupported) as caught:
+        pipeline.why_not(deal("a", pipeline=pipeline), "b", at=START)
+    assert str(caught.value) == (
+        "f.customer leads to other records, which are not available here. Ask a repository, which has a store."
+    )
 
 
 def test_tags_that_are_required_must_not_be_empty():

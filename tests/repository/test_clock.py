@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from crmkit import UTC, Crm, MoveRefused, Opportunity, Session, connect, f, system
+from crmkit.testing import FrozenClock
 
 job = system("test")
 START = dt.datetime(2026, 3, 1, tzinfo=UTC)
@@ -21,22 +23,14 @@ HOUR = dt.timedelta(hours=1)
 ROOT = Path(__file__).parents[2]
 
 
-class Clock:
-    now = START
-
-    def __call__(self) -> dt.datetime:
-        return self.now
+@pytest.fixture
+def crm_clock() -> FrozenClock:
+    return FrozenClock(START)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def crm(store_url: str, clock: Clock) -> Iterator[Crm]:
-    with connect(store_url, clock=clock, outbox=True) as crm:
-        yield crm
+def crm_options() -> dict[str, Any]:
+    return {"outbox": True}
 
 
 WRITES: list[Callable[[Session, Opportunity], Opportunity]] = [
@@ -48,10 +42,10 @@ WRITES: list[Callable[[Session, Opportunity], Opportunity]] = [
 ]
 
 
-def test_a_clock_that_lags_refuses_no_move(crm: Crm, clock: Clock) -> None:
+def test_a_clock_that_lags_refuses_no_move(crm: Crm, crm_clock: FrozenClock) -> None:
     with crm.session(job) as s:
         deal = s.opportunities.add(Opportunity(name="Deal"))
-        clock.now = START - LAG
+        crm_clock.now = START - LAG
         assert s.opportunities.why_not(deal, "proposal") == ""
         assert "proposal" in s.opportunities.allowed_moves(deal)
         moved = s.opportunities.advance(deal, "proposal")
@@ -59,10 +53,10 @@ def test_a_clock_that_lags_refuses_no_move(crm: Crm, clock: Clock) -> None:
         assert s.stage_moves.find(f.record_id == deal.id, order=-f.number)[0].spent == 0
 
 
-def test_a_time_that_is_given_is_judged_by_what_is_stored(crm: Crm, clock: Clock) -> None:
+def test_a_time_that_is_given_is_judged_by_what_is_stored(crm: Crm, crm_clock: FrozenClock) -> None:
     with crm.session(job) as s:
         deal = s.opportunities.add(Opportunity(name="Deal"))
-        clock.now = START - HOUR
+        crm_clock.now = START - HOUR
         for at, reason in ((START - LAG, "which is after"), (START + LAG, "yet to come")):
             with pytest.raises(MoveRefused, match=reason):
                 s.opportunities.advance(deal, "proposal", at=at)
@@ -70,12 +64,12 @@ def test_a_time_that_is_given_is_judged_by_what_is_stored(crm: Crm, clock: Clock
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_time_never_runs_backwards(crm: Crm, clock: Clock, seed: int) -> None:
+def test_time_never_runs_backwards(crm: Crm, crm_clock: FrozenClock, seed: int) -> None:
     random = Random(seed)
     with crm.session(job) as s:
         versions = [s.opportunities.add(Opportunity(name="Deal"))]
         for _ in range(20):
-            clock.now += random.choice([-HOUR, -LAG, LAG, HOUR])
+            crm_clock.now += random.choice([-HOUR, -LAG, LAG, HOUR])
             versions.append(random.choice(WRITES)(s, versions[-1]))
         for before, after in pairwise(versions):
             assert before.updated_at <= after.updated_at

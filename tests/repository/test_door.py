@@ -14,6 +14,7 @@ from crmkit.model.schema import Relation, Schema
 from crmkit.repository import Doors
 from crmkit.repository.change import ChangeKind
 from crmkit.repository.door import Door, SortKey
+from crmkit.repository.scan import scan
 from crmkit.storage.spi import Aggregate, GroupKey, Measure
 from crmkit.testing.drive import step
 
@@ -53,7 +54,7 @@ def doors(crm: Crm) -> Iterator[Doors]:
 
 
 async def _scanned(door: Door[Any]) -> list[str]:
-    return [name async for rows in door.scan(everything, ("name",)) for _, name in rows]
+    return [name async for rows in scan(door, everything, ("name",)) for _, name in rows]
 
 
 READS: dict[str, Callable[[Door[Any]], Awaitable[list[str]]]] = {
@@ -111,7 +112,7 @@ def test_every_way_to_write_is_judged(doors: Doors) -> None:
     now = doors.clock()
     with pytest.raises(NotAllowed):
         step(door.add([Customer(name="Nobody's")], [doors.ids()], at=now))
-    judge = door.judge(Action.CREATE)
+    judge = door.judge.policy(Action.CREATE)
     assert judge
     assert not judge(Customer(name="Nobody's"))
     mine = step(door.records(everything))[0]

@@ -29,6 +29,9 @@ from crmkit import (
     OutboxMessage,
     PipelineDefinition,
     Record,
+    Role,
+    SeedItem,
+    SeedPack,
     Segment,
     SegmentDefinition,
     StageMove,
@@ -77,6 +80,7 @@ def crm(store_url: str) -> Iterator[Crm]:
             s.customers.add_external_id(acme, "erp", "4711")
             s.opportunities.add(Opportunity(name="Deal", customer_id=acme.id))
             s.segments.save(Segment("all", Customer, everything))
+            s.seeds.apply(SeedPack("pack", 1, records={"rep": Role(name="rep")}))
         yield crm
 
 
@@ -98,7 +102,7 @@ def calls(shelf: Any, record: Any) -> Iterator[Callable[[], object]]:
 
 
 def test_what_crmkit_keeps() -> None:
-    assert set(KEPT) == {PipelineDefinition, SegmentDefinition, ExternalId, StageMove, OutboxMessage, Trace}
+    assert set(KEPT) == {PipelineDefinition, SegmentDefinition, ExternalId, SeedItem, StageMove, OutboxMessage, Trace}
 
 
 @pytest.mark.parametrize("model", KEPT)

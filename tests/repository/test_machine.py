@@ -54,6 +54,7 @@ from crmkit import (
 )
 from crmkit.model.schema import Schema
 from crmkit.storage.spi import Feature
+from crmkit.testing import FrozenClock
 
 Row: TypeAlias = dict[str, Any]
 
@@ -86,15 +87,6 @@ class Own:
 
     def rows(self, actor: Actor, action: Action, schema: Schema) -> Expr:
         return f.owner_id == me.id if actor.id is not None and schema.name == "opportunity" else everything
-
-
-class Clock:
-    """A clock that anybody may set, also back."""
-
-    now = START
-
-    def __call__(self) -> dt.datetime:
-        return self.now
 
 
 changes = st.fixed_dictionaries(
@@ -148,7 +140,7 @@ class Claims(RuleBasedStateMachine):
     deals = Bundle("deals")
     numbers = itertools.count()
 
-    def __init__(self, crm: Crm, clock: Clock) -> None:
+    def __init__(self, crm: Crm, clock: FrozenClock) -> None:
         super().__init__()
         self.crm = crm
         self.clock = clock
@@ -431,6 +423,6 @@ LONG = settings(max_examples=400, stateful_step_count=100, derandomize=False)
 
 @pytest.mark.parametrize("steps", [SHORT, pytest.param(LONG, marks=pytest.mark.long)], ids=["short", "long"])
 def test_calls_do_what_the_model_says(store_url: str, steps: settings) -> None:
-    clock = Clock()
+    clock = FrozenClock(START)
     with connect(store_url, clock=clock, policy=Own(), pipelines=[PIPELINE]) as crm:
         run_state_machine_as_test(lambda: Claims(crm, clock), settings=steps)  # type: ignore[no-untyped-call]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -31,17 +31,10 @@ from crmkit import (
     reopen,
     system,
 )
+from crmkit.testing import FrozenClock
 
 job = system("test")
 START = dt.datetime(2026, 3, 1, tzinfo=UTC)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> dt.datetime:
-        return self.now
 
 
 def pipeline(*, requires: tuple[str, ...] = ()) -> Pipeline:
@@ -59,25 +52,29 @@ def pipeline(*, requires: tuple[str, ...] = ()) -> Pipeline:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def crm_clock() -> FrozenClock:
+    return FrozenClock(START)
 
 
 @pytest.fixture
-def crm(store_url: str, clock: Clock) -> Iterator[Crm]:
-    with connect(store_url, clock=clock, pipelines=[pipeline()]) as crm:
-        yield crm
+def crm_options() -> dict[str, Any]:
+    return {"pipelines": [pipeline()]}
 
 
-def test_every_move_leaves_its_row_of_history(crm: Crm, clock: Clock) -> None:
+def test_every_move_leaves_its_row_of_history(crm: Crm, crm_clock: FrozenClock) -> None:
     with crm.session(job) as s:
         deal = s.opportunities.add(Opportunity(name="Deal", amount=Money(500, "EUR")))
         assert (deal.pipeline, deal.pipeline_version, deal.stage, deal.outcome) == ("standard", 1, "contact", "open")
-        clock.now += days(2)
+        crm_clock.now += days(2)
         deal = s.opportunities.advance(deal, "proposal", note="sent v2")
-        clock.now += days(3)
+        crm_clock.now += days(3)
         deal = s.opportunities.advance(deal, "lost", lost_reason="price")
-        assert (deal.outcome, deal.closed_at, deal.stage_reached, deal.lost_reason) == ("lost", clock.now, 2, "price")
+        assert (deal.outcome, deal.closed_at, deal.stage_reached, deal.lost_reason) == (
+            "lost",
+            crm_clock.now,
+            2,
+            "price",
+        )
         assert s.opportunities.get(deal.id) == deal
         moves = s.stage_moves.find(f.record_id == deal.id, order=f.number)
         assert [(m.number, m.from_stage, m.to_stage, m.kind, m.spent, m.note, m.actor) for m in moves] == [
@@ -124,12 +121,15 @@ def test_a_stale_move_leaves_no_history(crm: Crm) -> None:
 
 @pytest.mark.parametrize("lasting", ["sqlite_url", "mongo_url"])
 def test_records_follow_the_definition_they_entered_under(
-    request: pytest.FixtureRequest, lasting: str, clock: Clock
+    request: pytest.FixtureRequest, lasting: str, crm_clock: FrozenClock
 ) -> None:
     store_url: str = request.getfixturevalue(lasting)
-    with connect(store_url, clock=clock, pipelines=[pipeline()]) as crm, crm.session(job) as s:
+    with connect(store_url, clock=crm_clock, pipelines=[pipeline()]) as crm, crm.session(job) as s:
         old = s.opportunities.add(Opportunity(name="Old", amount=Money(500, "EUR")))
-    with connect(store_url, clock=clock, pipelines=[pipeline(requires=("close_date",))]) as crm, crm.session(job) as s:
+    with (
+        connect(store_url, clock=crm_clock, pipelines=[pipeline(requires=("close_date",))]) as crm,
+        crm.session(job) as s,
+    ):
         new = s.opportunities.add(Opportunity(name="New", amount=Money(500, "EUR")))
         assert (old.pipeline_version, new.pipeline_version) == (1, 2)
         assert not s.opportunities.why_not(old, "proposal")
@@ -139,7 +139,10 @@ def test_records_follow_the_definition_they_entered_under(
         assert "close_date" in s.opportunities.why_not(moved, "proposal")
         last = s.stage_moves.find(f.record_id == old.id, order=-f.number)[0]
         assert (last.kind, last.note, last.pipeline_version) == ("transfer", "new rules", 2)
-    with connect(store_url, clock=clock, pipelines=[pipeline(requires=("close_date",))]) as crm, crm.session(job) as s:
+    with (
+        connect(store_url, clock=crm_clock, pipelines=[pipeline(requires=("close_date",))]) as crm,
+        crm.session(job) as s,
+    ):
         assert s.opportunities.add(Opportunity(name="Newer")).pipeline_version == 2
 
 
@@ -213,10 +216,10 @@ def test_a_stage_that_no_definition_knows_is_named_with_the_nearest_one(crm: Crm
         assert s.opportunities.count(f.stage == "won") == 0
 
 
-def test_a_move_cannot_lie_in_the_future(crm: Crm, clock: Clock) -> None:
+def test_a_move_cannot_lie_in_the_future(crm: Crm, crm_clock: FrozenClock) -> None:
     with crm.session(job) as s:
         deal = s.opportunities.add(Opportunity(name="Deal"))
         with pytest.raises(MoveRefused, match="yet to come"):
-            s.opportunities.advance(deal, "won", at=clock.now + days(1))
-        clock.now += days(3)
-        assert s.opportunities.advance(deal, "won", at=clock.now - days(1)).closed_at == clock.now - days(1)
+            s.opportunities.advance(deal, "won", at=crm_clock.now + days(1))
+        crm_clock.now += days(3)
+        assert s.opportunities.advance(deal, "won", at=crm_clock.now - days(1)).closed_at == crm_clock.now - days(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,7 @@ from crmkit import (
 from crmkit.lifecycle import Entry
 from crmkit.lifecycle.built_in import BUILT_IN
 from crmkit.model.schema import Schema, schema_of
+from crmkit.testing import FrozenClock, asked
 
 job = system("load")
 NOW = dt.datetime(2026, 3, 1, tzinfo=UTC)
@@ -62,9 +63,13 @@ def day(number: float) -> dt.datetime:
 
 
 @pytest.fixture
-def crm(store_url: str) -> Iterator[Crm]:
-    with connect(store_url, pipelines=[SALES], clock=lambda: NOW) as crm:
-        yield crm
+def crm_clock() -> FrozenClock:
+    return FrozenClock(NOW)
+
+
+@pytest.fixture
+def crm_options() -> dict[str, Any]:
+    return {"pipelines": [SALES]}
 
 
 def test_a_record_stands_where_its_history_leads(crm: Crm) -> None:
@@ -223,32 +228,12 @@ def test_the_policy_decides_about_the_record_as_it_then_stands(store_url: str) -
 
 def test_many_take_as_many_statements_as_one(crm: Crm) -> None:
     def load(count: int) -> int:
-        asked = 0
-        begin = crm.environment.store.begin
-
-        async def counted() -> Any:
-            unit = await begin()
-            for name in ("insert", "fetch", "tally", "patch"):
-                call = getattr(unit, name)
-
-                async def spied(*given: Any, call: Any = call) -> Any:
-                    nonlocal asked
-                    asked += 1
-                    return await call(*given)
-
-                setattr(unit, name, spied)
-            return unit
-
-        crm.environment.store.begin = counted  # type: ignore[method-assign] # a spy, not a double
-        try:
-            with crm.session(job) as s:
-                s.opportunities.add_many(
-                    (Opportunity(name=str(n)), [moved("contact", at=day(0), by=ann.id), moved("won", at=day(n % 50))])
-                    for n in range(count)
-                )
-        finally:
-            crm.environment.store.begin = begin  # type: ignore[method-assign] # as above
-        return asked
+        with asked(crm) as found, crm.session(job) as s:
+            s.opportunities.add_many(
+                (Opportunity(name=str(n)), [moved("contact", at=day(0), by=ann.id), moved("won", at=day(n % 50))])
+                for n in range(count)
+            )
+        return len([each for each in found if each.is_statement])
 
     with crm.session(job) as s:
         ann = s.users.add(User(name="Ann"))

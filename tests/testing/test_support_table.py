@@ -11,6 +11,7 @@ TABLE = """\
 | unique       | yes         |
 | reach        | yes         |
 | buckets      | yes         |
+| top          | yes         |
 | savepoint    | yes         |
 | timeout      | yes         |
 | join         | no          |

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import Any, assert_type
 from uuid import UUID
 
 from crmkit import (
     AsyncCrm,
     AsyncSession,
+    Contact,
     Crm,
     Customer,
+    Found,
     Group,
     Money,
     Opportunity,
@@ -26,6 +28,7 @@ from crmkit import (
     system,
     text,
 )
+from crmkit.expr.build import Name
 
 
 @entity(extends=Customer)
@@ -58,11 +61,32 @@ def blocking(crm: Crm) -> None:
             assert_type(customer, Customer)
 
 
+def included(s: Session, page: Page[Opportunity], maybe: list[Name] | None) -> None:
+    deal = page[0]
+    assert_type(s.opportunities.find(include=[f.customer, f.lines.first(3, order=-f.position)]), Page[Opportunity])
+    assert_type(page.related(deal, f.customer, Customer), Customer | None)
+    assert_type(page.related(deal, f.customer.contacts, tuple[Contact, ...]), tuple[Contact, ...])
+    assert_type(page.related(deal, f.customer), Any)
+    assert_type(page.found[0].record, Opportunity)
+    assert_type(page.found[0].related(f.customer, Customer), Customer | None)
+    assert_type(page.found[0].each(f.customer.contacts, Contact)[0].record, Contact)
+    assert_type(s.opportunities.get(UUID(int=1), include=f.customer), Found[Opportunity])
+    assert_type(s.opportunities.get(UUID(int=1), include=maybe), Opportunity | Found[Opportunity])
+    assert_type(s.opportunities.first(include=[f.customer]), Found[Opportunity] | None)
+    for found in s.opportunities.stream(include=[f.customer]):
+        assert_type(found, Found[Opportunity])
+    for batch in s.opportunities.batches(include=[f.customer]):
+        assert_type(batch, Page[Opportunity])
+
+
 async def awaited(s: AsyncSession) -> None:
     assert_type(await s.customers.find(), Page[Customer])
     assert_type(await s.repository(Clinic).get(UUID(int=1)), Clinic)
     async for customer in s.customers.stream():
         assert_type(customer, Customer)
+    assert_type(await s.customers.get(UUID(int=1), include=f.contacts), Found[Customer])
+    async for found in s.customers.stream(include=[f.contacts]):
+        assert_type(found.related(f.contacts, tuple[Contact, ...]), tuple[Contact, ...])
 
 
 async def connecting() -> None:

@@ -14,6 +14,7 @@ from crmkit.analytics.grouping import Grouping, order_of, text_of, too_many
 from crmkit.analytics.report import ALL, Report, label_of, row_of
 from crmkit.errors import BadExpression, near
 from crmkit.expr.build import Name, everything, f
+from crmkit.repository.scan import scan
 from crmkit.values.zone import zone_of
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ async def lengths(
     outcome = everything if ending == "all" else f.outcome == ending
     found: dict[Any, dict[Any, Lengths]] = defaultdict(lambda: defaultdict(Lengths))
     where = await population.core(closed(period, population.as_of), outcome)
-    async for rows in population.door.scan(where, columns[1:]):
+    async for rows in scan(population.door, where, columns[1:]):
         labels = await keys.of([row[key_at] for row in rows])
         codes = await parts.of([row[part_at] for row in rows])
         for row, key, code in zip(rows, labels, codes, strict=True):

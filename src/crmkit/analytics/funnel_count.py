@@ -14,6 +14,7 @@ from crmkit.analytics.report import ALL, label_of
 from crmkit.expr.build import f
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
+from crmkit.repository.scan import scan
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -66,7 +67,7 @@ class FunnelCount:
         period = self._period
         if period.start is None and period.end is None:
             here = await self._population.core(f.pipeline == name)
-            async for rows in self._records.scan(here, self._columns[1:]):
+            async for rows in scan(self._records, here, self._columns[1:]):
                 await self._take(rows)
             elsewhere = await self._population.core(f.pipeline != name)
             if await self._records.columns(elsewhere, ("id",), limit=1):
@@ -80,7 +81,7 @@ class FunnelCount:
     async def _follow(self, condition: Expr, population: tuple[Core, ...]) -> None:
         """Count the records to which certain moves belong, each one with the move by which it entered the pipeline."""
         where = (f.entity == self._schema.name) & condition
-        async for moves in self._moves.scan(where, ("record_id", "number")):
+        async for moves in scan(self._moves, where, ("record_id", "number")):
             ids = tuple({record for _, record, _ in moves})
             rows = await self._records.columns((*population, In("id", ids)), self._columns)
             if rows:

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from crmkit import Crm, Funnel, Pipeline, PipelineDefinition, connect, f, pipelines_in, system
-from crmkit.errors import BadFile, CrmError, NotFound, StoreError, near
+from crmkit import Actor, Funnel, Pipeline, PipelineDefinition, connect, f, pipelines_in, system
+from crmkit.errors import BadFile, CrmError, NotFound, StoreError, Unreachable, near
 from crmkit.importers import ImportReport
 from crmkit.repository.stored import StoredPipeline
 
@@ -74,9 +74,11 @@ def import_(
     if not source.exists():
         raise BadFile(str(source), "there is no such file or folder.", hint="Check the path.")
     where = {"folder": source} if source.is_dir() else {"file": source}
-    connected = _looking if dry_run else connect
-    with connected(db, pipelines=pipelines_in(mapping)) as crm, _bar(shown=not json) as bar:
-        imports = crm.imports(system("import", tenant=tenant))
+    pipelines, actor = pipelines_in(mapping), system("import", tenant=tenant)
+    if not dry_run:
+        _check(db, pipelines, actor, mapping, where)
+    with connect(db, pipelines=pipelines, dry_run=dry_run) as crm, _bar(shown=not json) as bar:
+        imports = crm.imports(actor)
         reading = bar.add_task("reading", total=None)
         plan = imports.plan(mapping, **where, progress=lambda rows, _: bar.update(reading, completed=rows))
         bar.update(reading, total=plan.rows, completed=plan.rows)
@@ -142,14 +144,15 @@ def generate(
     return OK
 
 
-def _looking(db: str, *, pipelines: Sequence[Pipeline]) -> Crm:
-    """Connect without creating anything: a database that is not there yet is as empty as one in memory."""
+def _check(db: str, pipelines: Sequence[Pipeline], actor: Actor, mapping: Path, where: dict[str, Any]) -> None:
+    """Refuse a mapping that does not fit before a database is created for it."""
     try:
-        return connect(db, pipelines=pipelines, create=False)
-    except StoreError as error:
-        if not error.absent:
-            raise
-        return connect("memory://", pipelines=pipelines)
+        with connect(db, pipelines=pipelines, dry_run=True) as crm:
+            crm.imports(actor).check(mapping, **where)
+    except Unreachable:
+        raise
+    except StoreError:
+        return  # the database is there, and connecting creates what it lacks or says what is wrong with it
 
 
 def _print_funnel(report: Any, title: str) -> None:

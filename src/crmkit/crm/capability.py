@@ -116,6 +116,7 @@ _PARTS: Final[tuple[tuple[str, type[Any], str], ...]] = (
 CAPABILITIES: Final = (
     Capability("segments", "crmkit.repository.segments:AsyncSegments", "crmkit.crm.blocking.segments:Segments"),
     Capability("analytics", "crmkit.analytics.analytics:AsyncAnalytics", "crmkit.crm.blocking.analytics:Analytics"),
+    Capability("seeds", "crmkit.seeds.seeds:AsyncSeeds", "crmkit.crm.blocking.seeds:Seeds"),
 )
 """The capabilities that crmkit brings along; session properties and blocking classes are generated from them."""
 

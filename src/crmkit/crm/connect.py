@@ -12,10 +12,12 @@ from functools import partial, wraps
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self
 
+import attrs
+
 from crmkit.crm.capability import Capabilities
 from crmkit.crm.session import AsyncSession
 from crmkit.entities import BUILT_IN
-from crmkit.errors import BadDefinition, CrmError, Unsupported
+from crmkit.errors import BadDefinition, CrmError, StoreError, Unsupported
 from crmkit.labels import Labels, Vocabulary, Wording
 from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
@@ -23,7 +25,7 @@ from crmkit.lifecycle.check import each
 from crmkit.model.catalog import Catalog
 from crmkit.model.extension import Extension
 from crmkit.operation.handlers import Handlers
-from crmkit.repository import OPERATIONS, Doors, Environment, PipelineRegistry
+from crmkit.repository import OPERATIONS, Doors, Environment, PipelineRegistry, RuleBook
 from crmkit.repository.journal import History, Outbox
 from crmkit.security.access import Actor, Open
 from crmkit.storage.opening import open_store
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from crmkit.importers import AsyncImports
     from crmkit.labels import Words
     from crmkit.operation.operation import Handler
+    from crmkit.repository.rule_book import RulesOf
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
@@ -133,10 +136,13 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     extra: Mapping[type[Any], Mapping[str, Any]] | None = None,
     pipelines: Iterable[Pipeline] | None = None,
     policy: Policy | None = None,
+    rules: RulesOf | None = None,
+    protect: RulesOf | None = None,
     clock: Clock | None = None,
     ids: IdSource | None = None,
     outbox: bool = False,
     create: bool = True,
+    dry_run: bool = False,
     capabilities: Iterable[Capability] = (),
     extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
@@ -155,10 +161,15 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         pipelines: the product's pipelines; of each model, the first is the one that new records enter. They take the
             place of the built-in pipeline of that model.
         policy: which rows an actor may touch; all within the tenant, if left out.
+        rules: what records of a model must not be, as in `{Customer: [rule("...", refuse=...)]}`, on every write but
+            deleting.
+        protect: the same, asked before a record is deleted.
         clock: tells the time; the machine's, if left out.
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
+        dry_run: whether to look only: nothing is created, a database that is not there yet is as good as an empty one,
+            and whatever would be written is refused with `NotAllowed`.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
         extensions: what packages add to models, made by `extend`; the order does not matter.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
@@ -170,7 +181,8 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         tenant_labels: returns a tenant's words, in the same form, by the tenant; they take the place of all others.
 
     Raises:
-        BadDefinition: the models, the pipelines, the capabilities, the extensions or the handlers do not fit together.
+        BadDefinition: the models, the pipelines, the rules, the capabilities, the extensions or the handlers do not fit
+            together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -194,6 +206,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         catalog=catalog,
         store=store,
         policy=_policy(policy),
+        rules=RuleBook(catalog, rules, protect, [(each.model, each.rules) for each in packages], awaited=awaited),
         clock=now,
         ids=ids or uuid7_source(now, _CHANCE),
         pause=_pause(awaited=awaited),
@@ -204,14 +217,19 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
             steps, (*OPERATIONS, *added.operations), added.steps, added.is_on, awaited=awaited, outbox=outbox
         ),
         joined=partial(_joined, added, awaited),
+        dry_run=dry_run,
     )
     try:
         if statement_timeout is not None:
             _limit(store, statement_timeout)
-        await store.prepare(catalog, create=create)
-    except BaseException:
+        await store.prepare(catalog, create=create and not dry_run)
+    except BaseException as error:
         await store.close()
-        raise
+        if not (dry_run and isinstance(error, StoreError) and error.absent):
+            raise
+        empty = open_store("memory://", awaited=awaited)
+        await empty.prepare(catalog, create=True)
+        environment = attrs.evolve(environment, store=empty)
     return AsyncCrm(environment, added, wording)
 
 
@@ -257,7 +275,7 @@ def _policy(given: Policy | None) -> Policy:
 def _pipelines(given: Iterable[Pipeline], catalog: Catalog) -> tuple[Pipeline, ...]:
     own = each("a pipeline", Pipeline, given, 'Pipeline("sales", ...)')
     for pipeline in own:
-        pipeline.check(catalog[pipeline.entity])
+        pipeline.check(catalog[pipeline.entity], catalog)
     return own
 
 

@@ -83,4 +83,7 @@ class AsyncSession(AsyncShelf, Sugar):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.doors.unit.end(commit=kind is None)
+        try:
+            await self.doors.unit.end(commit=kind is None)
+        finally:
+            self.doors.let_go()

@@ -23,6 +23,7 @@ from crmkit.entities import (
     PipelineDefinition,
     Product,
     Role,
+    SeedItem,
     SegmentDefinition,
     StageMove,
     Task,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from crmkit.analytics.analytics import AsyncAnalytics
     from crmkit.repository.segments import AsyncSegments
+    from crmkit.seeds.seeds import AsyncSeeds
 
 __all__ = ["AsyncShelf"]
 
@@ -186,6 +188,14 @@ class AsyncShelf(ABC):
         return self.repository(Role)
 
     @property
+    def seed_items(self) -> AsyncRepository[SeedItem]:
+        """The repository of `SeedItem`.
+
+        What a pack of seeds last wrote of one item, by which a later version tells whether the tenant changed it.
+        """
+        return self.repository(SeedItem)
+
+    @property
     def segment_definitions(self) -> AsyncRepository[SegmentDefinition]:
         """The repository of `SegmentDefinition`.
 
@@ -262,3 +272,10 @@ class AsyncShelf(ABC):
         from crmkit.analytics.analytics import AsyncAnalytics  # loaded by those who use it
 
         return self.use(AsyncAnalytics)
+
+    @property
+    def seeds(self) -> AsyncSeeds:
+        """The seeds of one tenant: `session.seeds`."""
+        from crmkit.seeds.seeds import AsyncSeeds  # loaded by those who use it
+
+        return self.use(AsyncSeeds)

@@ -12,7 +12,7 @@ from crmkit.entities.party import Address, Affiliation, Contact, Customer
 from crmkit.entities.sales import Lead, Opportunity, OpportunityLine, Product
 from crmkit.entities.service import Ticket, TicketMessage
 from crmkit.entities.staged import Staged
-from crmkit.entities.system import ExternalId, OutboxMessage, PipelineDefinition, SegmentDefinition, StageMove
+from crmkit.entities.system import ExternalId, OutboxMessage, PipelineDefinition, SeedItem, SegmentDefinition, StageMove
 
 __all__ = [
     "BUILT_IN",
@@ -32,6 +32,7 @@ __all__ = [
     "PipelineDefinition",
     "Product",
     "Role",
+    "SeedItem",
     "SegmentDefinition",
     "StageMove",
     "Staged",
@@ -68,5 +69,6 @@ BUILT_IN: Final[tuple[type, ...]] = (
     ExternalId,
     StageMove,
     OutboxMessage,
+    SeedItem,
 )
 """Every built-in model, each one after those it links to."""

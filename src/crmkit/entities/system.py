@@ -100,3 +100,18 @@ class OutboxMessage(Record):
     at: datetime = instant(index=True, doc="When it happened.")
     actor: str = text(max=120, doc="The key of the actor who did it.")
     payload: str = document(doc="What changed.")
+
+
+@entity(
+    uniques=(("pack", "item"),), indexes=(("entity", "record_id"),), about=("record_id",),
+    kept="Call s.seeds.apply(pack).",
+)  # fmt: skip
+class SeedItem(Record):
+    """What a pack of seeds last wrote of one item, by which a later version tells whether the tenant changed it."""
+
+    pack: str = text(min=1, max=80, doc="The name of the pack.")
+    item: str = text(min=1, max=200, doc="The item's key within the pack.")
+    pack_version: int = integer(min=1, doc="The version of the pack that wrote it.")
+    entity: str = text(min=1, max=60, doc="The model of what was written.")
+    record_id: UUID = key(doc="The id of what was written, which may have been deleted since.")
+    content: str = document(doc="What was written.")

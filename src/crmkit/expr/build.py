@@ -33,10 +33,11 @@ from crmkit.expr.node import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
     "Counted",
+    "Include",
     "Name",
     "Sort",
     "ago",
@@ -72,6 +73,27 @@ class Sort:
     ref: Ref
     descending: bool = False
     missing: Literal["first", "last"] = "last"
+
+
+@attrs.frozen(eq=False)
+class Include:
+    """Related records to fetch beside others; made by `f.contacts.where(...)` and `f.activities.first(3)`.
+
+    Attributes:
+        ref: the way to them.
+        condition: which of them.
+        number: how many for each record, at most; all if left out.
+        order: what to sort them by, of their own fields; by id, which is by age, if left out.
+    """
+
+    ref: Ref
+    condition: Expr = everything
+    number: int | None = None
+    order: Ref | Sort | Sequence[Ref | Sort] = ()
+
+    def first(self, number: int, *, order: Ref | Sort | Sequence[Ref | Sort] = ()) -> Include:
+        """Return the first few of them, of each record that they belong to; see `Name.first`."""
+        return attrs.evolve(self, number=number, order=order)
 
 
 class _Compared(Generic[T_co]):
@@ -185,6 +207,19 @@ class Name(_Compared[Compare], Ref):
     def count(self, where: Expr = everything) -> Counted:
         """Return how many related records satisfy this; compare the result with a number."""
         return Counted(Ref(self.path), where)
+
+    def where(self, condition: Expr) -> Include:
+        """Return the related records of which this is true, to include them: `f.activities.where(f.kind == "call")`."""
+        return Include(Ref(self.path), condition)
+
+    def first(self, number: int, *, order: Ref | Sort | Sequence[Ref | Sort] = ()) -> Include:
+        """Return the first few related records of each record, to include them: `f.contacts.first(3, order=f.name)`.
+
+        Args:
+            number: how many for each record, at most.
+            order: what to sort them by, of their own fields; by id, which is by age, if left out.
+        """
+        return Include(Ref(self.path), number=number, order=order)
 
     # -- order ---------------------------------------------------------------------------------------------------------
 

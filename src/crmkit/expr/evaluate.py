@@ -39,7 +39,7 @@ from crmkit.values.translated import Translated
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["World", "evaluate", "is_local"]
+__all__ = ["World", "evaluate", "is_local", "value_of"]
 
 
 class World(Protocol):
@@ -133,6 +133,15 @@ def _holds(node: Node, record: Any, world: World | None) -> bool:  # noqa: C901 
             return _compares(count, node.op, node.number)
         case _:
             assert_never(node)
+
+
+def value_of(record: Any, ref: Ref, world: World | None = None) -> Any:
+    """Return the value of a field; `None` if it, or the way to it, is missing.
+
+    Raises:
+        Unsupported: the way follows a relation and no world was given.
+    """
+    return _subject(record, ref, world)[0]
 
 
 def _subject(record: Any, ref: Ref, world: World | None) -> tuple[Any, Callable[[Any], Any]]:

@@ -8,12 +8,25 @@ import attrs
 
 from crmkit.errors import BadExpression, Problem
 
-__all__ = ["LIMITS", "MAX_NESTED", "MAX_RELATIONS", "Limits", "Meter", "clean_source"]
+__all__ = [
+    "LIMITS",
+    "MAX_DIGITS",
+    "MAX_NESTED",
+    "MAX_RELATIONS",
+    "Limits",
+    "Meter",
+    "clean_number",
+    "clean_source",
+    "is_short",
+]
 
 MAX_NESTED: Final = 64
 """How deep the nodes of an expression may be nested when it is bound, however it was made."""
 MAX_RELATIONS: Final = 8
 """How many relations an expression may follow one after another: each is a query within a query of the store."""
+MAX_DIGITS: Final = 600
+"""How many digits a whole number in an expression may have; every Python spells as many, whatever its own limit is."""
+_LONG: Final = 10**MAX_DIGITS
 
 
 @attrs.frozen
@@ -59,6 +72,25 @@ class Meter:
                 f"is node {self._nodes}, {self.limits.nodes} at most.",
                 hint="Join equal tests with one_of(...).",
             )
+
+
+def is_short(number: int) -> bool:
+    """Return whether a whole number has as few digits as the text and the JSON of an expression may hold.
+
+    Columns hold fewer: what fits none compares as true or false of every record.
+    """
+    return -_LONG < number < _LONG
+
+
+def clean_number(number: int) -> int:
+    """Return a whole number that is to be compared with, if it is not too long to be written.
+
+    Raises:
+        Problem: it is.
+    """
+    if not is_short(number):
+        raise Problem("too_long", f"has more than {MAX_DIGITS} digits.")
+    return number
 
 
 def clean_source(text: object, limits: Limits) -> str:

@@ -14,11 +14,14 @@ __all__ = ["MAX_SIZE", "Beyond", "Object", "dump", "in_words", "is_list", "is_ob
 MAX_SIZE: Final = 64 * 1024
 """The longest document that is read or written, in bytes of UTF-8."""
 
-_LONGEST_INTEGER: Final = 20
+_LONGEST_INTEGER: Final = 601
 
 
 class Beyond:
     """A number of more digits than any value has; computing it would only cost time."""
+
+    least: Final = 10 ** (_LONGEST_INTEGER - 1)
+    """Something that is no greater than its size."""
 
 
 class Object(dict[str, Any]):

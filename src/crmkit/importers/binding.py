@@ -12,10 +12,12 @@ import attrs
 
 from crmkit.errors import BadDefinition, BadMapping, Problem, near
 from crmkit.importers.place import place_in
-from crmkit.importers.rule import FieldRule, FileKind, FileRule, MappingRule, key_of
+from crmkit.importers.rule import FieldRule, FileRule, MappingRule
 from crmkit.importers.section import Section
+from crmkit.importers.setting import FileKind
 from crmkit.importers.table import Table
 from crmkit.model.kind import Kind
+from crmkit.values import key_of
 
 if TYPE_CHECKING:
     from crmkit.lifecycle import Pipeline

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from crmkit.importers.history import in_order
-from crmkit.importers.rule import FileKind
+from crmkit.importers.setting import FileKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -45,6 +45,11 @@ class Companions:
                 self._told[section.number] = {key: len(each) for key, each in rows.items()}
                 rows = {key: in_order(each) for key, each in rows.items()}
             self._rows[section.number] = rows
+
+    @property
+    def fields(self) -> set[str]:
+        """The fields of the records to which columns are added."""
+        return {name for each in self._sections if each.rule.kind is FileKind.JOIN for name in each.rule.fields}
 
     def beside(self, key: str) -> Iterator[tuple[Section, list[Parsed]]]:
         """Yield the rows of a key, by file."""

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from crmkit.errors import Problem, near
-from crmkit.importers.rule import key_of
 from crmkit.model.field import InstantField, Spelling
 from crmkit.model.field.spelling import number, translator
-from crmkit.values import Money
+from crmkit.values import Money, key_of
 from crmkit.values.currency import MINOR_DIGITS
 
 if TYPE_CHECKING:

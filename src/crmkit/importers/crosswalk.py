@@ -10,10 +10,10 @@ from uuid import UUID
 from crmkit.errors import Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
-from crmkit.importers.rule import key_of
-from crmkit.values import fold
+from crmkit.values import fold, key_of
 
 if TYPE_CHECKING:
+    from crmkit.importers.prospect import Prospects
     from crmkit.model.schema import Schema
     from crmkit.repository import Doors
 
@@ -31,12 +31,14 @@ class Crosswalk:
 
     Args:
         doors: the doors through which the database is asked.
+        prospects: the records as the import will leave them.
         source: the system whose external ids count.
         linked: the models that some file links to; of others, nothing has to be held.
     """
 
-    def __init__(self, doors: Doors, source: str, linked: frozenset[str]) -> None:
+    def __init__(self, doors: Doors, prospects: Prospects, source: str, linked: frozenset[str]) -> None:
         self._doors = doors
+        self._prospects = prospects
         self._source = source
         self._linked = linked
         self._external: dict[str, dict[str, UUID]] = {}
@@ -153,21 +155,23 @@ class Crosswalk:
             (field.search_column, [fold(text) for text in texts]) if field.search_column else (by, list(texts))
         )
         rows = await self._rows(schema, column, values, ("id", by))
+        seen = await self._prospects.visible_ids(schema, {id for id, _ in rows})
         found: dict[str, list[UUID]] = {key_of(text): [] for text in texts}
         for id, value in rows:
-            found.setdefault(key_of(value), []).append(id)
+            if id in seen:
+                found.setdefault(key_of(value), []).append(id)
         cache |= {key: tuple(dict.fromkeys(ids)) for key, ids in found.items()}
 
     async def _ask_external(self, schema: Schema, texts: Sequence[str], cache: dict[str, tuple[UUID, ...]]) -> None:
         crosswalk = self._doors.catalog["external_id"]
         more = (Compare("source", Op.EQ, self._source), Compare("entity", Op.EQ, schema.name))
         rows = await self._rows(crosswalk, "external_id", texts, ("external_id", "record_id"), more)
-        found = await self._rows(schema, "id", [id for _, id in rows], ("id",)) if rows else []
-        live = {id for (id,) in found}
+        live = await self._prospects.visible_ids(schema, [id for _, id in rows])
         named = {text: id for text, id in rows if id in live}
         cache |= {text: (named[text],) if text in named else () for text in texts}
 
     async def _rows(
         self, schema: Schema, column: str, values: Sequence[Any], columns: tuple[str, ...], more: tuple[Any, ...] = ()
     ) -> list[tuple[Any, ...]]:
-        return await self._doors.of(schema).columns((*more, In(column, tuple(values))), columns)
+        # Whether the actor will see them is for the prospects to say.
+        return await self._doors.of(schema).columns((*more, In(column, tuple(values))), columns, action=None)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmkit.importers.rule import key_of
 from crmkit.lifecycle.history import Entry, check_stage
-from crmkit.values import NOT_YET
+from crmkit.values import NOT_YET, key_of
 
 if TYPE_CHECKING:
     from crmkit.importers.section import Parsed

@@ -80,15 +80,46 @@ class AsyncImports:
             BadMapping: the mapping does not fit the models or the files; every problem is listed.
             BadFile: a file cannot be read the way the mapping says.
         """
-        rule = read_mapping(mapping)
-        home = Path(folder) if folder is not None else rule.folder or Path()
-        if file is not None:
-            home = Path(file).parent
-            rule = _only(rule, Path(file).name)
+        rule, home = _found(mapping, folder, file)
         doors = self._doors.apart()
         sections = await bind(rule, doors, home)
         report = await Run(doors, rule, sections, write=False, progress=progress).report()
         return AsyncPlan(report, doors, rule, home)
+
+    async def check(
+        self,
+        mapping: str | Path | Mapping[str, Any],
+        *,
+        folder: str | Path | None = None,
+        file: str | Path | None = None,
+    ) -> None:
+        """Check a mapping against the models and against the headers of the files, without reading their rows.
+
+        Args:
+            mapping: as for `plan`.
+            folder: as for `plan`.
+            file: as for `plan`.
+
+        Raises:
+            BadMapping: the mapping does not fit the models or the files; every problem is listed.
+            BadFile: a file cannot be opened or has no header.
+        """
+        rule, home = _found(mapping, folder, file)
+        doors = self._doors.apart()
+        try:
+            await bind(rule, doors, home)
+        finally:
+            await doors.unit.rollback()
+
+
+def _found(
+    mapping: str | Path | Mapping[str, Any], folder: str | Path | None, file: str | Path | None
+) -> tuple[MappingRule, Path]:
+    """Return what a mapping says of what is to be imported, and the folder where that lies."""
+    rule = read_mapping(mapping)
+    if file is not None:
+        return _only(rule, Path(file).name), Path(file).parent
+    return rule, Path(folder) if folder is not None else rule.folder or Path()
 
 
 def _only(mapping: MappingRule, name: str) -> MappingRule:

@@ -15,7 +15,8 @@ from crmkit.form.document import quoted
 from crmkit.form.form import Format, Spelled
 from crmkit.form.hook import Hook, an_object, integer, listed, member, table, text, word
 from crmkit.form.problem import Problems, problems_in
-from crmkit.importers.rule import MOST, FieldRule, FileRule, MappingRule
+from crmkit.importers.rule import FieldRule, FileRule, MappingRule
+from crmkit.importers.setting import MOST
 from crmkit.lifecycle import Pipeline, Rule, Stage, back, forward, into, reopen
 from crmkit.lifecycle.stage import CLOSED, MAX_NAME
 
@@ -208,7 +209,7 @@ _STAGE: Final = _BROUGHT.describe(
         "outcome": Spelled(word(CLOSED)),
         "label": Spelled(_TEXT),
     },
-    omit=("requires", "guard"),
+    omit=("requires", "guard", "locks"),
 )
 _DEFINITION: Final = _BROUGHT.describe(
     _Definition,

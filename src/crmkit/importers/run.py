@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from crmkit.errors import Busy, Duplicate, Problem
 from crmkit.importers.crosswalk import Crosswalk
+from crmkit.importers.family import Families
 from crmkit.importers.import_report import Counts, ImportReport
-from crmkit.importers.rule import FileKind
+from crmkit.importers.prospect import Prospects
 from crmkit.importers.section import Section
 from crmkit.importers.section_load import SectionLoad
+from crmkit.importers.setting import FileKind
 from crmkit.importers.spool import Spool
 from crmkit.importers.table import Malformed
 from crmkit.repository import pause_collector
@@ -19,6 +21,7 @@ from crmkit.repository import pause_collector
 if TYPE_CHECKING:
     from crmkit.importers.rule import MappingRule
     from crmkit.importers.section import Parsed
+    from crmkit.importers.unique_values import Holders
     from crmkit.repository import Doors
 
 __all__ = ["Progress", "Run"]
@@ -61,11 +64,18 @@ class Run:
         self.write = write
         self.spool = Spool()
         linked = frozenset(rule.link for each in sections for rule in each.rule.rules.values() if rule.link)
-        self.crosswalk = Crosswalk(doors, mapping.source, linked)
         self.counts = [Counts(each.rule.path, _what(each)) for each in sections]
         self.natural = _natural(sections)
-        self.seen: dict[str, dict[str, bytes]] = {}
+        schemas = {each.schema.name: each.schema for each in sections}
+        reached = [*schemas.values(), *(doors.catalog[name] for name in linked - schemas.keys())]
+        self.prospects = Prospects(doors, self.spool, reached, write=write)
+        self.crosswalk = Crosswalk(doors, self.prospects, mapping.source, linked)
+        # By model, not by file: what is true of a record is true whichever file it comes from.
+        self.seen: dict[str, dict[str, bytes]] = {name: {} for name in schemas}
+        self.holders: dict[str, dict[tuple[str, ...], Holders]] = {name: {} for name in schemas}
+        self.families = {name: Families(doors.of(name)) for name in schemas}
         self._sections = sections
+        self._loads: dict[int, SectionLoad] = {}
         self._progress = progress
         self._rows = 0
         self._total = total
@@ -99,7 +109,7 @@ class Run:
         if section is makers[0]:
             for each in companions:
                 await self._gather(each)
-        load = SectionLoad(self, section, companions)
+        load = self._loads[section.number] = SectionLoad(self, section, companions)
         rows = self.batches(section)
         while True:
             with pause_collector():
@@ -112,6 +122,8 @@ class Run:
                 batch.clear()
         await load.finish()
         if section is makers[-1]:
+            for number, rearranged in self.families[entity].leave():
+                await self._loads[number].load_last(rearranged)
             for each in companions:
                 self._orphans(each)
 
@@ -213,6 +225,7 @@ class Run:
 
     async def end_batch(self) -> None:
         """Commit a batch, or undo it in a dry run, and report progress."""
+        self.prospects.end_batch()
         if self.write:
             await self.doors.unit.commit()
         else:

@@ -14,8 +14,7 @@ import attrs
 
 from crmkit.errors import Problem
 from crmkit.importers.conversion import converter, instant_reader, money_reader
-from crmkit.importers.rule import key_of
-from crmkit.values import clean_text
+from crmkit.values import clean_text, key_of
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import attrs
-
-from crmkit.errors import BadRecord, Duplicate, NotAllowed, Problem
+from crmkit.errors import BadRecord, Problem
 from crmkit.expr.core import Compare, In
 from crmkit.expr.node import Op
+from crmkit.importers.admission import Admission
 from crmkit.importers.companion import Companions
-from crmkit.importers.family import Families
-from crmkit.importers.rule import FileKind, OnUpdate
+from crmkit.importers.draft import Draft
 from crmkit.importers.section import defaults_of
+from crmkit.importers.setting import OnUpdate
 from crmkit.importers.staging import Staging
-from crmkit.importers.waiting_room import WaitingRoom
+from crmkit.importers.unique_values import UniqueValues, refuse_taken
+from crmkit.importers.waiting_room import Waiter, WaitingRoom
 from crmkit.repository.added import check_extra
 from crmkit.repository.intake import Intake
-from crmkit.security.access import Action
 
 if TYPE_CHECKING:
+    from crmkit.importers.family import Rearranged
     from crmkit.importers.import_report import Effect
     from crmkit.importers.run import Run
     from crmkit.importers.section import Parsed, Section
-    from crmkit.importers.waiting_room import Waiter
 
 __all__ = ["SectionLoad"]
-
-
-@attrs.define
-class _Batch:
-    """What a batch of rows writes."""
-
-    created: list[Any] = attrs.field(factory=list[Any])
-    moves: list[Any] = attrs.field(factory=list[Any])
-    names: list[Any] = attrs.field(factory=list[Any])
-    changed: list[tuple[Any, dict[str, Any], list[Any]]] = attrs.field(
-        factory=list[tuple[Any, dict[str, Any], list[Any]]]
-    )
-    digests: list[tuple[Any, str]] = attrs.field(factory=list[tuple[Any, str]])
 
 
 class SectionLoad:
@@ -64,19 +49,15 @@ class SectionLoad:
         self._counts = run.counts[section.number]
         self._names = run.natural.get(section.schema.name, ())
         self._staging = Staging(run, section, self._made)
-        self._seen: dict[str, bytes] = run.seen.setdefault(section.schema.name, {})
+        self._seen: dict[str, bytes] = run.seen[section.schema.name]
         self._repeats: dict[str, int] = {}
-        self._taken: dict[tuple[str, ...], dict[tuple[Any, ...], UUID]] = {}
         self._waiting = WaitingRoom(run.crosswalk, section.schema.name)
-        self._families = Families(self._door)
-        self._batch = _Batch()
+        self._families = run.families[section.schema.name]
+        self._admission = Admission(run, section, self._families, self._forget)
         self._defaults: dict[str, Any] = {}
         self._stored: dict[str, Any] = {}
         self._live: dict[UUID, Any] = {}
-        self._judges = {action: self._door.judge(action) for action in (Action.CREATE, Action.UPDATE)}
-        self._changeable: frozenset[UUID] = frozenset()
-        joined = [set(each.rule.fields) for each in companions if each.rule.kind is FileKind.JOIN]
-        self._given = set(section.rule.fields).union(*joined)
+        self._uniques = UniqueValues(run, section, self._companions)
 
     # -- the file -----------------------------------------------------------------------------------------------------
 
@@ -85,25 +66,30 @@ class SectionLoad:
         fresh = [parsed for parsed in batch if await self._is_fresh(parsed)]
         await self._run.prepare(fresh)
         await self._look_up(fresh)
-        await self._check_uniques(fresh)
+        await self._uniques.refuse(fresh, self._stored, self._live)
         ready = [parsed for parsed in fresh if not self._waits(parsed)]
         await self._load(ready)
 
     async def finish(self) -> None:
         """Load the rows that waited for others of the file: first those whose targets are there, then circles."""
         for ready in self._waiting.leave():
-            await self._load_deferred(ready)
+            await self._load_deferred(ready, last=False)
 
-    async def _load_deferred(self, ready: Sequence[Waiter]) -> None:
+    async def load_last(self, rows: Sequence[Rearranged]) -> None:
+        """Load rows that had to wait until all others were loaded."""
+        await self._load_deferred(rows, last=True)
+
+    async def _load_deferred(self, ready: Sequence[Waiter | Rearranged], *, last: bool) -> None:
         batch: list[Parsed] = []
-        rows = self._run.spool.deferred(self._section.number, [each.number for each in ready])
+        rows = self._run.spool.deferred(self._section.number, [each.record for each in ready])
         for each, row in zip(ready, rows, strict=True):
             parsed = self._section.read(row.record, row.cells)
             parsed.key, parsed.id = each.key, each.id
+            await self._staging.choose(parsed)
             batch.append(parsed)
         await self._run.prepare(batch)
         await self._look_up(batch)
-        await self._load(batch)
+        await self._load(batch, last=last)
         await self._run.end_batch()
 
     # -- which rows ---------------------------------------------------------------------------------------------------
@@ -147,9 +133,9 @@ class SectionLoad:
         open_links = [link for link in own if link.by or not keys.find(link.entity, "", link.text)]
         if not open_links or parsed.problems:
             return False
-        targets = ((link.by, link.text) for link in open_links)
-        number = self._waiting.enter(parsed.key, self._id(parsed), targets, self._own_names(parsed))
-        self._run.spool.defer(self._section.number, number, parsed.record, parsed.cells)
+        targets = tuple((link.by, link.text) for link in open_links)
+        self._waiting.enter(Waiter(parsed.record, parsed.key, self._id(parsed), targets, self._own_names(parsed)))
+        self._run.spool.defer(self._section.number, parsed.record, parsed.cells)
         return True
 
     # -- what is there already ----------------------------------------------------------------------------------------
@@ -172,14 +158,9 @@ class SectionLoad:
             stored = self._stored.get(parsed.key)
             if stored is not None:
                 (same if stored.row_digest == self._companions.digest(parsed) else changed).append(stored.record_id)
-        rows = await self._door.columns((In("id", tuple(same)),), ("id",)) if same else []
-        self._live = {id: None for (id,) in rows}
-        records = await self._door.records((In("id", tuple(changed)),)) if changed else []
-        self._live |= {record.id: record for record in records}
-        self._changeable = frozenset(self._live)
-        if self._judges[Action.UPDATE] is not None and changed:
-            rows = await self._door.columns((In("id", tuple(changed)),), ("id",), action=Action.UPDATE)
-            self._changeable = frozenset(id for (id,) in rows)
+        seen = self._run.prospects
+        self._live = dict.fromkeys(await seen.visible_ids(self._schema, same))
+        self._live |= {record.id: record for record in await seen.visible(self._schema, changed)}
         await self._refuse_hidden(batch)
 
     async def _refuse_hidden(self, batch: Sequence[Parsed]) -> None:
@@ -187,138 +168,72 @@ class SectionLoad:
         lost = [each.record_id for each in self._stored.values() if each.record_id not in self._live]
         if not lost:
             return
-        rows = await self._door.columns((In("id", tuple(lost)),), ("id",), deleted=True)
-        hidden = set(lost).difference(id for (id,) in rows)
+        hidden = set(lost) - await self._run.prospects.visible_ids(self._schema, lost, deleted=True)
         for parsed in batch:
             stored = self._stored.get(parsed.key)
             if stored is not None and stored.record_id in hidden:
-                self._refuse_taken(parsed, self._section.key_column, ("external_id",), parsed.key)
-
-    def _refuse_taken(self, parsed: Parsed, column: str, fields: Sequence[str], value: str) -> None:
-        taken = Duplicate(self._schema.name, fields)
-        parsed.refuse(column, Problem(taken.code, taken.message, hint=taken.hint), value)
-
-    async def _check_uniques(self, batch: Sequence[Parsed]) -> None:
-        """Refuse rows whose unique values another record has, before the store would refuse the whole batch."""
-        for group in self._schema.unique_columns():
-            if self._given.isdisjoint(group):
-                continue
-            rows = [
-                (parsed, tuple(self._value(parsed, name) for name in group)) for parsed in batch if not parsed.problems
-            ]
-            rows = [(parsed, values) for parsed, values in rows if None not in values]
-            taken = self._taken.setdefault(group, {})
-            taken |= await self._held(group, [values for _, values in rows if values not in taken])
-            for parsed, values in rows:
-                stored = self._stored.get(parsed.key)
-                own = stored.record_id if stored is not None else parsed.id
-                holder = taken.get(values)
-                if holder is None:
-                    parsed.id = taken[values] = own or self._doors.ids()
-                elif holder != own:
-                    linked = parsed.links.get(group[0])
-                    value = str(values[0]) if linked is None else linked.text
-                    self._refuse_taken(parsed, self._section.column(group[0]), group, value)
-
-    def _value(self, parsed: Parsed, name: str) -> Any:
-        """Return the value that a field will have, also of a link that is still to be resolved; `None` if none yet."""
-        for row in self._companions.joined(parsed.key):
-            if name in row.values:
-                return row.values[name]
-        link = parsed.links.get(name)
-        if link is None:
-            stored = self._stored.get(parsed.key)
-            record = self._section.defaults if stored is None else self._live.get(stored.record_id)
-            return parsed.values[name] if name in parsed.values else getattr(record, name, None)
-        found = self._run.crosswalk.find(link.entity, link.by, link.text)
-        return found[0] if len(found) == 1 else None
-
-    async def _held(self, group: tuple[str, ...], wanted: Sequence[tuple[Any, ...]]) -> dict[tuple[Any, ...], UUID]:
-        if not wanted:
-            return {}
-        first = tuple(dict.fromkeys(values[0] for values in wanted))
-        rows = await self._door.columns((In(group[0], first),), (*group, "id"), action=None, deleted=True)
-        return {values[:-1]: values[-1] for values in rows}
+                refuse_taken(parsed, self._section, ("external_id",), parsed.key)
 
     # -- loading ------------------------------------------------------------------------------------------------------
 
-    async def _load(self, batch: Sequence[Parsed]) -> None:
-        await self._resolve(batch)
-        accepted: list[str] = []
-        lost: set[UUID] = set()
+    async def _load(self, batch: Sequence[Parsed], *, last: bool = False) -> None:
         for parsed in batch:
-            stored = self._stored.get(parsed.key)
-            effect: Effect = "reject"
-            if not parsed.problems and not lost.isdisjoint(self._linked(parsed)):
-                self._run.resolve(parsed)
-            if not parsed.problems:
-                effect = await (self._create(parsed) if stored is None else self._update(parsed, stored))
             if parsed.problems:
-                self._reject(parsed)
-                if stored is None:
-                    self._forget(parsed)
-                    lost.add(self._id(parsed))
                 continue
-            self._counts.add(effect)
-            self._companions.count(parsed.key)
-            accepted.append(parsed.key)
-        self._companions.claim(accepted)
-        await self._write()
-
-    async def _resolve(self, batch: Sequence[Parsed]) -> None:
-        for parsed in batch:
-            if not parsed.problems:
-                self._run.resolve(parsed)
-                await self._join(parsed)
+            self._run.resolve(parsed)
+            await self._join(parsed)
             if not parsed.problems and parsed.key not in self._stored:
                 # Rows after it may link to it.
                 self._learn(parsed)
-        await self._refuse_circles(batch)
+        drafts = [await self._draft(parsed) for parsed in batch]
+        waiting = set(await self._admission.judge(drafts, last=last))
+        for draft in waiting:
+            self._families.wait(self._section.number, draft)
+            self._run.spool.defer(self._section.number, draft.parsed.record, draft.parsed.cells)
+        accepted = [draft for draft in drafts if draft not in waiting and self._accepts(draft)]
+        self._companions.claim(draft.parsed.key for draft in accepted)
+        if self._run.write:
+            await self._write(accepted)
 
-    async def _refuse_circles(self, batch: Sequence[Parsed]) -> None:
-        """Refuse rows by which a record would stand above itself, and those that hang on records which fall away."""
-        if not self._schema.trees:
-            return
-        new: dict[UUID, Parsed] = {}
-        changed: dict[UUID, tuple[Parsed, dict[str, Any]]] = {}
-        for parsed in batch:
-            stored = self._stored.get(parsed.key)
-            if parsed.problems:
-                continue
-            if stored is None:
-                new[self._id(parsed)] = parsed
-            elif (record := self._live.get(stored.record_id)) is not None:
-                changed[record.id] = parsed, self._changed(parsed, record)
-        await self._families.refuse(new, changed)
-        lost = deque(parsed for parsed in new.values() if parsed.problems)
-        hanging: dict[UUID, list[Parsed]] = {}
-        for parsed in batch if lost else ():
-            for id in self._linked(parsed):
-                hanging.setdefault(id, []).append(parsed)
-        while lost:
-            gone = lost.popleft()
-            self._forget(gone)
-            self._run.crosswalk.refuse(self._schema.name, gone.key, gone.record)
-            for parsed in hanging.get(self._id(gone), ()):
-                if not parsed.problems:
-                    self._run.resolve(parsed)
-                    lost += [parsed] if parsed.problems and parsed.key not in self._stored else []
+    def _accepts(self, draft: Draft) -> bool:
+        """Count a draft, make it known to rows that link to it, and return whether it is to be written."""
+        parsed = draft.parsed
+        if parsed.problems:
+            self._reject(parsed)
+            return False
+        if draft.stored is not None and draft.stored.record_id in self._live:
+            self._learn(parsed)
+        if draft.before is not None:
+            self._uniques.give_up(draft)
+        if draft.moves:
+            self._run.prospects.put("stage_move", draft.moves)
+        self._counts.add(draft.effect)
+        self._companions.count(parsed.key)
+        return True
 
-    def _linked(self, parsed: Parsed) -> Iterator[Any]:
-        return (parsed.values.get(link.field) for link in parsed.links.values() if link.entity == self._schema.name)
-
-    async def _write(self) -> None:
-        batch, self._batch = self._batch, _Batch()
-        if not self._run.write:
-            return
-        if batch.created or batch.changed or batch.digests:
+    async def _write(self, drafts: Sequence[Draft]) -> None:
+        new = [draft for draft in drafts if draft.stored is None]
+        changed = [draft for draft in drafts if draft.before is not None]
+        known = [draft for draft in drafts if draft.stored is not None and draft.digest]
+        if new or changed or known:
             await self._run.own()
-        await self._intake.add(batch.created, batch.moves, batch.names)
-        for record, changes, moves in self._families.downward(batch.changed):
-            await self._intake.change(record, changes, moves)
+        moves = [move for draft in new for move in draft.moves]
+        await self._intake.add([draft.after for draft in new], moves, list(map(self._name, new)))
+        for draft in self._families.downward(changed):
+            await self._intake.change(draft.before, draft.changes, draft.moves)
         keeper = self._doors.keeper("external_id")
-        for stored, digest in batch.digests:
-            await keeper.amend(stored, {"row_digest": digest}, self._doors.clock())
+        for draft in known:
+            await keeper.amend(draft.stored, {"row_digest": draft.digest}, self._doors.clock())
+
+    def _name(self, draft: Draft) -> Any:
+        return self._made(
+            "external_id",
+            source=self._run.mapping.source,
+            entity=self._schema.name,
+            external_id=draft.parsed.key,
+            record_id=draft.id,
+            row_digest=draft.digest,
+        )
 
     async def _join(self, parsed: Parsed) -> None:
         for row in self._companions.joined(parsed.key):
@@ -328,80 +243,68 @@ class SectionLoad:
             parsed.staged |= row.staged
             await self._staging.choose(parsed)
 
-    async def _create(self, parsed: Parsed) -> Effect:
+    async def _draft(self, parsed: Parsed) -> Draft:
+        """Return what a row is to make of its record; with problems, if it cannot be."""
+        stored = self._stored.get(parsed.key)
+        if parsed.problems:
+            return Draft(parsed, stored=stored)
+        if stored is None:
+            return await self._created(parsed)
+        if stored.row_digest == self._companions.digest(parsed):
+            return Draft(parsed, self._unchanged(parsed), stored)
+        return await self._updated(parsed, stored)
+
+    async def _created(self, parsed: Parsed) -> Draft:
         values = parsed.values
-        values["id"] = id = self._id(parsed)
+        values["id"] = self._id(parsed)
         if self._schema.extra:
             try:
                 values["extra"] = check_extra(self._schema, parsed.extra)
             except BadRecord as error:
                 for problem in error.problems:
                     parsed.refuse(self._section.key_column, Problem(problem.code, str(problem)))
-                return "reject"
+                return Draft(parsed)
         moves = await self._staging.place(parsed, self._companions.beside(parsed.key)) if self._schema.staged else []
         record = self._door.replace(self._section.defaults, **values)
-        if (
-            self._refused(parsed, record, Action.CREATE)
-            or (record := await self._handled(parsed, None, record, values, moves)) is None
-        ):
-            return "reject"
-        self._batch.moves += moves
-        self._batch.created.append(record)
-        self._batch.names.append(
-            self._made(
-                "external_id",
-                source=self._run.mapping.source,
-                entity=self._schema.name,
-                external_id=parsed.key,
-                record_id=id,
-                row_digest=self._companions.digest(parsed),
-            )
-        )
-        return "create"
+        record = await self._handled(parsed, None, record, values, moves)
+        if record is None or await self._judge(parsed, None, record) is None:
+            return Draft(parsed)
+        return Draft(parsed, "create", None, self._companions.digest(parsed), after=record, moves=moves)
 
-    async def _update(self, parsed: Parsed, stored: Any) -> Effect:
-        alive = stored.record_id in self._live
-        if stored.row_digest == self._companions.digest(parsed):
-            if alive:
-                self._learn(parsed)
-            return self._unchanged(parsed)
+    async def _updated(self, parsed: Parsed, stored: Any) -> Draft:
         record = self._live.get(stored.record_id)
         if record is None:
             message = f"changes a record of {self._schema.name} that was deleted since the last import."
-            parsed.refuse(
-                self._section.key_column,
-                Problem("deleted", message, hint="Restore it, or leave the row out."),
-                parsed.key,
-            )
-            return "reject"
+            hint = "Restore it, or leave the row out."
+            parsed.refuse(self._section.key_column, Problem("deleted", message, hint=hint), parsed.key)
+            return Draft(parsed, stored=stored)
         changes = self._changes(parsed, record)
         moves: list[Any] = []
         if self._schema.staged:
             moves = await self._staging.further(parsed, record, changes, self._companions.beside(parsed.key))
             if parsed.problems:
-                return "reject"
-        if changes or moves:
-            changed = self._door.replace(record, **changes)
-            if self._refused(parsed, changed, Action.UPDATE) or not await self._handled(
-                parsed, record, changed, changes, moves
-            ):
-                return "reject"
-        self._learn(parsed)
-        if stored.row_digest != (digest := self._companions.digest(parsed)):
-            self._batch.digests.append((stored, digest))
+                return Draft(parsed, stored=stored)
+        # A row of its history may have been refused by now.
+        digest = self._companions.digest(parsed)
+        digest = digest if digest != stored.row_digest else ""
         if not changes and not moves:
-            return self._unchanged(parsed)
-        self._batch.changed.append((record, changes, moves))
-        return "update"
+            return Draft(parsed, self._unchanged(parsed), stored, digest)
+        after = await self._handled(parsed, record, self._door.replace(record, **changes), changes, moves)
+        own = None if after is None else await self._judge(parsed, record, after)
+        if own is None:
+            return Draft(parsed, stored=stored)
+        changes |= own
+        return Draft(parsed, "update", stored, digest, record, after, changes, moves)
 
-    def _refused(self, parsed: Parsed, record: Any, action: Action) -> bool:
-        """Refuse a row if the policy does not allow the record that it makes, and return whether it was refused."""
-        judge = self._judges[action]
-        if judge is None or (judge(record) and (action is Action.CREATE or record.id in self._changeable)):
-            return False
-        message = f"the policy does not let this actor {action.value} this {self._schema.name}."
-        parsed.refuse(self._section.key_column, Problem(NotAllowed.code, message), parsed.key)
-        return True
+    async def _judge(self, parsed: Parsed, before: Any, after: Any) -> Mapping[str, Any] | None:
+        """Return the fields that a record sets itself; `None` if it may not be, so that its row is refused."""
+        judge = self._door.judge
+        if not judge.looks_closer:
+            return {}
+        foresight = await judge.foresee(before, after)
+        for problem in foresight.listed:
+            parsed.refuse(self._section.column(problem.field) or self._section.key_column, problem)
+        return None if foresight.listed else foresight.changes
 
     async def _handled(
         self, parsed: Parsed, stored: Any, record: Any, changes: dict[str, Any], moves: Sequence[Any]

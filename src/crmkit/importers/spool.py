@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -18,7 +18,9 @@ PRAGMA synchronous = OFF;
 CREATE TABLE companion (section INTEGER, key TEXT, record INTEGER, cells TEXT);
 CREATE INDEX companion_key ON companion (section, key, record);
 CREATE TABLE taken (section INTEGER, key TEXT, PRIMARY KEY (section, key)) WITHOUT ROWID;
-CREATE TABLE deferred (section INTEGER, number INTEGER, record INTEGER, cells TEXT, PRIMARY KEY (section, number));
+CREATE TABLE deferred (section INTEGER, record INTEGER, cells TEXT, PRIMARY KEY (section, record));
+CREATE TABLE planned (model TEXT, field TEXT, value TEXT, id TEXT, record BLOB, PRIMARY KEY (model, field, value, id));
+CREATE INDEX planned_id ON planned (model, id);
 CREATE TABLE reject (
     section INTEGER, record INTEGER, number INTEGER, col TEXT, code TEXT, message TEXT, value TEXT, cells TEXT,
     PRIMARY KEY (section, record, number)
@@ -78,21 +80,46 @@ class Spool:
         for key, record, cells in rows.fetchall():
             yield key, SpooledRow(record, json.loads(cells))
 
-    # -- rows that wait for others of their own file -----------------------------------------------------------------
+    # -- rows that wait for others -------------------------------------------------------------------------------
 
-    def defer(self, section: int, number: int, record: int, cells: Sequence[str]) -> None:
-        """Keep a row until the end of its file."""
-        self._db.execute("INSERT INTO deferred VALUES (?, ?, ?, ?)", (section, number, record, json.dumps(cells)))
+    def defer(self, section: int, record: int, cells: Sequence[str]) -> None:
+        """Keep a row until others are loaded."""
+        self._db.execute("INSERT OR REPLACE INTO deferred VALUES (?, ?, ?)", (section, record, json.dumps(cells)))
 
-    def deferred(self, section: int, numbers: Sequence[int]) -> list[SpooledRow]:
-        """Return deferred rows in the order of `numbers`."""
+    def deferred(self, section: int, records: Sequence[int]) -> list[SpooledRow]:
+        """Return deferred rows in the order of `records`."""
         rows = self._db.execute(
-            "SELECT number, record, cells FROM deferred "
-            "WHERE section = ? AND number IN (SELECT value FROM json_each(?))",
-            (section, json.dumps(list(numbers))),
+            "SELECT record, cells FROM deferred WHERE section = ? AND record IN (SELECT value FROM json_each(?))",
+            (section, json.dumps(list(records))),
         )
-        found = {number: SpooledRow(record, json.loads(cells)) for number, record, cells in rows}
-        return [found[number] for number in numbers]
+        found = {record: SpooledRow(record, json.loads(cells)) for record, cells in rows}
+        return [found[record] for record in records]
+
+    # -- records as they will be -------------------------------------------------------------------------------------
+
+    def plan(self, model: str, id: str, links: Mapping[str, str], record: bytes) -> None:
+        """Keep a record, to be found by each of these fields, one of which is its id."""
+        self.unplan(model, (id,))
+        rows = [(model, field, value, id, record if field == "id" else None) for field, value in links.items()]
+        self._db.executemany("INSERT INTO planned VALUES (?, ?, ?, ?, ?)", rows)
+
+    def planned(self, model: str, field: str, values: Iterable[str]) -> list[bytes]:
+        """Return the kept records that have one of these values in a field."""
+        rows = self._db.execute(
+            "SELECT whole.record FROM planned AS found JOIN planned AS whole "
+            "ON whole.model = found.model AND whole.field = 'id' AND whole.value = found.id "
+            "WHERE found.model = ? AND found.field = ? AND found.value IN (SELECT value FROM json_each(?))",
+            (model, field, json.dumps(list(values))),
+        )
+        return [record for (record,) in rows]
+
+    def unplan(self, model: str, ids: Iterable[str]) -> None:
+        """Keep records no longer."""
+        self._db.executemany("DELETE FROM planned WHERE model = ? AND id = ?", [(model, id) for id in ids])
+
+    def unplan_all(self) -> None:
+        """Keep no record."""
+        self._db.execute("DELETE FROM planned")
 
     # -- rejects -----------------------------------------------------------------------------------------------------
 

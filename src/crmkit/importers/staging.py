@@ -12,8 +12,9 @@ from crmkit.errors import BadDefinition, Problem
 from crmkit.expr.core import Compare
 from crmkit.expr.node import Op
 from crmkit.importers.history import FiledEntry, entries_of, spelled
-from crmkit.importers.rule import FileKind
+from crmkit.importers.setting import FileKind
 from crmkit.lifecycle.history import Entry, State, check_time, steps
+from crmkit.repository.lock import breaches
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -120,6 +121,9 @@ class Staging:
         made, state = steps(pipeline, state, entries, self._doors.clock())
         if made:
             changes |= state.fields(record.pipeline_version)
+        for each in await breaches(self._schema, record, changes, self._definitions.locked):
+            column = self._section.column(each.field) or self._section.key_column
+            parsed.refuse(column, Problem(each.code, f"{each.field} {each.message}", hint=each.hint))
         return self._rows(record.id, record.pipeline_version, made, len(stored) + 1)
 
     def _rows(self, id: UUID, version: int, made: Iterable[tuple[Step, Entry]], first: int) -> list[Any]:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 import attrs
 
 from crmkit.errors import BadFile, near
-from crmkit.importers.rule import key_of
+from crmkit.values import key_of
 
 if TYPE_CHECKING:
     from crmkit.importers.rule import FileRule

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import attrs
 
-from crmkit.importers.rule import key_of
+from crmkit.values import key_of
 
 if TYPE_CHECKING:
     from crmkit.importers.crosswalk import Crosswalk
@@ -24,9 +24,9 @@ _MOST: Final = 5_000
 
 @attrs.frozen
 class Waiter:
-    """A row that waits: its number among them, its key and id, what it links to, and how others name it."""
+    """A row that waits: its number in the file, its key and id, what it links to, and how others name it."""
 
-    number: int
+    record: int
     key: str
     id: UUID
     targets: tuple[tuple[str, str], ...]
@@ -45,13 +45,10 @@ class WaitingRoom:
         self._keys = keys
         self._entity = entity
         self._waiting: dict[int, Waiter] = {}
-        self._count = 0
 
-    def enter(self, key: str, id: UUID, targets: Iterable[tuple[str, str]], names: dict[str, str]) -> int:
-        """Take in a row and return its number."""
-        self._count += 1
-        self._waiting[self._count] = Waiter(self._count, key, id, tuple(targets), names)
-        return self._count
+    def enter(self, waiter: Waiter) -> None:
+        """Take in a row."""
+        self._waiting[waiter.record] = waiter
 
     def leave(self) -> Iterator[list[Waiter]]:
         """Yield the rows that can be loaded, group after group; load each, in its order, before asking for the next.
@@ -69,7 +66,7 @@ class WaitingRoom:
     def _groups(self, rows: Iterable[Waiter]) -> Iterator[list[Waiter]]:
         group: list[Waiter] = []
         for each in rows:
-            self._waiting.pop(each.number)
+            self._waiting.pop(each.record)
             group.append(each)
             if len(group) == _MOST:
                 yield group
@@ -83,7 +80,7 @@ class WaitingRoom:
         ready = deque(
             each
             for each in self._waiting.values()
-            if not links.open[each.number] and all(self._known(*target) for target in each.targets)
+            if not links.open[each.record] and all(self._known(*target) for target in each.targets)
         )
         ordered: list[Waiter] = []
         while ready:
@@ -93,7 +90,7 @@ class WaitingRoom:
             ready += (
                 other
                 for other in links.without(each)
-                if not links.open[other.number] and all(links.borne(t) or self._known(*t) for t in other.targets)
+                if not links.open[other.record] and all(links.borne(t) or self._known(*t) for t in other.targets)
             )
         return ordered
 
@@ -108,7 +105,7 @@ class WaitingRoom:
         )
         while lost:
             each = lost.popleft()
-            if left.pop(each.number, None) is not None:
+            if left.pop(each.record, None) is not None:
                 lost += (
                     other
                     for other in links.without(each)
@@ -137,7 +134,7 @@ class _Links:
         for each in rows:
             for name in {self.name(target) for target in each.targets} & self._names:
                 self._waiting.setdefault(name, []).append(each)
-                self.open[each.number] += 1
+                self.open[each.record] += 1
 
     def name(self, target: tuple[str, str]) -> _Name:
         """Return the name that a link means: an old key as it is or, if no row bears it so, without regard to case."""
@@ -153,7 +150,7 @@ class _Links:
             self.bearers[name] -= 1
             if not self.bearers[name]:
                 for other in self._waiting.get(name, ()):
-                    self.open[other.number] -= 1
+                    self.open[other.record] -= 1
                     yield other
 
 

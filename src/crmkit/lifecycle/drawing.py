@@ -28,7 +28,8 @@ def mermaid(pipeline: Pipeline) -> str:
     ids = {stage.name: f"s{number}" for number, stage in enumerate(pipeline.stages, 1)}
     open_stages = [stage for stage in pipeline.stages if stage.is_open]
     closed = [stage for stage in pipeline.stages if not stage.is_open]
-    arrows = list(dict.fromkeys(arrow for rule in pipeline.moves for arrow in _arrows(pipeline, rule, ids)))
+    drawn = (arrow for rule in pipeline.moves for arrow in _arrows(pipeline, rule, ids, open_stages, closed))
+    arrows = list(dict.fromkeys(drawn))
     inside = [arrow for arrow, inner in arrows if inner]
     outside = [arrow for arrow, inner in arrows if not inner]
     lines = [
@@ -51,11 +52,16 @@ def _shown(stage: Stage) -> str:
     return f"{stage.title} ({stage.probability} %)" if stage.probability else stage.title
 
 
-def _arrows(pipeline: Pipeline, rule: Rule, ids: dict[str, str]) -> Iterator[tuple[str, bool]]:
+def _arrows(
+    pipeline: Pipeline, rule: Rule, ids: dict[str, str], open_stages: list[Stage], closed: list[Stage]
+) -> Iterator[tuple[str, bool]]:
     """Yield the arrows of one rule, each with whether both of its ends are open stages."""
     label = _label(rule)
-    open_ids = [ids[stage.name] for stage in pipeline.stages if stage.is_open]
-    closed = [stage for stage in pipeline.stages if not stage.is_open]
+    if rule.kind is RuleKind.MOVE:
+        inner = pipeline.stage(rule.source).is_open and pipeline.stage(rule.target).is_open
+        yield f"{ids[rule.source]} --> {ids[rule.target]}{label}", inner
+        return
+    open_ids = [ids[stage.name] for stage in open_stages]
     match rule.kind:
         case RuleKind.FORWARD:
             # Steps are drawn one by one; the label tells how many may be taken at once.
@@ -72,9 +78,6 @@ def _arrows(pipeline: Pipeline, rule: Rule, ids: dict[str, str]) -> Iterator[tup
         case RuleKind.REOPEN:
             goal = ids[rule.target] if rule.target else _OPEN
             yield from ((f"{ids[stage.name]} --> {goal}{label}", False) for stage in closed)
-        case RuleKind.MOVE:
-            inner = pipeline.stage(rule.source).is_open and pipeline.stage(rule.target).is_open
-            yield f"{ids[rule.source]} --> {ids[rule.target]}{label}", inner
 
 
 def _label(rule: Rule) -> str:
@@ -124,12 +127,9 @@ def _row(pipeline: Pipeline, stage: Stage) -> tuple[str, ...]:
 
 
 def _ways(pipeline: Pipeline, stage: Stage) -> Iterator[str]:
-    source = pipeline.places[stage.name]
-    for name, place in pipeline.places.items():
-        rules = [rule for rule in pipeline.moves if name != stage.name and rule.allows(source, place, source.last_open)]
-        conditions = [" ".join(_conditions(rule)) for rule in rules]
-        if rules:
-            yield place.stage.title if "" in conditions else f"{place.stage.title} ({' or '.join(conditions)})"
+    for name, rules in pipeline.ways[stage.name].items():
+        title, conditions = pipeline.stage(name).title, [" ".join(_conditions(rule)) for rule in rules]
+        yield title if "" in conditions else f"{title} ({' or '.join(conditions)})"
 
 
 def _cell(text: str) -> str:

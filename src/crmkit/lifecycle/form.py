@@ -9,6 +9,7 @@ from crmkit.expr.form.document import DOCUMENT as CONDITION
 from crmkit.form.document import dump, load
 from crmkit.form.form import Form, Format, Spelled
 from crmkit.form.hook import integer, listed, tagged, text, versioned, word
+from crmkit.lifecycle.check import MOST_MOVES, MOST_STAGES
 from crmkit.lifecycle.rule import TAKES, Rule, RuleKind
 from crmkit.lifecycle.stage import CLOSED, MAX_NAME, Stage
 from crmkit.model.schema import entity_of
@@ -21,8 +22,6 @@ __all__ = ["VERSION", "document", "from_json", "to_json"]
 VERSION: Final = 1
 """The version of the form that this module writes, and the only one it reads."""
 
-_MAX_STAGES: Final = 100
-_MAX_MOVES: Final = 500
 _FORMAT: Final = Format()
 _FORMS: Final[dict[type[Any], Form]] = {}
 _TEXT: Final = text(at_most=MAX_NAME)
@@ -35,8 +34,9 @@ _STAGE: Final = _FORMAT.describe(
         "name": _NAME,
         "probability": Spelled(integer(at_least=0, at_most=100)),
         "outcome": Spelled(word(CLOSED)),
-        "requires": Spelled(listed(_TEXT, at_most=_MAX_STAGES), list),
+        "requires": Spelled(listed(_TEXT, at_most=MOST_STAGES), list),
         "guard": _GUARD,
+        "locks": Spelled(listed(_TEXT, at_most=MOST_STAGES), list),
         "label": _NAME,
     },
     required=("probability",),
@@ -48,7 +48,7 @@ def _rule(kind: RuleKind) -> Form:
         Rule,
         {
             "kind": Spelled(word([kind.value], RuleKind), lambda kind: kind.value, "rule"),
-            "steps": Spelled(integer(at_least=1, at_most=_MAX_STAGES)),
+            "steps": Spelled(integer(at_least=1, at_most=MOST_STAGES)),
             "source": _NAME,
             "target": _NAME,
             "role": _NAME,
@@ -60,9 +60,9 @@ def _rule(kind: RuleKind) -> Form:
 
 
 _RULES: Final = {kind: _rule(kind) for kind in RuleKind}
-_STAGES: Final = Spelled(listed(_STAGE.hook, at_most=_MAX_STAGES), lambda stages: list(map(_STAGE.write, stages)))
+_STAGES: Final = Spelled(listed(_STAGE.hook, at_most=MOST_STAGES), lambda stages: list(map(_STAGE.write, stages)))
 _MOVES: Final = Spelled(
-    listed(tagged("rule", {kind.value: form.hook for kind, form in _RULES.items()}), at_most=_MAX_MOVES),
+    listed(tagged("rule", {kind.value: form.hook for kind, form in _RULES.items()}), at_most=MOST_MOVES),
     lambda moves: [_RULES[rule.kind].write(rule) for rule in moves],
 )
 

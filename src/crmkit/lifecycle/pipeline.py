@@ -12,18 +12,21 @@ from typing import Any, Final, TypeVar, cast
 import attrs
 
 from crmkit.errors import BadDefinition, BadRecord, MoveRefused, Problem, near
+from crmkit.expr.node import Node, closed
 from crmkit.expr.resolve import Asker, Facts
-from crmkit.lifecycle import check, reason
+from crmkit.lifecycle import check, delta, reason
+from crmkit.lifecycle.neighbours import Neighbours
 from crmkit.lifecycle.rule import Place, Rule
 from crmkit.lifecycle.stage import Stage, checked_name
-from crmkit.lifecycle.step import StagedRecord, Step, StepKind
+from crmkit.lifecycle.step import StagedRecord, Step, StepKind, kind_of, made
+from crmkit.lifecycle.way import Ways
+from crmkit.model.catalog import Catalog
 from crmkit.model.schema import Schema, entity_of, schema_of
-from crmkit.values import NOT_YET, clean_instant
+from crmkit.values import clean_instant
 
 __all__ = ["Pipeline"]
 
 T = TypeVar("T")
-_MILLISECOND: Final = dt.timedelta(milliseconds=1)
 _NO_ROLES: Final[AbstractSet[str]] = frozenset()
 
 
@@ -99,21 +102,31 @@ class Pipeline:
         """The name of the model."""
         return entity_of(self.model)
 
-    def check(self, schema: Schema) -> None:
+    def check(self, schema: Schema, catalog: Catalog | None = None) -> None:
         """Refuse a model that lacks what the pipeline needs.
 
+        Args:
+            schema: the model.
+            catalog: all models, for what reaches others; without it that is not checked.
+
         Raises:
-            BadDefinition: the model is another one or has no stages, or a required field or a guard does not fit it.
+            BadDefinition: the model is another one or has no stages, or a required field, a locked one or a guard does
+                not fit it.
         """
         if schema.name != self.entity:
             raise BadDefinition(f"pipeline {self.name!r} is one for {self.entity}, not for {schema.name}.")
-        check.model(self.name, self.stages, self.moves, schema)
+        check.model(self.name, self.stages, self.moves, schema, catalog)
 
     @cached_property
     def places(self) -> Mapping[str, Place]:
         """The stages by name, each with its position."""
         last_open = sum(stage.is_open for stage in self.stages)
         return {stage.name: Place(stage, number, last_open) for number, stage in enumerate(self.stages, 1)}
+
+    @cached_property
+    def ways(self) -> Ways:
+        """Which rules lead on from a stage, by the stage that they lead to."""
+        return Ways(self.places, self.moves)
 
     def stage(self, name: str) -> Stage:
         """Return a stage by name.
@@ -140,6 +153,17 @@ class Pipeline:
         own = getattr(record, "probability", None)
         return stage.probability if own is None or stage.outcome in {"won", "lost"} else int(own)
 
+    # -- deltas --------------------------------------------------------------------------------------------------------
+
+    with_stage = delta.with_stage
+    without_stage = delta.without_stage
+    with_move = delta.with_move
+    without_move = delta.without_move
+    with_guard = delta.with_guard
+    with_requirement = delta.with_requirement
+    with_lock = delta.with_lock
+    with_label = delta.with_label
+
     # -- moves ---------------------------------------------------------------------------------------------------------
 
     def why_not(
@@ -151,6 +175,7 @@ class Pipeline:
         roles: AbstractSet[str] = _NO_ROLES,
         me: Asker | None = None,
         zone: dt.tzinfo | None = None,
+        around: Neighbours | None = None,
     ) -> tuple[str, ...]:
         """Return every reason why a record may not move to a stage now; none if it may.
 
@@ -161,19 +186,28 @@ class Pipeline:
             roles: the actor's roles.
             me: the actor, for guards that name `me`.
             zone: in which guards mean `today()`; that of `me`, or UTC, if left out.
+            around: what is known of other records, for guards and requirements that reach them.
+
+        Raises:
+            Unsupported: other records are asked about, and nothing is known of them; a repository knows.
         """
         unknown = self._misplaced(record) or self._unknown(target)
         if unknown:
             return (unknown,)
         if target == record.stage:
             return (f"It is in {target!r} already.",)
-        facts = Facts(self._instant(at), zone, me)
+        facts = Facts(self.instant(at), zone, me)
         source, goal = self.places[record.stage], self.places[target]
-        rules = [rule for rule in self.moves if rule.allows(source, goal, record.stage_reached)]
+        ways = self.ways[record.stage].get(target, ())
+        rules = [rule for rule in ways if rule.allows(source, goal, record.stage_reached)]
         return (
             *reason.too_early(record, facts.now),
-            *self._ruled(rules, record, target, roles, facts),
-            *reason.of_stage(goal, record, facts),
+            *(
+                reason.of_rules(rules, record, roles, facts, around)
+                if rules
+                else reason.unruled(record, target, self.places, self.moves)
+            ),
+            *reason.of_stage(goal, record, facts, around),
         )
 
     def allowed(
@@ -184,10 +218,15 @@ class Pipeline:
         roles: AbstractSet[str] = _NO_ROLES,
         me: Asker | None = None,
         zone: dt.tzinfo | None = None,
+        around: Neighbours | None = None,
     ) -> tuple[str, ...]:
         """Return the stages to which a record may move now, in order; see `why_not`."""
+        if self._misplaced(record):
+            return ()
         return tuple(
-            name for name in self.places if not self.why_not(record, name, at=at, roles=roles, me=me, zone=zone)
+            name
+            for name in self.ways[record.stage]
+            if not self.why_not(record, name, at=at, roles=roles, me=me, zone=zone, around=around)
         )
 
     def step(
@@ -199,13 +238,14 @@ class Pipeline:
         roles: AbstractSet[str] = _NO_ROLES,
         me: Asker | None = None,
         zone: dt.tzinfo | None = None,
+        around: Neighbours | None = None,
     ) -> Step:
         """Return the step that moves a record to a stage; see `why_not`.
 
         Raises:
             MoveRefused: it may not; the error lists every reason.
         """
-        reasons = self.why_not(record, target, at=at, roles=roles, me=me, zone=zone)
+        reasons = self.why_not(record, target, at=at, roles=roles, me=me, zone=zone, around=around)
         if reasons:
             raise MoveRefused(record.stage, target, reasons)
         return self.recorded(record, target, at=at)
@@ -218,6 +258,7 @@ class Pipeline:
         at: dt.datetime,
         me: Asker | None = None,
         zone: dt.tzinfo | None = None,
+        around: Neighbours | None = None,
     ) -> Step:
         """Return the step by which a new record enters: at a stage, or where the record says, or at the beginning.
 
@@ -226,7 +267,8 @@ class Pipeline:
         Raises:
             MoveRefused: there is no such stage, or it demands what the record lacks.
         """
-        return self._entered(record, stage or record.stage or self.initial, "enter", Facts(self._instant(at), zone, me))
+        goal = stage or record.stage or self.initial
+        return self._entered(record, goal, "enter", Facts(self.instant(at), zone, me), around)
 
     def transfer(
         self,
@@ -236,6 +278,7 @@ class Pipeline:
         at: dt.datetime,
         me: Asker | None = None,
         zone: dt.tzinfo | None = None,
+        around: Neighbours | None = None,
     ) -> Step:
         """Return the step by which a record comes from another pipeline, or from another version of this one.
 
@@ -245,15 +288,16 @@ class Pipeline:
             at: when it moves.
             me: the actor, for guards that name `me`.
             zone: in which guards mean `today()`; that of `me`, or UTC, if left out.
+            around: what is known of other records.
 
         Raises:
             MoveRefused: there is no such stage here, or it demands what the record lacks.
         """
-        facts = Facts(self._instant(at), zone, me)
+        facts = Facts(self.instant(at), zone, me)
         early = reason.too_early(record, facts.now)
         if early:
             raise MoveRefused(record.stage, stage or record.stage, early)
-        return self._entered(record, stage or record.stage, "transfer", facts)
+        return self._entered(record, stage or record.stage, "transfer", facts, around)
 
     def recorded(self, record: StagedRecord, target: str, *, at: dt.datetime) -> Step:
         """Return the step of a move that has happened elsewhere, as an import tells it: nobody asks whether it may.
@@ -263,13 +307,23 @@ class Pipeline:
         Raises:
             MoveRefused: there is no such stage, it is in another pipeline, or entered its stage later.
         """
-        now = self._instant(at)
+        now = self.instant(at)
         unknown = self._unknown(target) or (record.stage and self._misplaced(record))
         reasons = (unknown,) if unknown else reason.too_early(record, now) if record.stage else ()
         if reasons:
             raise MoveRefused(record.stage, target, reasons)
         source = self.places.get(record.stage)
-        return self._made(record, self.places[target], _kind(source, self.places[target]), now)
+        goal = self.places[target]
+        return made(self.name, record, goal, kind_of(source, goal), now)
+
+    def conditions(self, record: StagedRecord, target: str) -> tuple[Node, ...]:
+        """Return all that may have to hold so that a record can move to a stage; nothing if there is no such stage."""
+        source, goal = self.places.get(record.stage), self.places.get(target)
+        if source is None or goal is None:
+            return ()
+        ways = self.ways[record.stage].get(target, ())
+        rules = [rule for rule in ways if rule.allows(source, goal, record.stage_reached)]
+        return (*goal.stage.conditions, *(closed(rule.guard) for rule in rules if rule.guard is not None))
 
     # -- as data -------------------------------------------------------------------------------------------------------
 
@@ -335,65 +389,22 @@ class Pipeline:
             return f"The record is in {record.stage!r}, which is not a stage of {self.name!r}; transfer it first."
         return ""
 
-    def _instant(self, at: dt.datetime) -> dt.datetime:
+    def instant(self, at: dt.datetime) -> dt.datetime:
+        """Return a time as records hold it.
+
+        Raises:
+            BadRecord: it is not an instant, or has no time zone.
+        """
         try:
             return clean_instant(at)
         except Problem as problem:
             raise BadRecord(self.entity, [problem.at("at")]) from None
 
-    def _ruled(
-        self, rules: list[Rule], record: StagedRecord, target: str, roles: AbstractSet[str], facts: Facts
-    ) -> tuple[str, ...]:
-        if not rules:
-            source = self.places[record.stage]
-            ways = [
-                name
-                for name, place in self.places.items()
-                if name != record.stage and any(rule.allows(source, place, record.stage_reached) for rule in self.moves)
-            ]
-            rest = f"From there it may go to: {', '.join(ways)}." if ways else "No rule leads on from there."
-            return (f"No rule leads from {record.stage!r} to {target!r}. {rest}",)
-        refusals = [reason.of_rule(rule, record, roles, facts) for rule in rules]
-        return () if () in refusals else tuple(dict.fromkeys(one for each in refusals for one in each))
-
-    def _entered(self, record: StagedRecord, target: str, kind: StepKind, facts: Facts) -> Step:
+    def _entered(
+        self, record: StagedRecord, target: str, kind: StepKind, facts: Facts, around: Neighbours | None
+    ) -> Step:
         unknown = self._unknown(target)
-        reasons = (unknown,) if unknown else reason.of_stage(self.places[target], record, facts)
+        reasons = (unknown,) if unknown else reason.of_stage(self.places[target], record, facts, around)
         if reasons:
             raise MoveRefused(record.stage if kind == "transfer" else "", target, reasons)
-        return self._made(record, self.places[target], kind, facts.now)
-
-    def _made(self, record: StagedRecord, goal: Place, kind: StepKind, at: dt.datetime) -> Step:
-        entering = kind == "enter"
-        before = 0 if entering else record.stage_reached
-        # Positions in another pipeline mean nothing here; a closed record may keep how far it came, if that far exists.
-        if kind == "transfer":
-            before = 0 if goal.stage.is_open else min(before, goal.last_open)
-        ended = kind == "transfer" and record.outcome == goal.stage.outcome and record.closed_at is not None
-        stays_closed = ended or kind == "stay"
-        closed_at = record.closed_at if stays_closed else at
-        untimed = kind in {"enter", "stay"} or record.stage_since == NOT_YET
-        return Step(
-            pipeline=self.name,
-            from_stage="" if entering else record.stage,
-            to_stage=goal.stage.name,
-            kind=kind,
-            position=goal.position,
-            outcome=goal.stage.outcome,
-            at=at,
-            stage_reached=max(before, goal.position) if goal.stage.is_open else before,
-            closed_at=None if goal.stage.is_open else closed_at,
-            spent=None if untimed else (at - record.stage_since) // _MILLISECOND,
-        )
-
-
-def _kind(source: Place | None, goal: Place) -> StepKind:
-    if source is None:
-        return "enter"
-    if source.stage.name == goal.stage.name:
-        return "stay"
-    if not goal.stage.is_open:
-        return "close"
-    if not source.stage.is_open:
-        return "reopen"
-    return "forward" if goal.position > source.position else "back"
+        return made(self.name, record, self.places[target], kind, facts.now)

@@ -8,12 +8,10 @@ from typing import Final, Literal, TypeAlias, cast
 import attrs
 
 from crmkit.errors import BadDefinition, BadExpression, Problem, near
-from crmkit.expr.evaluate import is_local
-from crmkit.expr.form.show import show
-from crmkit.expr.node import Expr, closed
+from crmkit.expr.node import Expr, Missing, Node, Ref, closed
 from crmkit.values import clean_text
 
-__all__ = ["CLOSED", "MAX_NAME", "Outcome", "Stage", "check_guard", "checked_name"]
+__all__ = ["CLOSED", "MAX_NAME", "Outcome", "Stage", "check_guard", "checked_name", "path_of"]
 
 Outcome: TypeAlias = Literal["open", "won", "lost", "done"]
 CLOSED: Final[tuple[Outcome, ...]] = ("won", "lost", "done")
@@ -46,8 +44,11 @@ class Stage:
         name: what records hold; stable, at most 80 characters.
         probability: the chance to win from here, in per cent; for a stage that is won 100, and for one that is lost 0.
         outcome: how a record ends here: `"won"`, `"lost"` or `"done"`; `None` for a stage in which it is open.
-        requires: fields that must hold a value before a record may enter.
-        guard: an expression over the record alone that must hold before it may enter.
+        requires: fields that must hold a value before a record may enter; also fields of a record that it leads to, as
+            in `"customer.vat_id"`.
+        guard: an expression that must hold before a record may enter; it may reach other records.
+        locks: fields that no write changes while a record is in this stage, and stays in it or goes on to another stage
+            that locks them.
         label: what people read; the name if blank.
 
     Raises:
@@ -64,6 +65,7 @@ class Stage:
     outcome: Outcome = attrs.field(default="open", converter=_outcome, kw_only=True)
     requires: tuple[str, ...] = attrs.field(default=(), converter=_fields, kw_only=True)
     guard: Expr | None = attrs.field(default=None, kw_only=True)
+    locks: tuple[str, ...] = attrs.field(default=(), converter=_fields, kw_only=True)
     label: str = attrs.field(default="", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
@@ -71,12 +73,8 @@ class Stage:
         where = f"stage {checked_name('a stage', self.name)!r}"
         if self.outcome not in {"open", *CLOSED}:
             raise BadDefinition(f"{where} has the outcome {self.outcome!r}.", hint=near(str(self.outcome), CLOSED))
-        if isinstance(self.requires, str):
-            raise BadDefinition(
-                f"{where} requires the text {self.requires!r}.", hint=f"Write requires={{{self.requires!r}}}."
-            )
-        fields = sorted({checked_name(f"{where}, requires", field) for field in self.requires})
-        object.__setattr__(self, "requires", tuple(fields))
+        for verb in ("requires", "locks"):
+            object.__setattr__(self, verb, _named(where, verb, getattr(self, verb)))
         object.__setattr__(self, "probability", _probability(where, self.probability, self.outcome))
         check_guard(where, self.guard)
         if self.label != "":
@@ -91,6 +89,24 @@ class Stage:
     def title(self) -> str:
         """What people read."""
         return self.label or self.name
+
+    @property
+    def conditions(self) -> tuple[Node, ...]:
+        """The guard, and what is required of other records: all that they can decide."""
+        guard = () if self.guard is None else (closed(self.guard),)
+        return (*guard, *(Missing(path_of(name)) for name in self.requires if "." in name))
+
+
+def path_of(name: str) -> Ref:
+    """Return the field that is named, as `"amount"` or as `"customer.vat_id"`."""
+    return Ref(tuple(name.split(".")))
+
+
+def _named(where: str, verb: str, given: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of fields, sorted."""
+    if isinstance(given, str):
+        raise BadDefinition(f"{where} {verb} the text {given!r}.", hint=f"Write {verb}={{{given!r}}}.")
+    return tuple(sorted({checked_name(f"{where}, {verb}", name) for name in given}))
 
 
 def _probability(where: str, given: int | None, outcome: Outcome) -> int:
@@ -119,19 +135,14 @@ def checked_name(what: str, name: object) -> str:
 
 
 def check_guard(where: str, guard: object) -> None:
-    """Refuse a guard that one record alone does not decide.
+    """Refuse a guard that is not an expression.
 
     Raises:
-        BadDefinition: it is not an expression, or follows a relation.
+        BadDefinition: it is something else.
     """
     if guard is None:
         return
     try:
-        node = closed(guard)
+        closed(guard)
     except BadExpression as error:
         raise BadDefinition(f"{where} has a guard that does not fit: {error.message}", hint=error.hint) from None
-    if not is_local(node):
-        raise BadDefinition(
-            f"{where} has a guard that reaches other records: {show(node)}.",
-            hint="A guard reads the fields of the record that moves.",
-        )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import attrs
 
+from crmkit.lifecycle.rule import Place
 from crmkit.lifecycle.stage import Outcome
+from crmkit.values import NOT_YET
 
-__all__ = ["StagedRecord", "Step", "StepKind"]
+__all__ = ["StagedRecord", "Step", "StepKind", "kind_of", "made"]
+
+_MILLISECOND: Final = dt.timedelta(milliseconds=1)
 
 StepKind = Literal["enter", "forward", "back", "close", "reopen", "stay", "transfer"]
 
@@ -97,3 +101,41 @@ class Step:
             "actor": actor,
             "note": note,
         }
+
+
+def made(pipeline: str, record: StagedRecord, goal: Place, kind: StepKind, at: dt.datetime) -> Step:
+    """Return the step by which a record enters a stage of a pipeline."""
+    entering = kind == "enter"
+    before = 0 if entering else record.stage_reached
+    # Positions in another pipeline mean nothing here; a closed record may keep how far it came, if that far exists.
+    if kind == "transfer":
+        before = 0 if goal.stage.is_open else min(before, goal.last_open)
+    ended = kind == "transfer" and record.outcome == goal.stage.outcome and record.closed_at is not None
+    stays_closed = ended or kind == "stay"
+    closed_at = record.closed_at if stays_closed else at
+    untimed = kind in {"enter", "stay"} or record.stage_since == NOT_YET
+    return Step(
+        pipeline=pipeline,
+        from_stage="" if entering else record.stage,
+        to_stage=goal.stage.name,
+        kind=kind,
+        position=goal.position,
+        outcome=goal.stage.outcome,
+        at=at,
+        stage_reached=max(before, goal.position) if goal.stage.is_open else before,
+        closed_at=None if goal.stage.is_open else closed_at,
+        spent=None if untimed else (at - record.stage_since) // _MILLISECOND,
+    )
+
+
+def kind_of(source: Place | None, goal: Place) -> StepKind:
+    """Return which way a move goes; nowhere comes a record from that enters."""
+    if source is None:
+        return "enter"
+    if source.stage.name == goal.stage.name:
+        return "stay"
+    if not goal.stage.is_open:
+        return "close"
+    if not source.stage.is_open:
+        return "reopen"
+    return "forward" if goal.position > source.position else "back"

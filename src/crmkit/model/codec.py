@@ -38,13 +38,14 @@ class Wire:
         encode: a Python expression that turns the canonical value `{v}` into the driver's.
         decode: a Python expression that turns the driver's `{v}` back.
         names: what the two expressions may refer to.
-        repeats: whether few distinct values are expected, so that decoding remembers them within a batch.
+        repeats: whether few distinct values are expected, so that decoding remembers them within a batch; `None` leaves
+            it to the field.
     """
 
     encode: str = "{v}"
     decode: str = "{v}"
     names: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
-    repeats: bool = False
+    repeats: bool | None = None
 
 
 Wires: TypeAlias = Mapping[Kind, Wire]
@@ -181,7 +182,8 @@ class Codec(Generic[T]):
             return [f"record.{field.name} = {raw}"]
         nullable = field.columns[0].nullable
         # Many records link to few others, such as their owners.
-        if len(wires) > 1 or not (wires[0].repeats or field.repeats):
+        repeats = field.repeats if wires[0].repeats is None else wires[0].repeats
+        if len(wires) > 1 or not repeats:
             guard = f"None if {raw} is None else " if nullable else ""
             return [f"record.{field.name} = {guard}{value}"]
         cache = f"seen_{field.name}"

@@ -24,13 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["constructor"]
 
 
-def constructor(schema: Schema, *, plain: Callable[[Any], None]) -> Callable[..., None]:
-    """Return the `__init__` of a model.
-
-    Args:
-        schema: the model.
-        plain: the `__attrs_post_init__` of a model that has no checks of its own.
-    """
+def constructor(schema: Schema) -> Callable[..., None]:
+    """Return the `__init__` of a model."""
     cls = schema.cls
     # Fields may bear any other name, so what is not an argument starts with an underscore.
     names: dict[str, Any] = {
@@ -58,7 +53,7 @@ def constructor(schema: Schema, *, plain: Callable[[Any], None]) -> Callable[...
         "    self.__class__ = _cls",
         "    if _doubtful:",
         "        _check(_schema, self, _doubtful)",
-        *(["    self.__attrs_post_init__()"] if cls.__attrs_post_init__ is not plain else []),
+        *(["    _schema.check(self)"] if schema.checks else []),
     ]
     code = compile("\n".join(lines), f"<crmkit constructor of {schema.name}>", "exec")
     exec(code, names)  # noqa: S102 - built from declared names and the kinds' own conditions, never from data

@@ -132,10 +132,11 @@ def entity(
             about=about if about is not None or parent is None else tuple(each.name for each in parent.namings),
             kept=parent.kept if parent else kept,
             extensions=vars(cls).get("__extensions__", ()),
+            checks=made.__attrs_post_init__ is not Record.__attrs_post_init__,  # type: ignore[attr-defined]  # it is one
         )
         refuse(cls, mistakes_of(schema, unknown))
         made.__schema__ = schema  # type: ignore[attr-defined]  # read back by schema_of only
-        made.__init__ = constructor(schema, plain=Record.__attrs_post_init__)  # type: ignore[method-assign]
+        made.__init__ = constructor(schema)  # type: ignore[method-assign]
         return made
 
     return decorate
@@ -226,5 +227,8 @@ class Record(Turned):
         return described(cls)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse to be made unless this is a model; a model may override it, to refuse what no field alone can tell."""
+        """Refuse to be made unless this is a model; a model may override it, to refuse what no field alone can tell.
+
+        It then holds whenever a record is made or changed. What it raises becomes a `BadRecord`.
+        """
         schema_of(type(self))

@@ -82,6 +82,7 @@ class Extension(Generic[P, F]):
         model: the model that it extends.
         by: the package's name.
         indexes: groups of fields to index together.
+        rules: what records of the model are held to; they are the host's as soon as it connects, and not pickled.
     """
 
     model: type[Any]
@@ -89,6 +90,7 @@ class Extension(Generic[P, F]):
     indexes: tuple[tuple[str, ...], ...]
     attributes: tuple[attrs.Attribute[Any], ...] = attrs.field(hash=False, repr=False)
     _form: Callable[P, F] = attrs.field(eq=False, repr=False)
+    rules: tuple[Any, ...] = attrs.field(default=(), eq=False, repr=False)
 
     def of(self, record: Any) -> F:
         """Return the package's own fields of a record; of one that was made without them, their defaults.
@@ -138,13 +140,30 @@ class Extension(Generic[P, F]):
 
 @overload
 def extend(
-    model: type[Any], *, by: str, fields: Callable[P, F], indexes: Iterable[tuple[str, ...]] = ()
+    model: type[Any],
+    *,
+    by: str,
+    fields: Callable[P, F],
+    indexes: Iterable[tuple[str, ...]] = (),
+    rules: Iterable[Any] = (),
 ) -> Extension[P, F]: ...
 @overload
 def extend(
-    model: type[Any], *, by: str, fields: Mapping[str, Any], indexes: Iterable[tuple[str, ...]] = ()
+    model: type[Any],
+    *,
+    by: str,
+    fields: Mapping[str, Any],
+    indexes: Iterable[tuple[str, ...]] = (),
+    rules: Iterable[Any] = (),
 ) -> Extension[..., Any]: ...
-def extend(model: type[Any], *, by: str, fields: Any, indexes: Iterable[tuple[str, ...]] = ()) -> Extension[..., Any]:
+def extend(
+    model: type[Any],
+    *,
+    by: str,
+    fields: Any,
+    indexes: Iterable[tuple[str, ...]] = (),
+    rules: Iterable[Any] = (),
+) -> Extension[..., Any]:
     """Return what a package adds to a model of somebody else's.
 
     Rows are also written where the package is not installed. So each field has a default, or may be missing, and a
@@ -155,6 +174,7 @@ def extend(model: type[Any], *, by: str, fields: Any, indexes: Iterable[tuple[st
         by: the package's name, which errors tell.
         fields: a class derived from `Fields`, or declarations by name.
         indexes: groups of fields to index together, the model's own among them if need be.
+        rules: what records of the model are held to, each made by `rule`; they may speak of all fields.
 
     Raises:
         BadDefinition: the name is malformed, or a field is not acceptable, or is there already.
@@ -172,7 +192,8 @@ def extend(model: type[Any], *, by: str, fields: Any, indexes: Iterable[tuple[st
         raise BadDefinition(f"{by!r} cannot name a package.", hint='Write by="acme-loyalty", in lower-case ASCII.')
     form = fields if isinstance(fields, type) and issubclass(fields, Fields) else _form_of(by, fields)
     root = schema_of(model).root
-    made: Extension[..., Any] = Extension(root, by, tuple(indexes), tuple(attrs.fields(cast("Any", form))), form)
+    attributes = tuple(attrs.fields(cast("Any", form)))
+    made: Extension[..., Any] = Extension(root, by, tuple(indexes), attributes, form, tuple(rules))
     composed(root, (made,))
     return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast, runtime_checkable
 
 import attrs
 
@@ -21,10 +21,22 @@ _LONGEST_NAME: Final = 60
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
-def to_dict(record: Any) -> dict[str, Any]:
+@runtime_checkable
+class _Holder(Protocol):
+    """What holds records, and what was included with them."""
+
+    def __dict_form__(self, *, include: bool) -> dict[str, Any]: ...
+
+
+def to_dict(record: Any, *, include: bool = False) -> dict[str, Any]:
     """Return a record as plain data: dicts, lists, text, whole numbers, booleans and `None`.
 
-    Decimals and amounts are text, so that no reader rounds them; instants are in UTC, to the millisecond.
+    Decimals and amounts are text, so that no reader rounds them; instants are in UTC, to the millisecond. A page
+    becomes its `records` and what is `next`.
+
+    Args:
+        record: the record, or a page of them.
+        include: whether to nest what a page holds beside its records, under the names of the relations.
 
     Raises:
         BadDefinition: it is not a record.
@@ -33,6 +45,8 @@ def to_dict(record: Any) -> dict[str, Any]:
     >>> to_dict(Opportunity(name="Line 4", amount=Money("12000", "EUR")))["amount"]
     {'amount': '12000.00', 'currency': 'EUR'}
     """
+    if isinstance(record, _Holder):
+        return record.__dict_form__(include=include)
     fields = schema_of(record.__class__).fields
     return {name: field.to_json(getattr(record, name)) for name, field in fields.items()}
 
@@ -82,9 +96,9 @@ employees: expects a whole number, not str.; name: is required.
     return model(**values)
 
 
-def to_json(record: Any) -> str:
+def to_json(record: Any, *, include: bool = False) -> str:
     """Return a record as JSON text; see `to_dict`."""
-    return json.dumps(to_dict(record), ensure_ascii=False, allow_nan=False)
+    return json.dumps(to_dict(record, include=include), ensure_ascii=False, allow_nan=False)
 
 
 def from_json(model: type[T], text: str | bytes) -> T:

@@ -9,7 +9,7 @@ import attrs
 
 from crmkit.errors import BadDefinition, BadRecord, Problem, near
 from crmkit.model.field import Column, ExtraField, Field, LinkField, ReferenceField
-from crmkit.model.field.refusal import listed
+from crmkit.model.field.refusal import FAILURES, listed
 from crmkit.model.kind import Kind
 from crmkit.values import clean_name
 
@@ -65,6 +65,7 @@ class Schema:
         about: the fields that name what its records are about, if the model declares them.
         kept: how its records come about, if no caller may write them; blank if callers may.
         extensions: what packages add to it, if the class was made to hold that; ordered by their names.
+        checks: whether its records check themselves, in an `__attrs_post_init__` of their class.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Schema:
     about: tuple[str, ...] | None = None
     kept: str = ""
     extensions: tuple[Extension[..., Any], ...] = ()
+    checks: bool = False
 
     if not TYPE_CHECKING:
         __hash__ = object.__hash__
@@ -221,6 +223,27 @@ class Schema:
         if problems:
             raise BadRecord(self.name, problems)
         return clean
+
+    def check(self, record: Any) -> dict[str, object]:
+        """Let a record check itself, if its model does, and return the fields that it set on the way.
+
+        Raises:
+            BadRecord: it refuses itself, or sets a field to what the field refuses.
+        """
+        if not self.checks:
+            return {}
+        before = {name: getattr(record, name) for name in self.fields}
+        try:
+            record.__attrs_post_init__()
+        except Problem as problem:
+            raise BadRecord(self.name, problem.problems or (problem,)) from None
+        except (*FAILURES, AssertionError) as error:
+            raise BadRecord(self.name, [Problem("refused", str(error) or "its class refuses it.")]) from error
+        found = {name: value for name in self.fields if (value := getattr(record, name)) != before[name]}
+        changes = self.clean(found) if found else {}
+        for name, value in changes.items():
+            object.__setattr__(record, name, value)
+        return changes
 
     def with_extra(self, extra: Iterable[Field]) -> Schema:
         """Return the same schema with these fields declared inside `extra`.

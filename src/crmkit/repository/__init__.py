@@ -8,6 +8,7 @@ from crmkit.repository.environment import Environment
 from crmkit.repository.pager import Page
 from crmkit.repository.registry import PipelineRegistry
 from crmkit.repository.repository import AsyncRepository
+from crmkit.repository.rule_book import RuleBook
 
 __all__ = [
     "OPERATIONS",
@@ -20,6 +21,7 @@ __all__ = [
     "Move",
     "Page",
     "PipelineRegistry",
+    "RuleBook",
     "advance",
     "pause_collector",
 ]

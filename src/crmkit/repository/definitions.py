@@ -18,7 +18,7 @@ from crmkit.storage.spi import SortKey
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Collection
 
     from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
@@ -86,6 +86,10 @@ class Definitions:
         """Return the tenant's pipelines, as they were last read or `anew`."""
         return (None if anew else self._known()) or await self._read(self._inside)
 
+    def given(self, schema: Schema) -> bool:
+        """Return whether the product gives the pipelines of a model, so that the tenant has none of its own."""
+        return self._pipelines.gives(schema)
+
     def stages(self, schema: Schema) -> frozenset[str]:
         """Return the names of all stages that a model's records can be in.
 
@@ -119,6 +123,15 @@ class Definitions:
             BadDefinition: the model has no such pipeline, or none at all; or the row that defines it is damaged.
         """
         return cast("Definition", await self._found(lambda known: known.named(schema, name)))
+
+    async def locked(self, schema: Schema, name: str, number: int, stage: str, /) -> Collection[str]:
+        """Return the fields that a stage locks, in the definition that records with this pipeline and version follow.
+
+        Raises:
+            BadDefinition: the row that holds it is damaged, and may lock something.
+        """
+        locks = await self._found(lambda known: known.locks(schema, name, number)) if name else None
+        return (locks or {}).get(stage, ())
 
     async def entered(self, schema: Schema, name: str) -> Definition:
         """Return the present definition of a pipeline that a record is about to enter, and make sure that it is stored.

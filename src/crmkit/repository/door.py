@@ -6,7 +6,7 @@ Rows become records or values in `_fetch`'s two callers, `records` and `columns`
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
@@ -15,13 +15,14 @@ from uuid import UUID
 from crmkit.errors import BadExpression, BadRecord, NotAllowed, NotFound, Refused, Stale
 from crmkit.expr.bind import UNKNOWN_STAGE
 from crmkit.expr.build import everything
-from crmkit.expr.core import And, Compare, Constant, Core, In
-from crmkit.expr.evaluate import evaluate, is_local
-from crmkit.expr.node import Expr, Op
+from crmkit.expr.core import And, Constant, Core
+from crmkit.expr.node import Expr
 from crmkit.model.codec import Row, pause_collector
 from crmkit.repository.change import Change, ChangeKind
 from crmkit.repository.claim import as_claimed, differences, refuse_unsaved, same_id
+from crmkit.repository.judge import DELETING, Judge, Proposal, action_of
 from crmkit.repository.link import check_links
+from crmkit.repository.lock import check_locks
 from crmkit.repository.registry import NotRead
 from crmkit.repository.tree import circle, climb
 from crmkit.security.access import Action
@@ -30,7 +31,7 @@ from crmkit.storage.spi import Hop, Patch, Query, SortKey, Tally
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from crmkit.expr.node import Ref
     from crmkit.expr.resolve import Facts
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from crmkit.model.schema import Relation, Schema
     from crmkit.repository.inside import Inside
     from crmkit.repository.unit_of_work import Turn
-    from crmkit.storage.spi import GroupKey, Measure, Unit
+    from crmkit.storage.spi import GroupKey, Measure, Top, Unit
 
 __all__ = ["BATCH", "Door", "DoorOf", "Hop", "Row", "SortKey", "Where", "pause_collector", "same_id"]
 
@@ -50,7 +51,6 @@ Where: TypeAlias = Expr | Segment | tuple[Core, ...]
 DoorOf: TypeAlias = Callable[[str], "Door[Any]"]
 """Gives the door of a model by its name."""
 _FEW: Final = 50  # below so many rows the collector may run
-_DELETING: Final = frozenset({ChangeKind.DELETED, ChangeKind.RESTORED})
 
 
 class Door(Generic[T]):
@@ -60,6 +60,7 @@ class Door(Generic[T]):
         schema: the model.
         catalog: all models.
         zone: the actor's, in which they mean days.
+        judge: decides whether records may be written.
 
     Args:
         schema: the model.
@@ -76,6 +77,7 @@ class Door(Generic[T]):
         self._inside = inside
         self._unit = inside.unit
         self._guard = inside.guard
+        self.judge = Judge(self, inside)
 
     # -- which rows ----------------------------------------------------------------------------------------------------
 
@@ -133,6 +135,7 @@ class Door(Generic[T]):
         deleted: bool = False,
         order: tuple[SortKey, ...] = (),
         limit: int | None = None,
+        top: Top | None = None,
     ) -> list[T]:
         """Return the records that satisfy an expression.
 
@@ -142,8 +145,9 @@ class Door(Generic[T]):
             deleted: whether deleted ones count as well.
             order: what to sort by.
             limit: how many at most.
+            top: which of each value of a column to keep.
         """
-        rows = await self._fetch(where, self._codec.read, order, limit, action, deleted=deleted)
+        rows = await self._fetch(where, self._codec.read, order, limit, action, deleted=deleted, top=top)
         if len(rows) < _FEW:
             return self._codec.load(rows, self._unit.turn)
         with pause_collector():
@@ -164,18 +168,6 @@ class Door(Generic[T]):
         decode = self._codec.decode
         kinds = [self.schema.by_column[name] for name in names]
         return [tuple(map(decode, kinds, row)) for row in rows]
-
-    async def scan(self, where: Where, names: Sequence[str], *, deleted: bool = False) -> AsyncIterator[list[Row]]:
-        """Yield the id and some columns of all rows that satisfy an expression, in lists by rising id."""
-        parts = await self.bind(where)
-        after: tuple[Core, ...] = ()
-        while True:
-            rows = await self.columns((*parts, *after), ("id", *names), (SortKey("id"),), BATCH, deleted=deleted)
-            if rows:
-                yield rows
-            if len(rows) < BATCH:
-                return
-            after = (Compare("id", Op.GT, rows[-1][0]),)
 
     async def tally(
         self,
@@ -200,12 +192,12 @@ class Door(Generic[T]):
 
     async def _fetch(
         self, where: Where, names: tuple[str, ...], order: tuple[SortKey, ...], limit: int | None,
-        action: Action | None, *, deleted: bool,
+        action: Action | None, *, deleted: bool, top: Top | None = None,
     ) -> list[Row]:  # fmt: skip
         parts = where if isinstance(where, tuple) else await self.bind(where)
         core = self._within(parts, action, deleted=deleted)
         unit = await self._unit.reading()
-        return await unit.fetch(Query(self.schema, core, names, order, limit))
+        return await unit.fetch(Query(self.schema, core, names, order, limit, top))
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -221,21 +213,21 @@ class Door(Generic[T]):
         """Write new records under their ids and return what happened.
 
         Raises:
-            BadRecord: a link leads nowhere.
+            BadRecord: a link leads nowhere, or the record refuses itself.
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor create such a record.
+            RuleBroken: rules of the host do not allow it.
         """
         schema = self.schema
+        for record in records if schema.checks else ():
+            schema.check(record)
         await check_links(schema, records, schema.links, self._inside.door_of, ids)
         rows, turn = self._dumped(records, ids, at), self._unit.turn
         change = Change(
             kind=kind, schema=schema, at=at, actor=self._inside.actor.key, ids=ids, moves=moves,
             build=lambda: self._loaded(rows, turn),
         )  # fmt: skip
-        rule = self._guard.rule(schema, Action.CREATE)
-        if rule is not everything:
-            self._judge(rule, change.after, Action.CREATE)
-        await self._unless_refused(lambda: self._insert(rows), rule, ids, Action.CREATE)
+        await self.judge.allow(Proposal(kind, ids, lambda: change.after), lambda: self._insert(rows))
         await self._inside.tell(change)
         return change
 
@@ -258,7 +250,7 @@ class Door(Generic[T]):
             Stale: somebody else changed the record first.
             NotFound: the record is gone, or was never there for this actor.
         """
-        action = Action.READ if kind is None else _action(kind)
+        action = Action.READ if kind is None else action_of(kind)
         if kind is not None and self._unit.vouches(claim) and self._guard.rule(self.schema, action) is everything:
             return claim, dict(clean)
         restoring = kind is ChangeKind.RESTORED
@@ -267,7 +259,7 @@ class Door(Generic[T]):
             await self._diagnose(claim, action, restoring=restoring)
         stored = found[0]
         differing = differences(self.schema, claim, stored)
-        if kind in _DELETING:
+        if kind in DELETING:
             refuse_unsaved(self.schema, differing)
         return stored, {**differing, **clean}
 
@@ -284,32 +276,48 @@ class Door(Generic[T]):
             moves: the rows of history that go with it.
 
         Raises:
-            BadRecord: a link leads nowhere, or back to the record itself.
+            BadRecord: a link leads nowhere, or back to the record itself; the record refuses itself; or its stage locks
+                a field.
             Stale: somebody else changed the record first.
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy does not let the actor do this.
+            RuleBroken: rules of the host do not allow it.
             Refused: the record is not deleted.
         """
         held: Any = record
-        actor = self._inside.actor.key
+        if self.schema.staged:
+            await check_locks(self, record, clean, self._inside.locked)
         at = max(at, held.updated_at)
-        if kind in _DELETING:
+        if kind in DELETING:
             clean = {**clean, "deleted_at": at if kind is ChangeKind.DELETED else None}
-        changes = {**clean, "version": held.version + 1, "updated_at": at, "updated_by": actor}
-        changed = self.replace(record, self._unit.turn, **changes)
+        stamps = self._stamps(held, at)
+        changed = self.replace(record, self._unit.turn, **{**clean, **stamps})
+        if self.schema.checks and kind is not ChangeKind.DELETED:
+            clean = {**clean, **self.schema.check(changed)}
         links = [link for link in self.schema.links if link.name in clean]
         if links:
             await check_links(self.schema, [changed], links, self._inside.door_of)
             await self._check_trees(held.id, clean)
-        await self._change(held, changed, changes, kind)
+        await self._change(held, changed, {**clean, **stamps}, kind)
         await self._inside.tell(
             Change(
-                kind=kind, schema=self.schema, at=at, actor=actor, ids=(held.id,), before=(record,),
+                kind=kind, schema=self.schema, at=at, actor=self._inside.actor.key, ids=(held.id,), before=(record,),
                 fields=tuple(clean), moves=moves, build=lambda: (changed,),
             )
         )  # fmt: skip
         return changed
+
+    def written(self, before: T | None, after: T) -> T:
+        """Return a record with all that writing it would set; `before` is what it replaces, if anything."""
+        at = self._inside.facts().now
+        if before is None:
+            made: Any = after
+            return self._loaded(self._dumped([after], [made.id], at), self._unit.turn)[0]
+        return self.replace(after, **self._stamps(before, at))
+
+    def _stamps(self, held: Any, at: dt.datetime) -> dict[str, Any]:
+        return {"version": held.version + 1, "updated_at": at, "updated_by": self._inside.actor.key}
 
     async def _check_trees(self, id: UUID, clean: Mapping[str, Any]) -> None:
         """Refuse a link by which a record would stand above itself; one writer at a time makes such links."""
@@ -323,17 +331,19 @@ class Door(Generic[T]):
                 raise BadRecord(self.schema.name, [circle(link.name, None if above == id else above)])
 
     async def _change(self, record: Any, changed: T, changes: dict[str, Any], kind: ChangeKind) -> None:
-        action, restoring = _action(kind), kind is ChangeKind.RESTORED
+        proposal = Proposal(kind, (record.id,), lambda: (changed,), (record,))
+        action, restoring = proposal.action, kind is ChangeKind.RESTORED
         where = as_claimed(record, restoring=restoring)
-        rule = self._guard.rule(self.schema, action)
-        if rule is not everything:
-            self._judge(rule, [changed], action)
 
         async def write() -> None:
             if not await self._patch(self._within(where, action, deleted=restoring), changes):
                 await self._diagnose(record, action, restoring=restoring)
 
-        await self._unless_refused(write, rule, (record.id,), action)
+        async def confirm() -> None:
+            if not await self.columns(where, ("id",), action=action, deleted=restoring):
+                await self._diagnose(record, action, restoring=restoring)
+
+        await self.judge.allow(proposal, write, confirm)
 
     async def check_reach(self, record: Any, action: Action) -> None:
         """Refuse a record to which the actor may not do this, by what the store holds of it.
@@ -359,16 +369,10 @@ class Door(Generic[T]):
         if self.schema.kept:
             raise NotAllowed(f"{self.schema.name} records are not written directly.", hint=self.schema.kept)
 
-    def judge(self, action: Action) -> Callable[[T], bool] | None:
-        """Return what tells whether the policy allows a record as it will be, as far as its own fields tell.
-
-        Returns:
-            A function of the record; `None` if the policy has nothing to say.
-        """
+    def rule(self, action: Action) -> Expr | None:
+        """Return what the policy asks of a record, its placeholders filled in; `None` if it asks nothing."""
         rule = self._guard.rule(self.schema, action)
-        if rule is everything:
-            return None
-        return partial(evaluate, rule) if is_local(rule, self.schema) else lambda _: True
+        return None if rule is everything else rule
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
@@ -395,26 +399,6 @@ class Door(Generic[T]):
 
     # -- refusing ------------------------------------------------------------------------------------------------------
 
-    def _judge(self, rule: Expr, records: Sequence[T], action: Action) -> None:
-        if is_local(rule, self.schema) and not all(evaluate(rule, record) for record in records):
-            raise self._refusal(action)
-
-    async def _unless_refused(
-        self, write: Callable[[], Awaitable[None]], rule: Expr, ids: Sequence[UUID], action: Action
-    ) -> None:
-        """Write rows, and undo it if a rule that follows relations does not hold of them; only the store can tell."""
-        if rule is everything or is_local(rule, self.schema):
-            await write()
-            return
-        async with self._unit.refusable():
-            await write()
-            written = (*self._guard.outcome(self.schema, action), In("id", tuple(ids)))
-            if len(await self.columns(written, ("id",), action=None, deleted=True)) < len(ids):
-                raise self._refusal(action)
-
-    def _refusal(self, action: Action) -> NotAllowed:
-        return NotAllowed(f"the policy does not let this actor {action.value} this {self.schema.name}.")
-
     async def _diagnose(self, record: Any, action: Action, *, restoring: bool) -> None:
         """Say why a guarded write met no row; what the actor may not see is not there."""
         name = self.schema.name
@@ -428,8 +412,4 @@ class Door(Generic[T]):
             raise Refused(f"the {name} {record.id} is not deleted.", hint="There is nothing to restore.")
         if not restoring and deleted_at is not None:
             raise NotFound(f"the {name} {record.id} is deleted.", hint="Call restore() first.")
-        raise self._refusal(action)
-
-
-def _action(kind: ChangeKind) -> Action:
-    return Action.DELETE if kind in _DELETING else Action.UPDATE
+        raise self.judge.refusal(action)

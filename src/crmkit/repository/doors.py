@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from crmkit.expr.resolve import Facts
 from crmkit.model.schema import Schema
@@ -17,6 +17,8 @@ from crmkit.storage.spi import Feature
 from crmkit.values.zone import zone_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from crmkit.repository.change import Change
     from crmkit.repository.environment import Environment
     from crmkit.security.access import Actor
@@ -32,6 +34,7 @@ class Doors:
     Attributes:
         unit: the session's transaction.
         catalog: the models.
+        features: what the store can do.
         actor: who acts.
         zone: in which they mean days.
         clock: tells the time.
@@ -51,20 +54,29 @@ class Doors:
     def __init__(self, environment: Environment, actor: Actor, *, entered: bool = True) -> None:
         self._environment = environment
         self._doors: dict[str, Door[Any]] = {}
+        self._inside: Inside | None = None
         place = (environment.place, actor.tenant)
-        self.unit = UnitOfWork(environment.store, place, awaited=environment.awaited, entered=entered)
+        self.unit = UnitOfWork(
+            environment.store, place, awaited=environment.awaited, entered=entered, dry_run=environment.dry_run
+        )
         self.catalog = environment.catalog
+        self.features = environment.store.features
         self.actor = actor
         self.zone = zone_of(actor.zone)
         self.clock = environment.clock
         self.ids = environment.ids
         self.pause = environment.pause
         self.handlers = environment.handlers
-        guard = Guard(self.catalog, environment.policy, actor, self.facts, self._stages)
-        self._inside = Inside(
-            catalog=self.catalog, unit=self.unit, guard=guard, actor=actor, ids=self.ids, facts=self.facts,
-            learn=self._learn, door_of=self.of, tell=self._tell,
-        )  # fmt: skip
+
+    def _behind(self) -> Inside:
+        if self._inside is None:
+            guard = Guard(self.catalog, self._environment.policy, self.actor, self.facts, self._stages)
+            self._inside = Inside(
+                catalog=self.catalog, unit=self.unit, guard=guard, actor=self.actor, ids=self.ids, facts=self.facts,
+                learn=self._learn, door_of=self.of, tell=self._tell, locked=self._locked,
+                rules=self._environment.rules, joined=lambda: self.joined,
+            )  # fmt: skip
+        return self._inside
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -76,7 +88,7 @@ class Doors:
             clock=environment.clock,
             pause=environment.pause,
             inside=_place(self),
-            apart=None if Feature.SAVEPOINT in environment.store.features else lambda: _place(self.apart()),
+            apart=None if Feature.SAVEPOINT in self.features else lambda: _place(self.apart()),
         )
 
     @cached_property
@@ -101,7 +113,7 @@ class Doors:
         door = self._doors.get(name)
         if door is None:
             schema = self.catalog[name]
-            door = self._doors[name] = Door(schema, self._environment.codec(schema), self._inside)
+            door = self._doors[name] = Door(schema, self._environment.codec(schema), self._behind())
         return door
 
     def keeper(self, model: str) -> Keeper[Any]:
@@ -111,7 +123,7 @@ class Doors:
             BadDefinition: there is no such model.
         """
         schema = self.catalog[model]
-        return Keeper(schema, self._environment.codec(schema), self._inside)
+        return Keeper(schema, self._environment.codec(schema), self._behind())
 
     def facts(self) -> Facts:
         """Return what placeholders in expressions stand for now."""
@@ -126,6 +138,15 @@ class Doors:
         unit = await self.unit.reading()
         await unit.lock(self.actor.tenant, name)
 
+    def let_go(self) -> None:
+        """Drop all that refers back to these doors: what has ended should not wait for the garbage collector.
+
+        It is made again if somebody asks, who is told that the session has ended.
+        """
+        self._doors, self._inside = {}, None
+        for name in _ON_DEMAND:
+            vars(self).pop(name, None)
+
     def apart(self) -> Doors:
         """Return doors of the same actor to another transaction."""
         return Doors(self._environment, self.actor)
@@ -136,6 +157,9 @@ class Doors:
     async def _learn(self, *, anew: bool) -> None:
         await self.definitions.read(anew=anew)
 
+    async def _locked(self, schema: Schema, pipeline: str, number: int, stage: str, /) -> Collection[str]:
+        return await self.definitions.locked(schema, pipeline, number, stage)
+
     async def _tell(self, change: Change[Any]) -> None:
         try:
             for observer in self._environment.observers:
@@ -143,6 +167,9 @@ class Doors:
         except BaseException:
             await self.unit.break_off()
             raise
+
+
+_ON_DEMAND: Final = tuple(name for name, made in vars(Doors).items() if isinstance(made, cached_property))
 
 
 def _place(doors: Doors) -> Place:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crmkit.repository.doors import Doors
     from crmkit.repository.journal import Observer
     from crmkit.repository.registry import PipelineRegistry
+    from crmkit.repository.rule_book import RuleBook
     from crmkit.security.access import Policy
     from crmkit.storage.spi import Store
     from crmkit.values import Clock
@@ -36,10 +37,12 @@ class Environment:
         ids: makes ids.
         pause: waits for some seconds, without blocking anything else that runs.
         pipelines: the pipelines that records may move through.
+        rules: what the host demands of records.
         handlers: what hosts and packages do at the steps of operations.
         joined: makes a session over the doors of another, for what hosts and packages run within its operations.
         awaited: whether calls are awaited, in an event loop.
         observers: what learns of each change inside its transaction.
+        dry_run: whether nothing may be written.
         place: stands for the database, and holds nothing of it: records remember it for longer than it is open.
     """
 
@@ -50,10 +53,12 @@ class Environment:
     ids: IdSource
     pause: Callable[[float], Awaitable[None]]
     pipelines: PipelineRegistry
+    rules: RuleBook
     handlers: Handlers
     joined: Callable[[Doors], Any]
     awaited: bool = False
     observers: tuple[Observer, ...] = ()
+    dry_run: bool = False
     place: object = attrs.field(init=False, factory=object)
     _codecs: dict[str, Codec[Any]] = attrs.field(init=False, factory=dict[str, Codec[Any]], repr=False)
 

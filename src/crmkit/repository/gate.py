@@ -123,30 +123,28 @@ class GatedUnit:
     """
 
     def __init__(self, unit: Unit, gate: Gate, broken_off: Callable[[], None]) -> None:
-        self._gate = gate
-        self._broken_off = broken_off
-        self.insert = self._gated(unit.insert)
-        self.fetch = self._gated(unit.fetch)
-        self.tally = self._gated(unit.tally)
-        self.patch = self._gated(unit.patch)
-        self.remove = self._gated(unit.remove)
-        self.lock = self._gated(unit.lock)
+        def through(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+            async def called(*given: P.args, **named: P.kwargs) -> T:
+                with gate:
+                    try:
+                        return await call(*given, **named)
+                    except Exception:
+                        raise
+                    except BaseException:
+                        broken_off()
+                        raise
+
+            return called
+
+        self.insert = through(unit.insert)
+        self.fetch = through(unit.fetch)
+        self.tally = through(unit.tally)
+        self.patch = through(unit.patch)
+        self.remove = through(unit.remove)
+        self.lock = through(unit.lock)
         self.savepoint = unit.savepoint
         self.commit = unit.commit
         self.rollback = unit.rollback
-
-    def _gated(self, call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-        async def called(*given: P.args, **named: P.kwargs) -> T:
-            with self._gate:
-                try:
-                    return await call(*given, **named)
-                except Exception:
-                    raise
-                except BaseException:
-                    self._broken_off()
-                    raise
-
-        return called
 
 
 def gated(unit: Unit, gate: Gate, broken_off: Callable[[], None]) -> Unit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from crmkit.errors import BadExpression
@@ -47,10 +47,7 @@ class Guard:
         self._asked: dict[tuple[str, Action], Expr] = {}
         self._scopes: dict[tuple[str, Action | None, bool], tuple[Core, ...]] = {}
         self._permits: dict[tuple[str, Action], tuple[Core, ...]] = {}
-        # Rules of the policy may follow relations too. There the tenant and deletion still count, but no further rule:
-        # two models whose rules name each other would otherwise never end.
-        self._rules = Binder(catalog, lambda _: And(self._ground(deleted=False)))
-        self._binder = Binder(catalog, lambda schema: And(self.scope(schema, Action.READ)), stages)
+        self._stages = stages
 
     def scope(self, schema: Schema, action: Action | None, *, deleted: bool = False) -> tuple[Core, ...]:
         """Return what a row must satisfy, in normal form, so that the actor may do this to it.
@@ -85,7 +82,7 @@ class Guard:
         if held is None:
             rule = self.rule(schema, action)
             if rule is not everything:
-                held = (self._rules.bind(schema, rule),)
+                held = (self._ruled(schema, rule),)
             else:
                 held = self._contained(schema) if action is Action.READ else ()
             self._permits[key] = held
@@ -135,7 +132,8 @@ class Guard:
         held = self._asked.get(key)
         if held is None:
             rule = self._policy.rows(self._actor, action, schema)
-            held = self._asked[key] = everything if rule == everything else resolve(rule, self._facts)
+            allows_all = rule is everything or rule == everything
+            held = self._asked[key] = everything if allows_all else resolve(rule, self._facts)
         return held
 
     def bind(self, schema: Schema, expr: Expr | Segment, facts: Facts) -> tuple[Core, ...]:
@@ -153,7 +151,11 @@ class Guard:
             )
         if expr == everything:
             return ()
-        return self.normal(schema, (self._binder.bind(schema, resolve(expr, facts)),))
+        return self.normal(schema, (self._binder().bind(schema, resolve(expr, facts)),))
+
+    def impartial(self, schema: Schema, node: Expr) -> tuple[Core, ...]:
+        """Return what a rule of the host demands of a row; it holds for everybody, so all of the tenant counts."""
+        return self.normal(schema, (self._ruled(schema, node),))
 
     def normal(self, schema: Schema, conditions: tuple[Core, ...]) -> tuple[Core, ...]:
         """Return conditions in normal form."""
@@ -162,7 +164,9 @@ class Guard:
     def reaching(self, relation: Relation, where: tuple[Core, ...]) -> Core:
         """Return the condition that a relation leads to a row within the actor's scope that satisfies others."""
         return normalise(
-            self._catalog, self._catalog[relation.source], Exists(relation, self._binder.guarded(relation, And(where)))
+            self._catalog,
+            self._catalog[relation.source],
+            Exists(relation, self._binder().guarded(relation, And(where))),
         )
 
     def hops(self, schema: Schema, ref: Ref) -> tuple[tuple[tuple[Relation, Core], ...], Schema, tuple[str, ...]]:
@@ -171,23 +175,39 @@ class Guard:
         Raises:
             BadExpression: a step does not exist, or may lead to several records.
         """
-        steps, end, rest = self._binder.hops(schema, ref)
+        binder = self._binder()
+        steps, end, rest = binder.hops(schema, ref)
         guarded = tuple(
             (
                 step,
-                normalise(self._catalog, self._catalog[step.target], self._binder.guarded(step, Constant(True))),
+                normalise(self._catalog, self._catalog[step.target], binder.guarded(step, Constant(True))),
             )
             for step in steps
         )
         return guarded, end, rest
+
+    def _ruled(self, schema: Schema, rule: Expr) -> Core:
+        # Rules may follow relations too. There the tenant and deletion still count, but no further rule: two models
+        # whose rules name each other would otherwise never end.
+        ground = And(self._ground(deleted=False))
+        return Binder(self._catalog, lambda _: ground).bind(schema, rule)
+
+    def _binder(self) -> Binder:
+        # Made for each use, as one that is kept would be kept alive by itself.
+        return Binder(self._catalog, lambda schema: And(self.scope(schema, Action.READ)), self._stages)
 
     @cached_property
     def _facts(self) -> Facts:
         return self._facts_now()
 
     def _ground(self, *, deleted: bool) -> tuple[Core, ...]:
-        tenant = Compare("tenant", Op.EQ, self._actor.tenant)
-        return (tenant,) if deleted else (tenant, Missing("deleted_at"))
+        return _ground(self._actor.tenant, deleted)
+
+
+@lru_cache(maxsize=1024)  # every session asks for it, and most are of few tenants
+def _ground(tenant: str, deleted: bool) -> tuple[Core, ...]:  # noqa: FBT001 - a key of the cache
+    same = Compare("tenant", Op.EQ, tenant)
+    return (same,) if deleted else (same, Missing("deleted_at"))
 
 
 def _items(core: Core) -> tuple[Core, ...]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from crmkit.repository.change import Change
     from crmkit.repository.door import DoorOf
     from crmkit.repository.guard import Guard
+    from crmkit.repository.lock import Locked
+    from crmkit.repository.rule_book import RuleBook
     from crmkit.repository.unit_of_work import UnitOfWork
     from crmkit.security.access import Actor
     from crmkit.values.identifier import IdSource
@@ -42,6 +44,9 @@ class Inside:
         learn: reads the tenant's pipelines, where an expression names a stage that is not known.
         door_of: gives another door.
         tell: hands a change to the journal.
+        locked: gives what a stage locks.
+        rules: what the host demands of records.
+        joined: gives a session over these doors, for functions of the host.
     """
 
     catalog: Catalog
@@ -53,3 +58,6 @@ class Inside:
     learn: Learn
     door_of: DoorOf
     tell: Callable[[Change[Any]], Awaitable[None]]
+    locked: Locked
+    rules: RuleBook
+    joined: Callable[[], Any]

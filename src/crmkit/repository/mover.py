@@ -8,21 +8,27 @@ import attrs
 
 from crmkit.errors import BadDefinition, MoveRefused
 from crmkit.expr.core import Compare
+from crmkit.expr.evaluate import is_local
 from crmkit.expr.node import Op
+from crmkit.expr.resolve import Facts
 from crmkit.operation.refusal import Refusal
+from crmkit.repository.lock import breaches
+from crmkit.repository.neighbourhood import neighbourhood
 from crmkit.repository.retelling import Retelling, Told
 from crmkit.storage.spi import Aggregate, Measure
 from crmkit.values import NOT_YET
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
+    from crmkit.expr.node import Node
     from crmkit.lifecycle import Pipeline, Step
     from crmkit.repository.advance import Move
     from crmkit.repository.door import Door
     from crmkit.repository.doors import Doors
+    from crmkit.repository.neighbourhood import Moving, Neighbourhood
     from crmkit.repository.registry import Definition
     from crmkit.repository.retelling import Histories
 
@@ -45,16 +51,45 @@ class Mover:
 
     async def check(self, moves: Sequence[Move]) -> list[Move]:
         """Return moves with what their pipelines have against them; what is told has happened, so nobody is asked."""
-        return [move if move.kind == "told" else await self._checked(move) for move in moves]
+        around = await self._around([move for move in moves if move.kind != "told"])
+        return [move if move.kind == "told" else await self._checked(move, around) for move in moves]
 
-    async def _checked(self, move: Move) -> Move:
+    async def _checked(self, move: Move, around: Neighbourhood | None) -> Move:
+        locked = await self._locked(move)
         try:
-            return attrs.evolve(move, step=await self._step(move))
+            return attrs.evolve(move, step=await self._step(move, around), refusals=(*move.refusals, *locked))
         except MoveRefused as refused:
             refusals = [Refusal(reason, code=refused.code, hint=refused.hint) for reason in refused.reasons]
-            return attrs.evolve(move, refusals=(*move.refusals, *refusals))
+            return attrs.evolve(move, refusals=(*move.refusals, *refusals, *locked))
 
-    async def _step(self, move: Move) -> Step | None:
+    async def _locked(self, move: Move) -> list[Refusal]:
+        """Return that fields are to change which the stage that is left and the one that is entered lock."""
+        if move.stored is None or not move.changes:
+            return []
+        goal: dict[str, Any] = {"stage": move.target}
+        if move.kind == "transfer":
+            present = await self._present(move.pipeline)
+            goal |= {"pipeline": present.pipeline.name, "pipeline_version": present.number}
+        problems = await breaches(self._schema, move.stored, move.changes | goal, self._doors.definitions.locked)
+        return [
+            Refusal(f"{each.field} {each.message}", code=each.code, fields=each.field, hint=each.hint)
+            for each in problems
+        ]
+
+    async def _around(self, moves: Sequence[Move]) -> Neighbourhood | None:
+        """Return what is around records that move, as far as it decides about that."""
+        moving: list[Moving] = []
+        for move in moves:
+            if not move.target or (move.kind == "advance" and not move.record.pipeline):
+                continue
+            pipeline, asker = await self._pipeline(move), self._asker(move.record)
+            at = asker["at"] if move.at is None else pipeline.instant(move.at)
+            advances = move.kind == "advance"
+            asked = pipeline.conditions(move.record, move.target) if advances else _entering(pipeline, move.target)
+            moving.append((move.record, asked, Facts(at, asker["zone"], asker["me"])))
+        return await neighbourhood(self._door, self._doors.of, moving)
+
+    async def _step(self, move: Move, around: Neighbourhood | None) -> Step | None:
         if move.kind == "enter" and not move.target:
             return None  # its model has no pipeline
         pipeline, record = await self._pipeline(move), move.record
@@ -62,10 +97,11 @@ class Mover:
         now = asker["at"]
         if move.kind != "advance":
             del asker["roles"]  # whoever may write a record may put it into a pipeline
-            return (pipeline.enter if move.kind == "enter" else pipeline.transfer)(record, move.target, **asker)
+            made = pipeline.enter if move.kind == "enter" else pipeline.transfer
+            return made(record, move.target, **asker, around=around)
         if move.at is not None:
             asker["at"] = move.at
-        step = pipeline.step(record, move.target, **asker)
+        step = pipeline.step(record, move.target, **asker, around=around)
         if step.at > now:
             raise MoveRefused(
                 record.stage, move.target, [f"It cannot have moved at {step.at.isoformat()}, which is yet to come."]
@@ -120,16 +156,41 @@ class Mover:
         if not (await definitions.read()).names(self._schema):
             return list(records), []
         present = {name: await definitions.entered(self._schema, name) for name in {each.pipeline for each in records}}
+        around = await self._beside(records, present, now)
         entered: list[Any] = []
         history: list[Any] = []
         for record, id_ in zip(records, ids, strict=True):
             pipeline, number = present[record.pipeline].pipeline, present[record.pipeline].number
-            at = now if record.created_at == NOT_YET else record.created_at
-            step = pipeline.enter(record, at=at, me=self._doors.actor, zone=self._doors.zone)
+            at = _entry(record, now)
+            step = pipeline.enter(record, at=at, me=self._doors.actor, zone=self._doors.zone, around=around)
             placed = self._replace(record, id=id_, pipeline_version=number, **step.changes)
             entered.append(placed)
             history.append(self._row(placed, step, 1, None))
         return entered, history
+
+    async def _beside(
+        self, records: Sequence[Any], present: Mapping[str, Definition], now: dt.datetime
+    ) -> Neighbourhood | None:
+        """Return what is around new records, where the stages that they may enter ask about it."""
+        reaching = {
+            name
+            for name, definition in present.items()
+            for stage in definition.pipeline.stages
+            if not all(is_local(each, self._schema) for each in stage.conditions)
+        }
+        if not reaching:
+            return None
+        doors = self._doors
+        moving = [
+            (
+                record,
+                _entering(present[record.pipeline].pipeline, record.stage),
+                Facts(_entry(record, now), doors.zone, doors.actor),
+            )
+            for record in records
+            if record.pipeline in reaching
+        ]
+        return await neighbourhood(self._door, doors.of, moving)
 
     def check_staged(self) -> None:
         """Refuse a model whose records do not move.
@@ -183,3 +244,13 @@ class Mover:
         # This clock may lag behind the one that told the time of the last move.
         now = max(doors.clock(), record.stage_since)
         return {"at": now, "roles": doors.actor.roles, "me": doors.actor, "zone": doors.zone}
+
+
+def _entering(pipeline: Pipeline, stage: str) -> tuple[Node, ...]:
+    place = pipeline.places.get(stage or pipeline.initial)
+    return () if place is None else place.stage.conditions
+
+
+def _entry(record: Any, now: dt.datetime) -> dt.datetime:
+    at: dt.datetime = record.created_at
+    return now if at == NOT_YET else at

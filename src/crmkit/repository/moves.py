@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
@@ -39,7 +38,7 @@ class Moves(Generic[T]):
         self._mover = Mover(doors, door)
         self.check_staged = self._mover.check_staged
 
-    @cached_property
+    @property
     def _performer(self) -> Performer[Move]:
         return Performer(self._doors, advance, {"check": self._mover.check, "write": self._write})
 
@@ -64,13 +63,25 @@ class Moves(Generic[T]):
     async def why_not(self, held: T, clean: dict[str, Any], stage: str, data: Mapping[str, Any] | None) -> str:
         """Return every reason against a move, as one text; blank if there is none."""
         (move,) = await self._performer.decide([self._move("advance", held, clean, stage, data)])
-        return " ".join(refusal.message for refusal in move.refusals)
+        return " ".join(await self._reasons(move))
 
     async def allowed(self, held: T, clean: dict[str, Any]) -> tuple[str, ...]:
         """Return the stages that a record may enter next."""
         stages = await self._mover.ahead(held)
         moves = await self._performer.decide([self._move("advance", held, clean, stage, None) for stage in stages])
-        return tuple(move.target for move in moves if not move.refusals)
+        return tuple([move.target for move in moves if not await self._reasons(move)])
+
+    async def _reasons(self, move: Move) -> tuple[str, ...]:
+        """Return why a move is refused, and what is said against the record that it would make."""
+        reasons = tuple(refusal.message for refusal in move.refusals)
+        if not self._door.judge.looks_closer:
+            return reasons
+        try:
+            fields, _ = await self._mover.settled(move)
+        except MoveRefused:  # for one of the reasons that are given already
+            return reasons
+        foresight = await self._door.judge.foresee(move.stored, self._door.replace(move.record, **fields))
+        return (*reasons, *foresight.reasons)
 
     def _move(
         self, kind: MoveKind, held: Any, clean: dict[str, Any], stage: str, data: Mapping[str, Any] | None, **more: Any

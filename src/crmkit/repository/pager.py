@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 from crmkit.errors import Busy
 from crmkit.expr.core import And, Compare, Core, Exists, Missing, Not, Or
 from crmkit.expr.node import Op
+from crmkit.model.form import to_dict
 from crmkit.repository.cursor import read_cursor, write_cursor
 from crmkit.repository.door import same_id
+from crmkit.repository.related import NOTHING, Found, Related
 from crmkit.storage.spi import GroupKey, SortKey
 
 if TYPE_CHECKING:
+    from crmkit.expr.node import Ref
     from crmkit.model.schema import Schema
     from crmkit.repository.door import Door, Where
+    from crmkit.repository.include import Plan
 
 __all__ = ["Page", "Pager"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Page(Sequence[T], Generic[T]):
@@ -28,11 +33,44 @@ class Page(Sequence[T], Generic[T]):
         next: what to give as `after` for the next page; `None` on the last one.
     """
 
-    __slots__ = ("_records", "next")
+    __slots__ = ("_records", "_related", "next")
 
-    def __init__(self, records: Sequence[T], next: str | None) -> None:
+    def __init__(self, records: Sequence[T], next: str | None, related: Related = NOTHING) -> None:
         self._records = records
+        self._related = related
         self.next = next
+
+    @property
+    def found(self) -> Sequence[Found[T]]:
+        """The records, each with what was included with it."""
+        return [Found(record, self._related) for record in self._records]
+
+    @overload
+    def related(self, record: T, ref: Ref) -> Any: ...
+    @overload
+    def related(self, record: T, ref: Ref, model: type[tuple[R, ...]]) -> tuple[R, ...]: ...
+    @overload
+    def related(self, record: T, ref: Ref, model: type[R]) -> R | None: ...
+    def related(self, record: T, ref: Ref, model: Any = None) -> Any:
+        """Return what was included with a record of the page.
+
+        Args:
+            record: the record.
+            ref: the way to what is related, as it was included: `f.customer`, `f.customer.contacts`.
+            model: what there is, for type checkers: `Customer`, or `tuple[Contact, ...]` where the way may lead to
+                several records.
+
+        Returns:
+            A record, or `None` where there is none that the actor may see; a tuple where there may be several.
+
+        Raises:
+            BadExpression: that was not included, or the way leads to another model.
+        """
+        return self._related.of(record, ref, model)
+
+    def __dict_form__(self, *, include: bool) -> dict[str, Any]:
+        form = self._related.dict_of if include else to_dict
+        return {"records": [*map(form, self._records)], "next": self.next}
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -60,7 +98,9 @@ class Pager(Generic[T]):
         self._door = door
         self._keys = keys
 
-    async def page(self, where: Where, limit: int, after: str | None, *, deleted: bool) -> Page[T]:
+    async def page(
+        self, where: Where, limit: int, after: str | None, *, deleted: bool, include: Plan | None = None
+    ) -> Page[T]:
         """Return the first records that satisfy an expression, or the next ones after a page.
 
         Args:
@@ -68,6 +108,7 @@ class Pager(Generic[T]):
             limit: how many records at most.
             after: the `next` of the page before.
             deleted: whether deleted records count as well.
+            include: what to fetch beside them.
 
         Raises:
             BadExpression: the expression or the cursor does not fit the model.
@@ -82,8 +123,10 @@ class Pager(Generic[T]):
             within = (*parts, *door.normal(conditions))
             records += await door.records(within, deleted=deleted, order=order, limit=wanted)
             if len(records) > limit:
-                return Page(records[:limit], write_cursor(self._keys, await self._position(records[limit - 1])))
-        return Page(records, None)
+                break
+        records, more = records[:limit], len(records) > limit
+        after = write_cursor(self._keys, await self._position(records[-1])) if more else None
+        return Page(records, after) if include is None else Page(records, after, await include.fetch(records))
 
     async def _position(self, record: Any) -> tuple[Any, ...]:
         """Return the keys' values for a record; those beyond relations are read within what the actor may see."""

@@ -9,7 +9,7 @@ import attrs
 from crmkit.errors import BadDefinition, near
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from crmkit.lifecycle import Pipeline
     from crmkit.model.schema import Schema
@@ -99,6 +99,18 @@ class TenantPipelines:
             pipeline = self._versions[key] = row.read()
         return pipeline
 
+    def locks(self, schema: Schema, name: str, number: int) -> Mapping[str, Collection[str]] | None:
+        """Return what the stages of a definition lock; `None` if it is not kept.
+
+        Raises:
+            BadDefinition: the row that holds it is damaged, and may lock something.
+        """
+        row = self._rows.get(schema.name, {}).get((name, number))
+        if row is None or '"locks"' not in row.definition:
+            return None if row is None else {}
+        pipeline = self.version(schema, name, number)
+        return {} if pipeline is None else {stage.name: stage.locks for stage in pipeline.stages}
+
     def stages(self, schema: Schema) -> frozenset[str]:
         """Return the names of all stages that a model's records can be in, in definitions new and old.
 
@@ -154,6 +166,10 @@ class PipelineRegistry:
         self.committed: dict[str, TenantPipelines] = {}
         self._given = _by_name(given)
         self._built_in = _by_name(built_in)
+
+    def gives(self, schema: Schema) -> bool:
+        """Return whether the product gives pipelines of a model, in whose place a tenant can have no others."""
+        return schema.name in self._given
 
     def beside(self, rows: Iterable[StoredPipeline]) -> TenantPipelines:
         """Return what serves a tenant that keeps these, in the order they came."""

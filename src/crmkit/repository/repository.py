@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
-from crmkit.errors import BadRecord, Problem
+from crmkit.errors import BadRecord, CrmError, Problem, RuleBroken
 from crmkit.repository.added import check_extra
 from crmkit.repository.change import ChangeKind
 from crmkit.repository.claim import refuse_managed
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from crmkit.lifecycle import Entry
     from crmkit.model.schema import Schema
     from crmkit.repository.change import Change
-    from crmkit.repository.doors import Doors
     from crmkit.repository.retelling import Histories
 
 __all__ = ["AsyncRepository"]
@@ -38,10 +37,6 @@ class AsyncRepository(AsyncReader[T]):
     one with its id and version. What else it says is believed nowhere: where it differs from the stored record, as a
     copy made by `attrs.evolve` does, that is a change, saved with the others or refused.
     """
-
-    def __init__(self, doors: Doors, schema: Schema) -> None:
-        super().__init__(doors, schema)
-        self._moves = Moves(doors, self._door)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -58,6 +53,7 @@ class AsyncRepository(AsyncReader[T]):
                 history cannot be true.
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor create such a record.
+            RuleBroken: a rule of the host does not allow such a record.
             MoveRefused: the stage given is not one to enter.
         """
         change = await self._add([(record, history)] if history else [record], "history")
@@ -68,13 +64,24 @@ class AsyncRepository(AsyncReader[T]):
 
         Each may come with its history, as a pair: `[(deal, [moved("contact", at=...)]), ...]`.
         Everything happens in the session's transaction. Raises what `add` raises; the session should then be rolled
-        back, as earlier batches are written already.
+        back, as other batches may be written. A `RuleBroken` tells of all batches.
         """
         ids: list[UUID] = []
         source = iter(records)
+        first, broken = 0, None
         while batch := list(islice(source, BATCH)):
-            with pause_collector():
-                ids += (await self._add(batch, "[{}].history", len(ids))).ids
+            try:
+                with pause_collector():
+                    ids += (await self._add(batch, "[{}].history", first)).ids
+            except RuleBroken as error:
+                broken = error.following(broken, first)
+            except CrmError as error:
+                if broken is None:
+                    raise
+                raise broken.adding(error.message, error.hint) from None
+            first += len(batch)
+        if broken is not None:
+            raise broken
         return ids
 
     async def update(self, record: T, /, **changes: Any) -> T:
@@ -90,6 +97,7 @@ class AsyncRepository(AsyncReader[T]):
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy does not let the actor do this.
+            RuleBroken: a rule of the host does not allow it.
         """
         self._check_changeable(record)
         return await self._written(record, self._cleaned(changes), ChangeKind.UPDATED)
@@ -137,6 +145,7 @@ class AsyncRepository(AsyncReader[T]):
 
         Raises:
             MoveRefused: the pipeline or a handler does not allow it; it lists every reason.
+            RuleBroken: a rule of the host does not allow it.
             Stale: somebody else changed the record first.
         """
         self._check_changeable(record)
@@ -175,8 +184,8 @@ class AsyncRepository(AsyncReader[T]):
     async def why_not(self, record: T, stage: str, /, *, data: Mapping[str, Any] | None = None, **changes: Any) -> str:
         """Return why a record may not move to a stage now, as a sentence or several; blank if it may.
 
-        What the stored record would be with the changes is judged, by the pipeline and by handlers of the operation
-        `advance`. Raises what `advance` raises but for `MoveRefused`.
+        What the stored record would be with the changes is judged, by the pipeline, by handlers of the operation
+        `advance`, and by the rules of the host. Raises what `advance` raises but for `MoveRefused` and `RuleBroken`.
         """
         self._check_added(record)
         held, clean = await self._door.claimed(record, self._cleaned(changes))
@@ -222,6 +231,10 @@ class AsyncRepository(AsyncReader[T]):
         return ExternalIds(self._doors, self._schema)
 
     # -- within --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _moves(self) -> Moves[T]:
+        return Moves(self._doors, self._door)
 
     async def _add(self, given: list[Any], path: str, first: int = 0) -> Change[T]:
         """Write new records; `path` names the history of the one with a number, which counts from `first`."""

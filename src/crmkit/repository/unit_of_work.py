@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from crmkit.errors import CrmError, NotAllowed, SessionInUse
+from crmkit.errors import CrmError, NotAllowed, RuleBroken, SessionInUse
 from crmkit.repository.gate import Gate, gated
 from crmkit.storage.spi import Feature
 from crmkit.storage.spi.cancel import finished
@@ -67,10 +67,14 @@ class UnitOfWork:
         place: stands for the database and the tenant.
         awaited: whether its coroutines run in an event loop.
         entered: whether it may be used at once; a session may only once it is entered, as nothing else would commit.
+        dry_run: whether nothing may be written.
     """
 
-    def __init__(self, store: Store, place: Hashable, *, awaited: bool = False, entered: bool = True) -> None:
+    def __init__(
+        self, store: Store, place: Hashable, *, awaited: bool = False, entered: bool = True, dry_run: bool = False
+    ) -> None:
         self._awaited = awaited
+        self._dry_run = dry_run
         self.turn = Turn(place)
         self._store = store
         self._gate = Gate(awaited=awaited)
@@ -114,9 +118,11 @@ class UnitOfWork:
 
     async def writing(self, schema: Schema) -> Unit:
         """Return the store's transaction, to write rows of a model; see `reading`."""
-        self._gate.enter()
+        if self._dry_run:
+            raise NotAllowed("nothing is written in a dry run.", hint="Connect without dry_run=True.")
         if self._looking:
             raise CrmError(_LOOKING, hint="Write in a step that writes.")
+        self._gate.enter()
         self._written.add(schema.name)
         self._gate.leave()
         return await self.reading() if self._awaited else self._unit or await self._begun()
@@ -174,7 +180,7 @@ class UnitOfWork:
         Where nothing else was written since then, that is the same.
 
         Raises:
-            NotAllowed: as it was raised within; it says so if everything was undone.
+            Refused: as it was raised within, by the policy or a rule; it says so if everything was undone.
         """
         if Feature.SAVEPOINT in self._store.features:
             async with self.nested():
@@ -183,12 +189,12 @@ class UnitOfWork:
         alone = not self._written
         try:
             yield
-        except NotAllowed as error:
+        except (NotAllowed, RuleBroken) as error:
             if alone:
                 await self._rolled_back()
                 raise
             await self._undo(_REFUSED)
-            raise NotAllowed(f"{error.message} {_REFUSED}", hint=_WAY_OUT) from None
+            raise error.adding(_REFUSED, _WAY_OUT) from None
 
     async def break_off(self) -> None:
         """Undo everything since the last commit, and refuse to go on, as half of a write must not be committed."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from crmkit.errors import BadRecord, StoreError, TimedOut, Unsupported
 from crmkit.expr import core
 from crmkit.expr.node import Op
-from crmkit.storage.spi.plan import Aggregate, Bucket, GroupKey, Hop, Measure, SortKey
+from crmkit.storage.spi.plan import Aggregate, Bucket, GroupKey, Hop, Measure, SortKey, Top
 from crmkit.storage.spi.store import Feature
 from crmkit.testing.drive import Maker, driven, on_ground
 from crmkit.testing.ground import Ground
@@ -122,6 +124,7 @@ class Features:
             Feature.UNIQUE: (_take_key,),
             Feature.REACH: (_exists, _count, _hop, _sort),
             Feature.BUCKETS: (_bucket,),
+            Feature.TOP: (_top,),
             Feature.SAVEPOINT: (_savepoint,),
             Feature.TIMEOUT: (_limit,),
             Feature.JOIN: (_join,),
@@ -178,6 +181,10 @@ async def _sort(ground: Ground) -> None:
 
 async def _bucket(ground: Ground) -> None:
     await ground.tally(Account, _ALL, [GroupKey("seen", bucket=Bucket.DAY)], _COUNT)
+
+
+async def _top(ground: Ground) -> None:
+    await ground.fetch(attrs.evolve(ground.query(Account, _ALL), top=Top("region_id", 1)))
 
 
 async def _savepoint(ground: Ground) -> None:

@@ -156,6 +156,15 @@ def _sorts_open(query: Query) -> Query:
     return attrs.evolve(query, order=tuple(map(_open, query.order)))
 
 
+def _one_more(query: Query) -> Query:
+    top = query.top
+    return query if top is None else attrs.evolve(query, top=attrs.evolve(top, number=top.number + 1))
+
+
+def _first_of_all(query: Query) -> Query:
+    return query if query.top is None else attrs.evolve(query, top=None, limit=query.top.number)
+
+
 def _sums(change: Callable[[int], Any]) -> Callable[[Tally, list[Row]], list[Row]]:
     def changed(tally: Tally, rows: list[Row]) -> list[Row]:
         ops = [None] * len(tally.by) + [measure.aggregate for measure in tally.measures]
@@ -239,6 +248,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
         value=_spoil(Kind.EXTRA, lambda extra: {key: int(v) if isinstance(v, bool) else v for key, v in extra.items()})
     ),
     "limit ignored": Fault(query=lambda query: attrs.evolve(query, limit=None)),
+    "first rows of each value: all of them": Fault(query=lambda query: attrs.evolve(query, top=None)),
+    "first rows of each value: one more": Fault(query=_one_more),
+    "first rows of each value: of all rows": Fault(query=_first_of_all),
     "limit of none means all": Fault(query=lambda query: attrs.evolve(query, limit=query.limit or None)),
     "missing at the wrong end": Fault(
         query=lambda query: attrs.evolve(

@@ -21,6 +21,7 @@ from crmkit.testing.hop import Hops
 from crmkit.testing.order import Order, Sets
 from crmkit.testing.savepoint import Joined, Savepoints
 from crmkit.testing.summary import Summary
+from crmkit.testing.top import Tops
 from crmkit.testing.transaction import Contention, Unique, Visibility
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class StoreSuite(
     Sets,
     Order,
     Hops,
+    Tops,
     Summary,
     Fidelity,
     Visibility,

@@ -38,7 +38,7 @@ from crmkit.model.declare import (
     tags,
     text,
 )
-from crmkit.model.field import IntegerField, Spelling
+from crmkit.model.field import DayField, DecimalField, InstantField, IntegerField, KeyField, Spelling, TextField
 from crmkit.model.field.declaration import named_field
 from crmkit.model.schema import schema_of
 from crmkit.testing import values
@@ -81,6 +81,12 @@ class TestEveryKind:
         field = FIELDS[name]
         value = data.draw(values(field))
         assert field.clean(value) == field.cleaner()(value) == value
+
+    @pytest.mark.parametrize("serial", [1, 2, 7, 1_234_567])
+    def test_accepts_its_own_smallest_value(self, name, serial):
+        field = FIELDS[name]
+        value = field.smallest(serial)
+        assert field.clean(value) == field.cleaner()(value) == value == field.smallest(serial)
 
     @given(data=st.data())
     def test_comes_back_from_its_columns(self, name, data):
@@ -220,6 +226,21 @@ def test_every_annotation_resolves(model):
         assert field.described
 
 
+@pytest.mark.parametrize("kind", [TextField, IntegerField, DecimalField, DayField, InstantField, KeyField])
+def test_smallest_values_of_a_unique_field_differ(kind):
+    more = {"scale": 2} if kind is DecimalField else {}
+    field = kind(name="a", unique=True, **more)
+    assert len({field.smallest(serial) for serial in range(1, 101)}) == 100
+
+
+@pytest.mark.parametrize(
+    ("bounds", "smallest"),
+    [({}, "name 1"), ({"max": 4}, "1"), ({"min": 2, "max": 2}, "01"), ({"max": 0}, ""), ({"min": 9}, "000name 1")],
+)
+def test_the_smallest_text_keeps_its_bounds(bounds, smallest):
+    assert TextField(name="name", **bounds).smallest(1) == smallest
+
+
 class DurationField(IntegerField):
     """A span of time, held in seconds: a kind whose values are not those of its column."""
 
@@ -270,6 +291,7 @@ def test_a_kind_of_whole_numbers_is_read_from_text_as_from_json():
     field = schema_of(Call).fields["took"]
     assert field.reading(Spelling(numbers="1.234,56"))("1.200") == field.read("1200") == field.from_json(1200)
     assert field.example(Random(1)) == field.from_json(field.to_json(field.example(Random(1))))
+    assert field.smallest(1) == field.example(Random(1))  # what the kind derives from does not know its values
     with connect("memory://", models=[Call]) as crm, crm.session(system("test")) as s:
         s.repository(Call).add(Call(took=dt.timedelta(minutes=3)))
         assert s.repository(Call).count(where_from(Call, {"took__gt": "120"})) == 1

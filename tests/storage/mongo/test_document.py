@@ -1,14 +1,22 @@
 """What stands in the collections."""
 
+import copy
 import datetime as dt
 
+import bson
+import pytest
 from bson.binary import UUID_SUBTYPE, Binary
 
+from crmkit.errors import Duplicate
+from crmkit.expr.core import Compare
+from crmkit.expr.node import Op
 from crmkit.model.codec import Codec
-from crmkit.storage.spi import Query
+from crmkit.model.kind import Kind
+from crmkit.storage.mongo.wire import encoded
+from crmkit.storage.spi import Patch, Query
 from crmkit.testing.drive import step
 from crmkit.values import UTC
-from tests.storage.mongo.model import BOAT, Boat, fetch, make, mine, plant
+from tests.storage.mongo.model import BOAT, CATALOG, Boat, fetch, make, mine, new_id, plant
 
 
 def test_a_row_is_one_document_with_every_column_by_its_name(store, database):
@@ -68,3 +76,40 @@ def test_one_column_is_still_a_row(store):
     (row,) = step(unit.fetch(Query(BOAT, mine(), ("id",))))
     assert [Codec(BOAT, store.wires).decode(BOAT.by_column["id"], value) for value in row] == [boat.id]
     assert step(unit.fetch(Query(BOAT, mine(), ("name", "lane")))) == [("x", 0)]
+
+
+def test_an_id_is_spelled_as_the_drivers_own_binary():
+    id_ = new_id()
+    spelled, drivers = encoded(Kind.UUID, id_), Binary(id_.bytes, UUID_SUBTYPE)
+    assert isinstance(spelled, Binary)
+    assert bson.encode({"id": spelled}) == bson.encode({"id": drivers})
+    for made in (spelled, copy.deepcopy(spelled), bson.decode(bson.encode({"id": spelled}))["id"]):
+        assert made == drivers
+        assert made.subtype == UUID_SUBTYPE
+
+
+def test_the_key_of_a_document_says_whose_row_it_is(store, database):
+    boat = make(Boat, name="one")
+    plant(store, boat)
+    assert database["boats"].find_one()["_id"] == b"acme" + boat.id.bytes
+
+
+def test_documents_of_earlier_versions_are_served_like_any(store, database):
+    boats = database["boats"]
+    old, new = make(Boat, name="old", lane=1), make(Boat, name="new", lane=2)
+    plant(store, old)
+    document = boats.find_one_and_delete({}) | {"_id": bson.ObjectId()}
+    boats.insert_one(document)
+    boats.drop_index("tenant_1_id_1")
+    boats.create_index([("tenant", 1), ("id", 1)], unique=True)
+    step(store.prepare(CATALOG, create=False))
+
+    plant(store, new)
+    unit = step(store.begin())
+    assert step(unit.patch(Patch(BOAT, mine(Compare("id", Op.EQ, old.id)), {"size": 3}))) == 1
+    step(unit.commit())
+    assert [(boat.name, boat.size) for boat in fetch(store, BOAT)] == [("old", 3), ("new", None)]
+    assert boats.find_one({"name": "old"})["_id"] == document["_id"]
+    with pytest.raises(Duplicate) as caught:
+        plant(store, old)
+    assert caught.value.fields == ("id",)

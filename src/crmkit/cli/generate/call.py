@@ -62,9 +62,17 @@ class Call:
         if isinstance(node, ast.AsyncFunctionDef) and "cached_property" in self.marks:
             raise self._refusal("is an asynchronous cached property", "Make it a method: it can be awaited once only.")
 
+    def stub(self) -> list[str]:
+        """Return one of several signatures of the method."""
+        ends = f" -> {self._returns()}: ..."
+        return [f"{self.indent}@overload", *call("def ", [f"{self.called}("], self._parameters(), ends, self.indent)]
+
+    def _returns(self) -> str:
+        return self.twins.renamed(self.module, self.module.annotation(self.node.returns)) or "None"
+
     def lines(self) -> list[str]:
         """Return the method as it stands in the twin."""
-        returns = self.twins.renamed(self.module, self.module.annotation(self.node.returns)) or "None"
+        returns = self._returns()
         if "asynccontextmanager" in self.marks:
             returns = re.sub(r"^(Iterator|Generator)\b", "AbstractContextManager", returns)
         return [

@@ -128,7 +128,19 @@ class Class:
     @property
     def methods(self) -> Iterator[Method]:
         """What it defines itself."""
+        return (each for each in self._definitions if not _is_overload(each))
+
+    def overloads(self, name: str) -> list[Method]:
+        """Return the signatures that type checkers choose from for a method, if it has several."""
+        return [each for each in self._definitions if each.name == name and _is_overload(each)]
+
+    @property
+    def _definitions(self) -> Iterator[Method]:
         return (each for each in self.node.body if isinstance(each, Method))
+
+
+def _is_overload(node: Method) -> bool:
+    return any(ast.unparse(each).rpartition(".")[2] == "overload" for each in node.decorator_list)
 
 
 class Sources:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -111,18 +112,20 @@ class Twins:
             [f"    def __init__(self, inner: {inner}) -> None:", *taken, "        self._inner = inner"],
         ]
         shown = {member for member in methods if not member.startswith("_")}
-        for member, (module, node) in methods.items():
+        for member, (home, node) in methods.items():
             if member in shown or member in {*ENTERING, *WAITING} or _is_called(node):
-                self.modules.setdefault(module.name, module)
-                blocks.append(Call(self, module, node, cls=cls, shown=shown).lines())
+                self.modules.setdefault(home.module.name, home.module)
+                stubs = [Call(self, home.module, each, cls=cls).stub() for each in home.overloads(member)]
+                made = Call(self, home.module, node, cls=cls, shown=shown).lines()
+                blocks.append([*itertools.chain(*stubs), *made])
         return "\n\n".join("\n".join(block) for block in blocks).split("\n")
 
-    def _methods(self, cls: Class) -> dict[str, tuple[Module, Method]]:
-        found: dict[str, tuple[Module, Method]] = {}
+    def _methods(self, cls: Class) -> dict[str, tuple[Class, Method]]:
+        found: dict[str, tuple[Class, Method]] = {}
         for _, base in self.sources.bases(cls):
             if base is not None and base.awaited:
                 found |= self._methods(base)
-        return found | {each.name: (cls.module, each) for each in cls.methods}
+        return found | {each.name: (cls, each) for each in cls.methods}
 
     def _kept(self, cls: Class) -> list[tuple[str, bool]]:
         """Return the bases that a twin has as well, with whether they keep something."""
@@ -209,7 +212,7 @@ class Twins:
             return self.elsewhere[name], name
         if name in STEPS:
             return RUNNERS, name
-        if name in {"Generic", "TypeVar"}:
+        if name in {"Any", "Generic", "TypeVar", "overload"}:
             return "typing", name
         if name == "AbstractContextManager":
             return "contextlib", name

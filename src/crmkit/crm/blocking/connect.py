@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from crmkit.model.extension import Extension
     from crmkit.operation.operation import Handler
     from crmkit.repository import Environment
+    from crmkit.repository.rule_book import RulesOf
     from crmkit.security.access import Actor, Policy
     from crmkit.values import Clock
     from crmkit.values.identifier import IdSource
@@ -35,10 +36,13 @@ def connect(
     extra: Mapping[type[Any], Mapping[str, Any]] | None = None,
     pipelines: Iterable[Pipeline] | None = None,
     policy: Policy | None = None,
+    rules: RulesOf | None = None,
+    protect: RulesOf | None = None,
     clock: Clock | None = None,
     ids: IdSource | None = None,
     outbox: bool = False,
     create: bool = True,
+    dry_run: bool = False,
     capabilities: Iterable[Capability] = (),
     extensions: Iterable[Extension[..., Any]] = (),
     statement_timeout: float | None = None,
@@ -57,10 +61,15 @@ def connect(
         pipelines: the product's pipelines; of each model, the first is the one that new records enter. They take the
             place of the built-in pipeline of that model.
         policy: which rows an actor may touch; all within the tenant, if left out.
+        rules: what records of a model must not be, as in `{Customer: [rule("...", refuse=...)]}`, on every write but
+            deleting.
+        protect: the same, asked before a record is deleted.
         clock: tells the time; the machine's, if left out.
         ids: makes ids; UUIDs of version 7, if left out.
         outbox: whether each change writes an outbox message in its own transaction.
         create: whether to create the tables and indexes that are missing. Nothing is ever altered or dropped.
+        dry_run: whether to look only: nothing is created, a database that is not there yet is as good as an empty one,
+            and whatever would be written is refused with `NotAllowed`.
         capabilities: what sessions offer besides what crmkit brings along, with the models that it needs.
         extensions: what packages add to models, made by `extend`; the order does not matter.
         statement_timeout: how many seconds a single statement may take before it is stopped with `TimedOut`; any time,
@@ -72,7 +81,8 @@ def connect(
         tenant_labels: returns a tenant's words, in the same form, by the tenant; they take the place of all others.
 
     Raises:
-        BadDefinition: the models, the pipelines, the capabilities, the extensions or the handlers do not fit together.
+        BadDefinition: the models, the pipelines, the rules, the capabilities, the extensions or the handlers do not fit
+            together.
         StoreError: the database holds tables that do not fit the models.
         Unreachable: the database does not answer.
         Unsupported: there is no store for this database, or it cannot do what was asked.
@@ -93,10 +103,13 @@ def connect(
                 extra=extra,
                 pipelines=pipelines,
                 policy=policy,
+                rules=rules,
+                protect=protect,
                 clock=clock,
                 ids=ids,
                 outbox=outbox,
                 create=create,
+                dry_run=dry_run,
                 capabilities=capabilities,
                 extensions=extensions,
                 statement_timeout=statement_timeout,

@@ -48,6 +48,26 @@ class Imports:
         """
         return Plan(run(self._inner.plan(mapping, folder=folder, file=file, progress=progress)))
 
+    def check(
+        self,
+        mapping: str | Path | Mapping[str, Any],
+        *,
+        folder: str | Path | None = None,
+        file: str | Path | None = None,
+    ) -> None:
+        """Check a mapping against the models and against the headers of the files, without reading their rows.
+
+        Args:
+            mapping: as for `plan`.
+            folder: as for `plan`.
+            file: as for `plan`.
+
+        Raises:
+            BadMapping: the mapping does not fit the models or the files; every problem is listed.
+            BadFile: a file cannot be opened or has no header.
+        """
+        run(self._inner.check(mapping, folder=folder, file=file))
+
 
 class Plan(ImportReport):
     """What an import would do: `counts`, `problems`, `rejects`, and `summary()` for people. Nothing was written."""

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from crmkit.crm.coroutine import run, step_through
 from crmkit.expr.build import everything
+from crmkit.repository.pager import Page
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from crmkit.lifecycle import Entry
     from crmkit.repository.aggregator import Group
     from crmkit.repository.grouping import By
+    from crmkit.repository.include import Includes
     from crmkit.repository.measure import Measured
-    from crmkit.repository.pager import Page
+    from crmkit.repository.related import Found
     from crmkit.repository.repository import AsyncRepository
     from crmkit.segment import Segment
 
@@ -44,17 +46,25 @@ class Repository(Generic[T]):
         """The class of its records, with the fields of the packages that the CRM was connected with."""
         return self._inner.model
 
-    def get(self, id: UUID, *, deleted: bool = False) -> T:
+    @overload
+    def get(self, id: UUID, *, include: None = None, deleted: bool = False) -> T: ...
+    @overload
+    def get(self, id: UUID, *, include: Includes, deleted: bool = False) -> Found[T]: ...
+    @overload
+    def get(self, id: UUID, *, include: Includes | None, deleted: bool = False) -> T | Found[T]: ...
+    def get(self, id: UUID, *, include: Includes | None = None, deleted: bool = False) -> T | Found[T]:
         """Return the record with this id.
 
         Args:
             id: the record's id.
+            include: what to fetch beside it; see `find`. The record then comes in a `Found`, with what belongs to it.
             deleted: whether a deleted record counts as well.
 
         Raises:
             NotFound: there is none that the actor may see.
+            BadExpression: what is to be included does not fit the model.
         """
-        return run(self._inner.get(id, deleted=deleted))
+        return run(self._inner.get(id, include=include, deleted=deleted))
 
     def find(
         self,
@@ -63,6 +73,7 @@ class Repository(Generic[T]):
         order: Ref | Sort | Sequence[Ref | Sort] = (),
         limit: int = 100,
         after: str | None = None,
+        include: Includes | None = None,
         deleted: bool = False,
     ) -> Page[T]:
         """Return the first records that satisfy an expression, or the next ones after a page.
@@ -73,28 +84,73 @@ class Repository(Generic[T]):
                 are none. What a path does not reach is missing.
             limit: how many records at most.
             after: the `next` of the page before.
+            include: what to fetch beside them, one statement for each step, to be read by `related` of the page:
+                `[f.customer, f.customer.contacts.first(3, order=f.name)]`. What the actor may not see is not there.
             deleted: whether deleted records count as well.
 
         Raises:
-            BadExpression: the expression, the order or the cursor does not fit the model.
+            BadExpression: the expression, the order, the cursor or what is to be included does not fit the model.
         """
-        return run(self._inner.find(where, order=order, limit=limit, after=after, deleted=deleted))
+        return run(self._inner.find(where, order=order, limit=limit, after=after, include=include, deleted=deleted))
 
-    def first(self, where: Expr | Segment = everything, *, order: Ref | Sort | Sequence[Ref | Sort] = ()) -> T | None:
-        """Return the first record that satisfies an expression, or `None`."""
-        return run(self._inner.first(where, order=order))
+    @overload
+    def first(
+        self, where: Expr | Segment = everything, *, order: Ref | Sort | Sequence[Ref | Sort] = (), include: None = None
+    ) -> T | None: ...
+    @overload
+    def first(
+        self, where: Expr | Segment = everything, *, order: Ref | Sort | Sequence[Ref | Sort] = (), include: Includes
+    ) -> Found[T] | None: ...
+    @overload
+    def first(
+        self,
+        where: Expr | Segment = everything,
+        *,
+        order: Ref | Sort | Sequence[Ref | Sort] = (),
+        include: Includes | None,
+    ) -> T | Found[T] | None: ...
+    def first(
+        self,
+        where: Expr | Segment = everything,
+        *,
+        order: Ref | Sort | Sequence[Ref | Sort] = (),
+        include: Includes | None = None,
+    ) -> T | Found[T] | None:
+        """Return the first record that satisfies an expression, or `None`; see `find` and `get`."""
+        return run(self._inner.first(where, order=order, include=include))
 
-    def stream(self, where: Expr | Segment = everything, *, deleted: bool = False) -> Iterator[T]:
+    @overload
+    def stream(
+        self, where: Expr | Segment = everything, *, include: None = None, deleted: bool = False
+    ) -> Iterator[T]: ...
+    @overload
+    def stream(
+        self, where: Expr | Segment = everything, *, include: Includes, deleted: bool = False
+    ) -> Iterator[Found[T]]: ...
+    def stream(
+        self, where: Expr | Segment = everything, *, include: Includes | None = None, deleted: bool = False
+    ) -> Iterator[T | Found[T]]:
         """Yield every record that satisfies an expression, oldest first, in bounded memory.
 
-        Records are fetched in batches; each batch sees what is committed when it is fetched.
+        Records are fetched in batches; each batch sees what is committed when it is fetched. With `include`, each comes
+        in a `Found`, with what belongs to it; see `find`.
         """
-        for batch in self.batches(where, deleted=deleted):
-            yield from batch
+        for batch in self.batches(where, include=include, deleted=deleted):
+            yield from (batch.found if isinstance(batch, Page) else batch)
 
-    def batches(self, where: Expr | Segment = everything, *, deleted: bool = False) -> Iterator[list[T]]:
-        """Yield what `stream` yields, in lists of up to 5,000."""
-        return step_through(self._inner.batches(where, deleted=deleted))
+    @overload
+    def batches(
+        self, where: Expr | Segment = everything, *, include: None = None, deleted: bool = False
+    ) -> Iterator[list[T]]: ...
+    @overload
+    def batches(
+        self, where: Expr | Segment = everything, *, include: Includes, deleted: bool = False
+    ) -> Iterator[Page[T]]: ...
+    def batches(
+        self, where: Expr | Segment = everything, *, include: Includes | None = None, deleted: bool = False
+    ) -> Iterator[list[T] | Page[T]]:
+        """Yield what `stream` yields, in lists of up to 5,000; with `include`, in pages."""
+        return step_through(self._inner.batches(where, include=include, deleted=deleted))
 
     def count(self, where: Expr | Segment = everything, *, deleted: bool = False) -> int:
         """Return how many records satisfy an expression; counted inside the store."""
@@ -142,6 +198,7 @@ class Repository(Generic[T]):
                 history cannot be true.
             Duplicate: a unique field's value is taken.
             NotAllowed: the policy does not let the actor create such a record.
+            RuleBroken: a rule of the host does not allow such a record.
             MoveRefused: the stage given is not one to enter.
         """
         return run(self._inner.add(record, history=history))
@@ -151,7 +208,7 @@ class Repository(Generic[T]):
 
         Each may come with its history, as a pair: `[(deal, [moved("contact", at=...)]), ...]`.
         Everything happens in the session's transaction. Raises what `add` raises; the session should then be rolled
-        back, as earlier batches are written already.
+        back, as other batches may be written. A `RuleBroken` tells of all batches.
         """
         return run(self._inner.add_many(records))
 
@@ -168,6 +225,7 @@ class Repository(Generic[T]):
             Duplicate: a unique field's value is taken.
             NotFound: the record is gone, or was never there for this actor.
             NotAllowed: the policy does not let the actor do this.
+            RuleBroken: a rule of the host does not allow it.
         """
         return run(self._inner.update(record, **changes))
 
@@ -210,6 +268,7 @@ class Repository(Generic[T]):
 
         Raises:
             MoveRefused: the pipeline or a handler does not allow it; it lists every reason.
+            RuleBroken: a rule of the host does not allow it.
             Stale: somebody else changed the record first.
         """
         return run(self._inner.advance(record, stage, note=note, at=at, data=data, **changes))
@@ -241,8 +300,8 @@ class Repository(Generic[T]):
     def why_not(self, record: T, stage: str, /, *, data: Mapping[str, Any] | None = None, **changes: Any) -> str:
         """Return why a record may not move to a stage now, as a sentence or several; blank if it may.
 
-        What the stored record would be with the changes is judged, by the pipeline and by handlers of the operation
-        `advance`. Raises what `advance` raises but for `MoveRefused`.
+        What the stored record would be with the changes is judged, by the pipeline, by handlers of the operation
+        `advance`, and by the rules of the host. Raises what `advance` raises but for `MoveRefused` and `RuleBroken`.
         """
         return run(self._inner.why_not(record, stage, data=data, **changes))
 

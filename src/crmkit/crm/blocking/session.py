@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from crmkit.crm.blocking.analytics import Analytics
+    from crmkit.crm.blocking.seeds import Seeds
     from crmkit.crm.blocking.segments import Segments
     from crmkit.crm.capability import Capabilities
     from crmkit.crm.session import AsyncSession
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         PipelineDefinition,
         Product,
         Role,
+        SeedItem,
         SegmentDefinition,
         StageMove,
         Task,
@@ -205,6 +207,14 @@ class Session(Sugar):
         return Repository(self._inner.roles)
 
     @property
+    def seed_items(self) -> Repository[SeedItem]:
+        """The repository of `SeedItem`.
+
+        What a pack of seeds last wrote of one item, by which a later version tells whether the tenant changed it.
+        """
+        return Repository(self._inner.seed_items)
+
+    @property
     def segment_definitions(self) -> Repository[SegmentDefinition]:
         """The repository of `SegmentDefinition`.
 
@@ -281,6 +291,13 @@ class Session(Sugar):
         from crmkit.crm.blocking.analytics import Analytics
 
         return Analytics(self._inner.analytics)
+
+    @property
+    def seeds(self) -> Seeds:
+        """The seeds of one tenant: `session.seeds`."""
+        from crmkit.crm.blocking.seeds import Seeds
+
+        return Seeds(self._inner.seeds)
 
     @property
     def actor(self) -> Actor:

@@ -30,13 +30,13 @@ from typing import Any, Final
 import attrs
 
 from crmkit.errors import BadExpression, Problem
-from crmkit.expr.form.json_value import read_value, write_value
+from crmkit.expr.form.json_value import read_number, read_value, write_value
 from crmkit.expr.limits import LIMITS, Limits, Meter
 from crmkit.expr.node import Expr, Me, Node, Op, Quantifier, Ref, closed
 from crmkit.expr.table import ROWS, Sort
 from crmkit.form.document import dump, is_list, is_object, load
 from crmkit.form.form import Form, Format, Spelled
-from crmkit.form.hook import flag, integer, listed, tagged, text, versioned, word
+from crmkit.form.hook import flag, listed, tagged, text, versioned, word
 
 __all__ = ["DOCUMENT", "VERSION", "from_dict", "from_json", "to_dict", "to_json"]
 
@@ -87,7 +87,7 @@ _SORTS: Final[dict[Sort, Form]] = {
     "nodes": Form(listed(_read_node, at_most=_MOST, at_least=1), lambda items: list(map(_write_node, items))),
     "op": Form(word([op.value for op in Op], Op), lambda op: op.value),
     "quantifier": Form(word([each.value for each in Quantifier], Quantifier), lambda quantifier: quantifier.value),
-    "number": Form(integer(), lambda number: number),
+    "number": Form(read_number, write_value),
     "flag": Form(flag, bool),
 }
 """How an attribute of each sort is spelled."""

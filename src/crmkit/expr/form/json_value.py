@@ -12,14 +12,15 @@ from uuid import UUID
 import attrs
 
 from crmkit.errors import Problem, near
+from crmkit.expr.limits import clean_number
 from crmkit.expr.node import ME, Me, Moment
-from crmkit.form.document import in_words, is_object
+from crmkit.form.document import Beyond, in_words, is_object
 from crmkit.form.form import wrong_keys
 from crmkit.form.hook import an_object, integer, member, text, word
 from crmkit.form.problem import Problems
-from crmkit.values import IN_TEXT, Money, clean_instant, clean_integer, clean_text
+from crmkit.values import IN_TEXT, Money, clean_instant, clean_text
 
-__all__ = ["MAX_TEXT", "read_value", "write_value"]
+__all__ = ["MAX_TEXT", "read_number", "read_value", "write_value"]
 
 MAX_TEXT: Final = 20_000
 """The longest text inside an expression, in code points."""
@@ -54,7 +55,7 @@ def _plain(value: object) -> Any:
         case bool():
             return value
         case int():
-            return clean_integer(value)
+            return clean_number(value)
         case str():
             return clean_text(value, at_most=MAX_TEXT)
         case Money():
@@ -78,8 +79,6 @@ def read_value(data: Any, _: object) -> Any:
     if is_object(data):
         return _tagged(data)
     match data:
-        case Problem():
-            raise data
         case bool():
             return data
         case str():
@@ -88,7 +87,16 @@ def read_value(data: Any, _: object) -> Any:
             hint = _IN_JSON_INSTEAD_OF[type(data)]
             raise Problem("wrong_type", f"is {in_words(data)}, which is not a value here.", hint=hint)
         case _:
-            return integer()(data, int)
+            return read_number(data, int)
+
+
+def read_number(data: Any, wanted: object) -> int:
+    """Return the whole number that plain JSON data spell; it may be greater than any column holds."""
+    if isinstance(data, Problem):
+        raise data
+    if isinstance(data, Beyond):
+        return clean_number(data.least)
+    return clean_number(data) if type(data) is int else integer()(data, wanted)
 
 
 def _tagged(data: Mapping[Any, Any]) -> Any:

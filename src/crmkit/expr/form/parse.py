@@ -16,7 +16,7 @@ from crmkit.errors import BadExpression, Problem, near
 from crmkit.expr.build import Counted, Name, everything, f, nothing
 from crmkit.expr.form.show import is_plain
 from crmkit.expr.form.typed_value import VALUE_NAMES, read_value
-from crmkit.expr.limits import LIMITS, Limits, Meter, clean_source
+from crmkit.expr.limits import LIMITS, MAX_DIGITS, Limits, Meter, clean_source
 from crmkit.expr.node import FLIPPED, Expr, Op, all_of, any_of
 from crmkit.expr.table import ROWS
 
@@ -73,6 +73,8 @@ class _Parser:
             tree = ast.parse(self._text, mode="eval")
         except SyntaxError as error:
             place = self._at(error.lineno or 1, max(error.offset or 1, 1))
+            if "int_max_str_digits" in error.msg:
+                raise BadExpression(f"{place}: a number has more than {MAX_DIGITS} digits.") from None
             raise BadExpression(f"{place}: {error.msg}.", hint="Write it as Python.") from None
         except (ValueError, RecursionError, MemoryError) as error:
             what = "cannot be read" if isinstance(error, ValueError) else "is nested too deep"

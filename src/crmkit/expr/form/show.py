@@ -9,6 +9,7 @@ from typing import Any, Final, assert_never
 from uuid import UUID
 
 from crmkit.expr.build import Name
+from crmkit.expr.limits import is_short
 from crmkit.expr.node import Always, And, Expr, Me, Moment, Node, Not, Or, Quantifier, Reaches, Ref, closed
 from crmkit.expr.table import ROW_OF, Part
 from crmkit.form.document import is_list
@@ -54,7 +55,7 @@ def _part(part: Part, node: Node) -> str:
     match part.sort:
         case "ref":
             return show_field(held)
-        case "value":
+        case "value" | "number" | "flag":
             return show_value(held)
         case "values":
             return _arguments(held)
@@ -64,8 +65,6 @@ def _part(part: Part, node: Node) -> str:
             return ", ".join(map(show, held))
         case "op" | "quantifier":
             return str(held.value)
-        case "number" | "flag":
-            return str(held)
         case _:
             assert_never(part.sort)
 
@@ -113,6 +112,8 @@ def show_value(value: object) -> str:
     match value:
         case str():
             return _text(value)
+        case int() if not is_short(value):
+            return hex(value)  # Python refuses to spell it in decimal digits, as that takes too long
         case Decimal():
             return f'Decimal("{value}")'
         case UUID():

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from crmkit.errors import BadExpression, near
 from crmkit.expr.build import ago, ahead, days, hours, now, today
+from crmkit.expr.limits import clean_number
 from crmkit.expr.node import Me
-from crmkit.values import UTC, Money, clean_instant, clean_integer
+from crmkit.values import UTC, Money, clean_instant
 
 __all__ = ["VALUE_NAMES", "read_value"]
 
@@ -51,9 +52,9 @@ def read_value(node: ast.expr) -> Any:
         case ast.Constant(value=bool() | str() | None as value):
             return value
         case ast.Constant(value=int(value)):
-            return clean_integer(value)
+            return clean_number(value)
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))) if not isinstance(value, bool):
-            return clean_integer(-value)
+            return clean_number(-value)
         case ast.Attribute(value=ast.Name(id="me"), attr=fact):
             return Me(fact)
         case ast.Call(func=ast.Name(id=name)):

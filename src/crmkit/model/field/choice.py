@@ -59,6 +59,10 @@ class ChoiceField(Field):
         """Return one of the words."""
         return rng.choice(self.choices)
 
+    def smallest(self, serial: int) -> str:
+        """Return the first word."""
+        return self.choices[0]
+
     @property
     def columns(self) -> tuple[Column, ...]:
         """The word."""

@@ -48,6 +48,10 @@ class DayField(Field):
         """Return a date of our days, or the first or last there is."""
         return rng.choice((dt.date(2026, 2, 28), dt.date(2024, 2, 29), dt.date.min, dt.date.max))
 
+    def smallest(self, serial: int) -> dt.date:
+        """Return the first day of 2026, or one after it."""
+        return dt.date(2026, 1, 1) + dt.timedelta(days=serial if self.unique else 0)
+
     def reader(self, spelling: Spelling) -> Callable[[str], Any]:
         """Return what reads a date, or the date of a time as it is written."""
 

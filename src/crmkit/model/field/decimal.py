@@ -66,6 +66,11 @@ class DecimalField(Field):
         near = [units for units in (0, 1, -1, 10**self.scale) if least <= units <= most]
         return decimal_of(rng.choice([*near, least, most]), self.scale)
 
+    def smallest(self, serial: int) -> Decimal:
+        """Return zero, or the number nearest to it."""
+        least, most = self._units
+        return decimal_of(max(least, min(serial if self.unique else 0, most)), self.scale)
+
     @property
     def columns(self) -> tuple[Column, ...]:
         """The number in units."""

@@ -53,6 +53,10 @@ class DocumentField(Field):
         """Return a small document."""
         return rng.choice(("{}", "[1]", '"a"'))
 
+    def smallest(self, serial: int) -> str:
+        """Return an empty document."""
+        return "{}"
+
     def schema(self) -> dict[str, Any]:
         """Return the schema of text that is JSON: kept as text, not a blank of it is lost."""
         return {"type": "string", "contentMediaType": "application/json", "maxLength": self.max}

@@ -85,6 +85,10 @@ class ExtraField(Field):
         """Return a mapping in which some of the added fields have a value."""
         return Extra({name: field.example(rng) for name, field in self.entries.items() if rng.randint(0, 1)})
 
+    def smallest(self, serial: int) -> Extra:
+        """Return a mapping in which just the required fields have a value."""
+        return Extra({name: field.smallest(serial) for name, field in self.entries.items() if field.required})
+
     def join_source(self, *values: str) -> str:
         """Return the mapping, made unchangeable where the store did not."""
         return f"(e if type(e := {values[0]}) is Extra else Extra(e))"

@@ -95,6 +95,8 @@ class Field:
                 setattr(cls, source, vars(Field)[f"_{source}"])
         if "sure_source" not in vars(cls) and vars(cls).keys() & {"normal", "operand", "accept", "clean"}:
             cls.sure_source = Field.sure_source  # type: ignore[method-assign]  # as above, for what it accepts
+        if "example" in vars(cls) and "smallest" not in vars(cls):
+            cls.smallest = Field.smallest  # type: ignore[method-assign]  # as above
         # What is added lives in a mapping as it is, and who reads it there does not know its kind.
         if "addable" not in vars(cls) and vars(cls).keys() & {"normal", "split", "join"}:
             cls.addable = False
@@ -134,6 +136,10 @@ class Field:
         raise NotImplementedError
 
     # -- columns -------------------------------------------------------------------------------------------------------
+
+    def smallest(self, serial: int) -> Any:
+        """Return a small, plausible value, for the records of tests; of a unique field, one for each `serial`."""
+        return self.example(Random(serial))  # noqa: S311 - it decides nothing
 
     @property
     def nullable(self) -> bool:

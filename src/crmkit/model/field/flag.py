@@ -41,6 +41,10 @@ class FlagField(Field):
         """Return one of the two."""
         return rng.choice((False, True))
 
+    def smallest(self, serial: int) -> bool:
+        """Return false."""
+        return False
+
     @property
     def words(self) -> tuple[str, ...]:
         """What spellings translate to."""

@@ -50,6 +50,10 @@ class InstantField(Field):
         """Return an instant of our days, or the first one there is."""
         return rng.choice((dt.datetime(2026, 3, 29, 1, 0, 0, 1000, UTC), dt.datetime(1970, 1, 1, tzinfo=UTC), NOT_YET))
 
+    def smallest(self, serial: int) -> dt.datetime:
+        """Return the beginning of 2026, or a second after it."""
+        return dt.datetime(2026, 1, 1, tzinfo=UTC) + dt.timedelta(seconds=serial if self.unique else 0)
+
     def reader(self, spelling: Spelling) -> Callable[[str], Any]:
         """Return what reads an instant; a time without an offset is one of the spelling's zone."""
         zone = spelling.zone

@@ -57,6 +57,10 @@ class IntegerField(Field):
         near = [number for number in range(-2, 4) if self._least <= number <= self._most]
         return rng.choice([*near, self._least, self._most])
 
+    def smallest(self, serial: int) -> int:
+        """Return zero, or the number nearest to it."""
+        return max(self._least, min(serial if self.unique else 0, self._most))
+
     def literal(self, value: Any) -> tuple[int]:
         """Return a whole number of any size: a sum is compared, too."""
         return (value if type(value) is int else clean_integer(value),)

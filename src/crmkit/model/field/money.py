@@ -77,6 +77,10 @@ class MoneyField(Field):
         near = [units for units in (0, 1, 5_000, -10_000) if units >= least]
         return money_of(rng.choice([*near, least, INT64_MAX]), rng.choice(("EUR", "USD", "JPY")))
 
+    def smallest(self, serial: int) -> Money:
+        """Return nothing, or the amount nearest to it, in euros."""
+        return Money(max(0, self.min or 0), "EUR")
+
     @property
     def _currency_column(self) -> str:
         return f"{self.name}_currency"

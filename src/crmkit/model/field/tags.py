@@ -64,6 +64,10 @@ class TagsField(Field):
         """Return a few tags."""
         return tuple(rng.sample(("vip", "VIP", "a,b", "é", "$x"), rng.randint(0, 3)))
 
+    def smallest(self, serial: int) -> tuple[str, ...]:
+        """Return no tags."""
+        return ()
+
     def tagged(self, tag: Any) -> tuple[str, str]:
         """Return its column, and any text."""
         return self.name, clean_text(tag, at_most=MAX_LITERAL)

@@ -67,6 +67,13 @@ class TextField(Field):
         wanted = rng.randint(self.min, min(self.max, max(self.min, 5)))
         return "".join(rng.choice("aAbz 0_%é'日😀") for _ in range(wanted))
 
+    def smallest(self, serial: int) -> str:
+        """Return the field's name and the number, as far as they fit."""
+        text = f"{self.name} {serial}"
+        if len(text) > self.max:
+            text = str(serial)[-self.max :] if self.max else ""
+        return text.rjust(self.min, "0")
+
     @property
     def columns(self) -> tuple[Column, ...]:
         """The text, and the text in folded form if it can be searched."""

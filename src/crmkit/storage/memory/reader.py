@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from crmkit.storage.memory.table import Table
     from crmkit.storage.spi.plan import Hop, SortKey
 
-__all__ = ["Reader", "Test", "column_reached", "rises", "sort_rows"]
+__all__ = ["Reader", "Test", "column_reached", "first_rows", "rises", "sort_rows"]
 
 Test: TypeAlias = Callable[["Row"], bool]
 """Whether a row satisfies an expression."""
@@ -269,6 +270,16 @@ def sort_rows(rows: Iterable[Row], order: tuple[SortKey, ...], tables: _Tables, 
         sorted_rows = [row for _, row in present]
         found = [*missing, *sorted_rows] if key.missing_first else [*sorted_rows, *missing]
     return found
+
+
+def first_rows(rows: Iterable[Row], place: int, number: int) -> Iterator[Row]:
+    """Yield the first few rows of each value that stands at a place."""
+    seen: Counter[Any] = Counter()
+    for row in rows:
+        value = row[place]
+        if seen[value] < number:
+            seen[value] += 1
+            yield row
 
 
 def _sortable(kind: Kind) -> Callable[[tuple[Any, Row]], Any]:

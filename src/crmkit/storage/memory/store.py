@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from crmkit.errors import Busy, Duplicate, StoreError, TimedOut, Unsupported
 from crmkit.model.codec import CANONICAL
-from crmkit.storage.memory.reader import Reader, rises, sort_rows
+from crmkit.storage.memory.reader import Reader, first_rows, rises, sort_rows
 from crmkit.storage.memory.table import ID, Rows, State, Table, reader_of
 from crmkit.storage.memory.tally import tally_rows
 from crmkit.storage.spi.deadline import Deadline
@@ -125,6 +125,8 @@ class MemoryUnit:
             found: Iterable[Row] = Reader(self._table, query.schema.name).rows(query.where, query.order)
             if not rises(query.order):
                 found = sort_rows(found, query.order, self._table, query.schema.name)
+            if query.top is not None:
+                found = first_rows(found, table.places[query.top.column], query.top.number)
             places = [table.places[column] for column in query.columns]
             taken = islice(found, query.limit)
             if len(places) == 1:

@@ -37,6 +37,7 @@ class Driver:
     database: Any
     io: Literal["blocking", "asyncio"]
     own: bool
+    _collections: dict[str, Any] = attrs.field(factory=dict[str, Any], init=False)
 
     async def settle(self, answer: Any) -> Any:
         """Return what a call of the driver answered."""
@@ -49,7 +50,10 @@ class Driver:
 
     def collection(self, schema: Schema) -> Any:
         """Return the collection that holds a model's rows."""
-        return self.database[schema.plural]
+        found = self._collections.get(schema.plural)
+        if found is None:
+            found = self._collections[schema.plural] = self.database[schema.plural]
+        return found
 
 
 def make_driver(client: AnyClient, name: str, *, own: bool) -> Driver:

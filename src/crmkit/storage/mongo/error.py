@@ -42,7 +42,8 @@ def error_of(error: Exception, entity: str) -> CrmError:
     code, details = _facts(error)
     if code == _DUPLICATE:
         pattern: Mapping[str, Any] = details.get("keyPattern") or {}
-        return Duplicate(entity, [name for name in pattern if name != "tenant"])
+        # That of `_id` is an index of tenant and id, as a unique one of earlier versions is.
+        return Duplicate(entity, ["id" if name == "_id" else name for name in pattern if name != "tenant"])
     if code in _TIMED_OUT or isinstance(error, NetworkTimeout):
         return timed_out(entity)
     if isinstance(error, ConnectionFailure):  # before the label below, which these carry as well within a transaction

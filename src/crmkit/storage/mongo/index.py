@@ -27,13 +27,13 @@ _SHOWN: Final = 10
 def indexes_of(schema: Schema) -> list[Document]:
     """Return the indexes of a model's collection, as `createIndexes` takes them.
 
-    The tenant leads each of them, so that ids and other unique values are free in another tenant. The id ends each one
-    that is not unique, so that it gives rows in a total order. A unique index covers only the documents in which none
-    of its fields is missing. It says so by "at least the least value of its type", because the planner sees that a
-    search for a value implies that.
+    The tenant leads each of them, so that unique values are free in another tenant. The id ends each one that is not
+    unique, so that it gives rows in a total order. A unique index covers only the documents in which none of its fields
+    is missing. It says so by "at least the least value of its type", because the planner sees that a search for a value
+    implies that. That ids are unique is kept by the index that every collection has, that of `_id`.
     """
-    indexes: list[Document] = []
-    for columns in (("id",), *schema.unique_columns()):
+    indexes: list[Document] = [_index(("id",))]
+    for columns in schema.unique_columns():
         partial = {
             name: {"$gte": LEAST[schema.by_column[name].kind]} for name in columns if schema.by_column[name].nullable
         }
@@ -110,7 +110,10 @@ async def _lacking(driver: Driver, schema: Schema, wanted: list[Document], findi
 
 
 def _telling(index: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: index[name] for name in _TELLING if index.get(name)}
+    telling = {name: index[name] for name in _TELLING if index.get(name)}
+    if "id" in index["key"]:  # one of earlier versions may be unique, which the id makes true of any
+        telling.pop("unique", None)
+    return telling
 
 
 def _listed(names: list[str]) -> str:

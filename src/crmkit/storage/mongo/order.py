@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from crmkit.storage.mongo.document import Document
-from crmkit.storage.mongo.hop import Steps
+from crmkit.storage.mongo.hop import Steps, present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from crmkit.storage.spi.plan import Query, SortKey
 
 __all__ = ["is_native", "native_sort", "ordered_stages"]
+
+_RANK: Final = "_rank"
 
 
 def is_native(schema: Schema, order: Sequence[SortKey]) -> bool:
@@ -60,7 +62,14 @@ async def ordered_stages(query: Query, selection: Selection, selector: Selector,
     found = [*lookups, {"$set": flags}] if flags else []
     if lookups:
         found.append({"$unset": steps.names()})
-    stages = selection.stages(*found, *([{"$sort": sort}] if sort else []))
+    if query.top is None:
+        stages = selection.stages(*found, *([{"$sort": sort}] if sort else []))
+    else:
+        # Not $documentNumber, which takes one sort key only.
+        rank = {_RANK: {"$sum": 1, "window": {"documents": ["unbounded", "current"]}}}
+        ranked = {"partitionBy": present(f"${query.top.column}"), "sortBy": sort or {"id": 1}, "output": rank}
+        kept: list[Document] = [{"$match": {_RANK: {"$lte": query.top.number}}}, {"$sort": {_RANK: 1}}]
+        stages = [*selection.stages(*found), {"$setWindowFields": ranked}, *kept]
     if query.limit is not None:
         stages.append({"$limit": query.limit})
     stages.append({"$project": {**dict.fromkeys(query.columns, 1), "_id": 0}})

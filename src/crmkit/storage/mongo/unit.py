@@ -37,6 +37,7 @@ __all__ = ["MongoUnit"]
 
 _BATCH: Final = 10_000
 _FAULTS: Final = (PyMongoError, BSONError, OverflowError)
+_SNAPSHOT: Final = (ReadConcern("snapshot"), WriteConcern("majority"), ReadPreference.PRIMARY)
 _COMMIT_ATTEMPTS: Final = 5
 _LAST_WORDS: Final = 0.1
 """Seconds in which a server that does not answer is told once more that a transaction is over."""
@@ -75,7 +76,7 @@ class MongoUnit:
         selector = self._selector()
         selection = await selector.select(schema, query.where)
         stages = None
-        if selection.joins or not is_native(schema, order):
+        if selection.joins or query.top is not None or not is_native(schema, order):
             stages = await ordered_stages(query, selection, selector, self._catalog)
         with pause_collector():
             if stages is not None:
@@ -169,11 +170,7 @@ class MongoUnit:
     async def _write(self) -> None:
         self._check()
         if not self._writing:
-            await self._driver.settle(
-                self._session.start_transaction(
-                    ReadConcern("snapshot"), WriteConcern("majority"), ReadPreference.PRIMARY
-                )
-            )
+            await self._driver.settle(self._session.start_transaction(*_SNAPSHOT))
             self._writing = True
 
     # -- savepoints ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,19 @@
 """What a backend implements: the store protocol, and the plans it is asked to carry out."""
 
 from crmkit.storage.spi.opener import Opener
-from crmkit.storage.spi.plan import Aggregate, Bucket, GroupKey, Hop, Measure, Patch, Query, Removal, SortKey, Tally
+from crmkit.storage.spi.plan import (
+    Aggregate,
+    Bucket,
+    GroupKey,
+    Hop,
+    Measure,
+    Patch,
+    Query,
+    Removal,
+    SortKey,
+    Tally,
+    Top,
+)
 from crmkit.storage.spi.store import Feature, Savepoint, Store, Unit
 
 __all__ = [
@@ -19,5 +31,6 @@ __all__ = [
     "SortKey",
     "Store",
     "Tally",
+    "Top",
     "Unit",
 ]

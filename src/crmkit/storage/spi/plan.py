@@ -13,7 +13,7 @@ from crmkit.expr.core import Core
 from crmkit.model.schema import Relation, Schema
 from crmkit.storage.spi.aggregate import Aggregate
 
-__all__ = ["Aggregate", "Bucket", "GroupKey", "Hop", "Measure", "Patch", "Query", "Removal", "SortKey", "Tally"]
+__all__ = ["Aggregate", "Bucket", "GroupKey", "Hop", "Measure", "Patch", "Query", "Removal", "SortKey", "Tally", "Top"]
 
 
 @attrs.frozen
@@ -42,6 +42,14 @@ class SortKey:
 
 
 @attrs.frozen
+class Top:
+    """Of all rows with one value in a column, the first few; rows without a value there count as one more value."""
+
+    column: str
+    number: int
+
+
+@attrs.frozen
 class Query:
     """Fetch the rows that satisfy `where`.
 
@@ -51,6 +59,8 @@ class Query:
         columns: which columns to return, in this order.
         order: what to sort by; the last key makes the order total.
         limit: how many rows at most, 0 included; `None` for all.
+        top: which rows of each value of a column to keep, by the order. The answer then is ordered within each value;
+            how rows of different values follow each other is free, and so is which of them a limit leaves.
     """
 
     schema: Schema
@@ -58,6 +68,7 @@ class Query:
     columns: tuple[str, ...]
     order: tuple[SortKey, ...] = ()
     limit: int | None = None
+    top: Top | None = None
 
 
 @unique

@@ -29,6 +29,8 @@ class Feature(Enum):
     """`Exists`, `Count` and the hops of keys and sort keys can be answered."""
     BUCKETS = "buckets"
     """Keys may group by spans of time."""
+    TOP = "top"
+    """A query may keep the first rows of each value of a column."""
     SAVEPOINT = "savepoint"
     """A part of a unit can be undone. Without it, `Unit.savepoint` is refused."""
     TIMEOUT = "timeout"

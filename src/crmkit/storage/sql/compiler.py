@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from crmkit.storage.sql.measure import Spelling
     from crmkit.storage.sql.shape import Frame, Part, Related, Shape
 
-__all__ = ["Compiler", "Output", "Zones"]
+__all__ = ["Compiler", "Output", "Places", "Zones"]
 
 Zones: TypeAlias = Mapping[int, tuple["Range", ...]]
 """For each key of a tally, by its place, that groups instants by days of a zone: the ranges of that zone."""
@@ -41,6 +41,17 @@ Steps: TypeAlias = Sequence["Related"]
 """What hops became when they were visited."""
 Output: TypeAlias = Callable[[FromClause, FromClause], tuple[FromClause, ColumnElement[Any]]]
 """Joins to a source what an expression needs, starting at one of its tables; gives the source and the expression."""
+
+
+_RANK: Final = "_rank"
+"""What a row's number among those of one value is called; no column begins with an underscore."""
+
+
+class Places(NamedTuple):
+    """Which parameters hold a query's limit and the number of its top, if it has them."""
+
+    limit: int | None
+    top: int | None
 
 
 class Compiler:
@@ -76,8 +87,8 @@ class Compiler:
         lost = one.select_from(table).where(table.c[link.name].is_not(None), ~met)
         return lost.limit(literal_column("1"))
 
-    def query(self, shape: Shape, query: Query, where: Part, order: Sequence[Steps], limit: int | None) -> Any:
-        """Return the statement of a query; `limit` is the place of its limit."""
+    def query(self, shape: Shape, query: Query, where: Part, order: Sequence[Steps], places: Places) -> Any:
+        """Return the statement of a query."""
         table = self.table(query.schema)
         source: FromClause = table
         by: list[ColumnElement[Any]] = []
@@ -86,8 +97,15 @@ class Compiler:
             nullable = bool(steps) or query.schema.by_column[key.column].nullable
             by.append(self._dialect.ordered(reached.c[key.column], key, nullable=nullable))
         found = select(*(table.c[name] for name in query.columns)).select_from(source)
-        found = found.where(shape.build(table, where)).order_by(*by)
-        return found if limit is None else found.limit(parameter(limit, type_=BigInteger))
+        found = found.where(shape.build(table, where))
+        if query.top is None or places.top is None:
+            found = found.order_by(*by)
+        else:
+            rank = func.row_number().over(partition_by=table.c[query.top.column], order_by=by).label(_RANK)
+            ranked = found.add_columns(rank).subquery("ranked")
+            found = select(*(ranked.c[name] for name in query.columns)).order_by(ranked.c[_RANK])
+            found = found.where(ranked.c[_RANK] <= parameter(places.top, type_=BigInteger))
+        return found if places.limit is None else found.limit(parameter(places.limit, type_=BigInteger))
 
     def patch(self, shape: Shape, patch: Patch, where: Part) -> Any:
         """Return the statement of a patch, whose changes have the first places."""

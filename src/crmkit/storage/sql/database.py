@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from crmkit.model.kind import Kind
 from crmkit.storage.spi.depth import bounded
-from crmkit.storage.spi.plan import GroupKey, Measure, Patch, Query, Removal, Tally
+from crmkit.storage.spi.plan import GroupKey, Measure, Patch, Query, Removal, Tally, Top
 from crmkit.storage.spi.wire import converters
-from crmkit.storage.sql.compiler import Compiler
+from crmkit.storage.sql.compiler import Compiler, Places
 from crmkit.storage.sql.measure import spellings
 from crmkit.storage.sql.shape import Frame, Shape
 from crmkit.storage.sql.statement import Statement, StatementCache, compiled
@@ -80,10 +80,13 @@ class Database:
         for by in query.order:
             shape.marks += (by.column, by.descending, by.missing_first)
             order.append(shape.steps(by.hops))
-        limit = None if query.limit is None else shape.value(query.limit)
+        limit, top = None if query.limit is None else shape.value(query.limit), None
+        if query.top is not None:
+            shape.marks += (Top, query.top.column)
+            top = shape.value(query.top.number)
         key = (Query, query.schema, query.columns, limit is None, *shape.marks)
         statement = self.cache.get(key) or self._kept(
-            key, self._compiler.query(shape, query, where, order, limit), shape.values
+            key, self._compiler.query(shape, query, where, order, Places(limit, top)), shape.values
         )
         return statement.text, statement.arrange(shape.values)
 

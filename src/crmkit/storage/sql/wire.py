@@ -33,6 +33,11 @@ def _tags_text(value: tuple[str, ...]) -> str:
     return json_text(value)
 
 
+@lru_cache(maxsize=1024)  # most records bear few sets of tags, or none
+def _tags_of(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
 def _extra_of(text: str) -> Extra:
     return Extra(json.loads(text)) if text != "{}" else NO_EXTRA
 
@@ -46,9 +51,7 @@ TEXT_WIRES: Final[Wires] = {
         {"instant_text": _instant_text, "instant_of": dt.datetime.fromisoformat},
     ),
     Kind.UUID: Wire("'%032x' % {v}.int", "uuid_of_hex({v})", {"uuid_of_hex": uuid_of_hex}),
-    Kind.TAGS: Wire(
-        "tags_text({v})", "tuple(tags_of({v}))", {"tags_text": _tags_text, "tags_of": json.loads}, repeats=True
-    ),
+    Kind.TAGS: Wire("tags_text({v})", "tags_of({v})", {"tags_text": _tags_text, "tags_of": _tags_of}, repeats=True),
     Kind.EXTRA: Wire(
         "(extra_text({v}) if {v} else '{}')",
         "extra_of({v})",
