@@ -61,10 +61,10 @@ if sys.platform != "win32":
 class AsyncCrm:
     """A connected CRM, made by `aconnect`. Threads may share it, but not the sessions it hands out."""
 
-    def __init__(self, environment: Environment, capabilities: Capabilities, wording: Wording) -> None:
+    def __init__(self, environment: Environment, capabilities: Capabilities, wording: Wording | None = None) -> None:
         self._environment = environment
         self._capabilities = capabilities
-        self._wording = wording
+        self._wording = wording or Wording(partial(Vocabulary, environment.catalog, BUILT_IN_PIPELINES))
 
     @property
     def environment(self) -> Environment:
