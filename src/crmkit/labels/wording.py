@@ -51,7 +51,7 @@ class Wording:
             )
         self._make = vocabulary
         self._of_tenant = of_tenant
-        self._host = _spoken(host or {})
+        self._host = _spoken({} if host is None else host)
         if self._host:
             self._refuse(self._host)
 
