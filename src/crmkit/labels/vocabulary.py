@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
-from crmkit.entities import BUILT_IN, Staged
 from crmkit.errors import BadDefinition, near
 from crmkit.labels.catalogue import ENGLISH, shipped
 from crmkit.lifecycle.built_in import BUILT_IN as PIPELINES
@@ -93,6 +92,8 @@ def _of_field(model: str, name: str, field: Field) -> Iterator[Term]:
 
 def inherited() -> Iterator[Term]:
     """Yield what every record has, and every one that is staged, by the ids that all of them share."""
+    from crmkit.entities.staged import Staged  # late, as tools that write the list of models read what these declare
+
     for attribute in attrs.fields(cast("type[Any]", Staged)):
         field = declared_field(attribute)
         if field is not None:
@@ -174,4 +175,6 @@ class Vocabulary:
 @cache
 def built_in() -> Vocabulary:
     """Return the vocabulary of what crmkit brings along."""
+    from crmkit.entities import BUILT_IN  # late, as above
+
     return Vocabulary(Catalog(BUILT_IN), PIPELINES)

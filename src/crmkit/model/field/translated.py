@@ -78,6 +78,10 @@ class TranslatedField(Field):
         chosen = rng.sample(sorted(texts), rng.randint(0 if self.blank else 1, len(texts)))
         return Translated({tag: texts[tag][: self.max] for tag in chosen}, self.language)
 
+    def smallest(self, serial: int) -> Translated:
+        """Return nothing where that will do, or its own name in the default language."""
+        return Translated({} if self.blank else {self.language: self.name[: self.max]}, self.language)
+
     @property
     def columns(self) -> tuple[Column, ...]:
         """The texts, and all of them in folded form if it can be searched."""
