@@ -18,6 +18,7 @@ HEAVY = {
     "attrs",
     "cattrs",
     "asyncio",
+    "babel",
 }
 
 

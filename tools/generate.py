@@ -1,4 +1,4 @@
-"""Writes what is generated: the sources (see sources.py), one page per entity, and their index.
+"""Writes what is generated: sources (see sources.py), catalogues (see words.py), a page per entity, and their index.
 
 python -m tools.generate            write what differs, remove what no longer belongs
 python -m tools.generate --check    only tell; exit with 1 if a file differs
@@ -23,6 +23,7 @@ from crmkit.model.field import Field
 from crmkit.model.field.declaration import named_field
 from crmkit.model.schema import Relation, Schema
 from tools.sources import BLOCKING, areas, models, sources
+from tools.words import catalogues
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ENTITIES: Final = Path("docs/reference/entities")
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Writes the generated sources and documents.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file differs")
     check = parser.parse_args(arguments).check
-    wanted = sources() | documents()
+    wanted = sources() | documents() | catalogues(ROOT)
     differing = differences(ROOT, wanted)
     for path in differing:
         print(f"{'differs' if check else 'written' if path in wanted else 'removed'}: {path.as_posix()}")

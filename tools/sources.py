@@ -46,6 +46,7 @@ PUBLIC: Final = {
     "crmkit.expr.evaluate": "evaluate",
     "crmkit.expr.node": "Expr",
     "crmkit.importers": "pipelines_in",
+    "crmkit.labels": "Labels",
     "crmkit.lifecycle": "* but Entry Rule StagedRecord Step StepKind",
     "crmkit.lifecycle.built_in": "* but BUILT_IN",
     "crmkit.model.declare": "* but attached",
@@ -67,6 +68,7 @@ PUBLIC: Final = {
     "crmkit.segment": "Segment",
     "crmkit.values": "Money UTC",
     "crmkit.values.identifier": "NEW",
+    "crmkit.values.translated": "Translated",
 }
 """The modules whose names are public: all in their `__all__` but a few, or a few."""
 

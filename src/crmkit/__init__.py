@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from crmkit.expr.evaluate import evaluate
     from crmkit.expr.node import Expr
     from crmkit.importers import pipelines_in
+    from crmkit.labels import Labels
     from crmkit.lifecycle import Pipeline, Stage, back, forward, into, move, moved, reopen
     from crmkit.lifecycle.built_in import CAMPAIGN, LEAD, OPPORTUNITY, TICKET
     from crmkit.model.declare import (
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
         money,
         tags,
         text,
+        translated,
     )
     from crmkit.model.extension import Extension, Fields, extend
     from crmkit.model.field import Field, IntegerField, TextField
@@ -119,6 +121,7 @@ if TYPE_CHECKING:
     from crmkit.segment import Segment
     from crmkit.values import UTC, Money
     from crmkit.values.identifier import NEW
+    from crmkit.values.translated import Translated
 
 __all__ = [
     "CAMPAIGN",
@@ -160,6 +163,7 @@ __all__ = [
     "Funnel",
     "Group",
     "IntegerField",
+    "Labels",
     "Lead",
     "Message",
     "Money",
@@ -206,6 +210,7 @@ __all__ = [
     "Ticket",
     "TicketMessage",
     "TimedOut",
+    "Translated",
     "Unreachable",
     "Unsupported",
     "User",
@@ -267,6 +272,7 @@ __all__ = [
     "to_json",
     "today",
     "total",
+    "translated",
     "unrestricted",
     "where_from",
 ]
@@ -309,6 +315,7 @@ _MODULE_OF = {
     "Group": "crmkit.repository.aggregator",
     "IntegerField": "crmkit.model.field",
     "LEAD": "crmkit.lifecycle.built_in",
+    "Labels": "crmkit.labels",
     "Lead": "crmkit.entities",
     "Message": "crmkit.operation.operation",
     "Money": "crmkit.values",
@@ -358,6 +365,7 @@ _MODULE_OF = {
     "Ticket": "crmkit.entities",
     "TicketMessage": "crmkit.entities",
     "TimedOut": "crmkit.errors",
+    "Translated": "crmkit.values.translated",
     "UTC": "crmkit.values",
     "Unreachable": "crmkit.errors",
     "Unsupported": "crmkit.errors",
@@ -420,6 +428,7 @@ _MODULE_OF = {
     "to_json": "crmkit.model.form",
     "today": "crmkit.expr.build",
     "total": "crmkit.repository.measure",
+    "translated": "crmkit.model.declare",
     "unrestricted": "crmkit.security.access",
     "where_from": "crmkit.query",
 }

@@ -138,6 +138,8 @@ def given_to(call: Callable[..., object]) -> tuple[list[object], dict[str, objec
             named[name] = value
         else:
             positional.append(value)
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                whole[name] = (value,)
     return positional, named, whole
 
 

@@ -187,6 +187,11 @@ class Capabilities:
         return [(each, capability.name) for capability in self.by_name.values() for each in capability.steps]
 
     @property
+    def topics(self) -> list[str]:
+        """The topics of their messages."""
+        return [topic for capability in self.by_name.values() for topic in capability.events]
+
+    @property
     def entities(self) -> list[type[Any]]:
         """The models that they bring along."""
         return [model for capability in self.by_name.values() for model in capability.entities]

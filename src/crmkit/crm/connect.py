@@ -18,6 +18,7 @@ from crmkit.crm.capability import Capabilities
 from crmkit.crm.session import AsyncSession
 from crmkit.entities import BUILT_IN
 from crmkit.errors import BadDefinition, CrmError, StoreError, Unsupported
+from crmkit.labels import Labels, Vocabulary, Wording
 from crmkit.lifecycle import Pipeline
 from crmkit.lifecycle.built_in import BUILT_IN as BUILT_IN_PIPELINES
 from crmkit.lifecycle.check import each
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from crmkit.crm.capability import Capability
     from crmkit.importers import AsyncImports
+    from crmkit.labels import Words
     from crmkit.operation.operation import Handler
     from crmkit.repository.rule_book import RulesOf
     from crmkit.security.access import Policy
@@ -59,9 +61,10 @@ if sys.platform != "win32":
 class AsyncCrm:
     """A connected CRM, made by `aconnect`. Threads may share it, but not the sessions it hands out."""
 
-    def __init__(self, environment: Environment, capabilities: Capabilities) -> None:
+    def __init__(self, environment: Environment, capabilities: Capabilities, wording: Wording | None = None) -> None:
         self._environment = environment
         self._capabilities = capabilities
+        self._wording = wording or Wording(partial(Vocabulary, environment.catalog, BUILT_IN_PIPELINES))
 
     @property
     def environment(self) -> Environment:
@@ -86,6 +89,29 @@ class AsyncCrm:
         from crmkit.importers import AsyncImports  # loads CSV and TOML readers
 
         return AsyncImports(Doors(self._environment, actor))
+
+    def labels(self, *languages: str, tenant: str = "main") -> Labels:
+        """Return what people read in place of names and codes, in the first of these languages that is spoken.
+
+        Args:
+            languages: the tags of the languages that the reader prefers, such as `"zh-CN"`, the best first.
+            tenant: whose own words take the place of others; `actor.tenant`, where there is one.
+
+        Raises:
+            Problem: what is given is not the tag of a language.
+            BadDefinition: the tenant's words are malformed.
+            Unsupported: Babel is not installed, which the extra `labels` brings along.
+        """
+        return Labels(*languages, words=self._wording, tenant=tenant)
+
+    def check_labels(self, words: Words) -> None:
+        """Refuse words for `labels` or `tenant_labels` that are malformed, or name what is not there.
+
+        Raises:
+            BadDefinition: it lists everything that is wrong.
+            Unsupported: Babel is not installed, which the extra `labels` brings along.
+        """
+        self._wording.check(words)
 
     async def close(self) -> None:
         """Give back the connections that crmkit opened itself."""
@@ -122,6 +148,8 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     statement_timeout: float | None = None,
     steps: Iterable[Handler[Any]] = (),
     enabled: Callable[[str, str], bool] | None = None,
+    labels: Words | None = None,
+    tenant_labels: Callable[[str], Words] | None = None,
 ) -> AsyncCrm:
     """Connect to a database.
 
@@ -148,6 +176,9 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
             if left out.
         steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
         enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
+        labels: the product's words by language and id, `{"zh": {"field.customer.size": "规模"}}`, or a folder of
+            catalogues named after their languages, such as `zh.po`; they take the place of the shipped words.
+        tenant_labels: returns a tenant's words, in the same form, by the tenant; they take the place of all others.
 
     Raises:
         BadDefinition: the models, the pipelines, the rules, the capabilities, the extensions or the handlers do not fit
@@ -168,6 +199,8 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
     own = each("a model", type, models, "Customer")
     packages = each("an extension", Extension, extensions, "extend(Customer, by=..., fields=...)")
     catalog = Catalog([*BUILT_IN, *added.entities, *own], extra, packages)
+    given = _pipelines(pipelines or (), catalog)
+    wording = Wording(partial(Vocabulary, catalog, (*given, *BUILT_IN_PIPELINES), added.topics), labels, tenant_labels)
     now = system_clock if clock is None else _whole(clock)
     environment = Environment(
         catalog=catalog,
@@ -178,7 +211,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         ids=ids or uuid7_source(now, _CHANCE),
         pause=_pause(awaited=awaited),
         awaited=awaited,
-        pipelines=PipelineRegistry(_pipelines(pipelines or (), catalog), BUILT_IN_PIPELINES),
+        pipelines=PipelineRegistry(given, BUILT_IN_PIPELINES),
         observers=(History(), Outbox()) if outbox else (History(),),
         handlers=Handlers(
             steps, (*OPERATIONS, *added.operations), added.steps, added.is_on, awaited=awaited, outbox=outbox
@@ -197,7 +230,7 @@ async def connected(  # noqa: D417 - whether it is awaited is for the two faces 
         empty = open_store("memory://", awaited=awaited)
         await empty.prepare(catalog, create=True)
         environment = attrs.evolve(environment, store=empty)
-    return AsyncCrm(environment, added)
+    return AsyncCrm(environment, added, wording)
 
 
 def _joined(capabilities: Capabilities, awaited: bool, doors: Doors) -> Any:  # noqa: FBT001 - bound once, above

@@ -33,6 +33,7 @@ from crmkit.expr.node import (
     closed,
 )
 from crmkit.model.field import Field
+from crmkit.values.translated import SEPARATOR
 
 if TYPE_CHECKING:
     from crmkit.model.catalog import Catalog
@@ -254,9 +255,9 @@ class Binder:
                         raise BadExpression(f"{expr.ref.text}.one_of(me.{values.name}) was not resolved.")
                     return _one_of(field, values)
                 case StartsWith():
-                    return core.Prefix(*field.searched(expr.text))
+                    return _searched(field, expr.text, start=True)
                 case Contains():
-                    return core.Substring(*field.searched(expr.text))
+                    return _searched(field, expr.text, start=False)
                 case Has():
                     return core.Has(*field.tagged(expr.tag))
         except Problem as problem:
@@ -292,6 +293,13 @@ def _compare(field: Field, op: Op, value: Any) -> core.Core:
         return leaf
     leaves = [core.Compare(place, beside, other, key) for (place, key), other in zip(more, others, strict=True)]
     return core.Or((leaf, *leaves)) if op is Op.NE else core.And((*leaves, leaf))
+
+
+def _searched(field: Field, text: str, *, start: bool) -> core.Core:
+    column, folded = field.searched(text)
+    if field.several:  # any text starts behind a separator, and where there are none, nothing is contained
+        return core.Substring(column, f"{SEPARATOR}{folded}" if start or not folded else folded)
+    return core.Prefix(column, folded) if start else core.Substring(column, folded)
 
 
 def _one_of(field: Field, values: tuple[Any, ...]) -> core.Core:

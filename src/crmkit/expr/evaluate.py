@@ -33,6 +33,8 @@ from crmkit.expr.resolve import Facts, resolve
 from crmkit.expr.table import ROW_OF, Part
 from crmkit.model.schema import Schema
 from crmkit.values import Money, clean_instant, fold
+from crmkit.values.language import clean_language
+from crmkit.values.translated import Translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -116,10 +118,10 @@ def _holds(node: Node, record: Any, world: World | None) -> bool:  # noqa: C901 
             return any(_compares(value, Op.EQ, form(wanted)) for wanted in node.values)  # type: ignore[union-attr]  # resolved
         case StartsWith():
             value, form = _subject(record, node.ref, world)
-            return value is not None and fold(value).startswith(fold(form(node.text)))
+            return any(fold(text).startswith(fold(form(node.text))) for text in _texts(value))
         case Contains():
             value, form = _subject(record, node.ref, world)
-            return value is not None and fold(form(node.text)) in fold(value)
+            return any(fold(form(node.text)) in fold(text) for text in _texts(value))
         case Has():
             return node.tag in (_subject(record, node.ref, world)[0] or ())
         case Reaches():
@@ -151,6 +153,8 @@ def _subject(record: Any, ref: Ref, world: World | None) -> tuple[Any, Callable[
         held = getattr(record, step, None)
         if isinstance(held, Money):
             return held.currency, _as_it_is
+        if isinstance(held, Translated):
+            return held.get(clean_language(name)), _as_it_is
         if name == "currency" and step == way[-1] and hasattr(record, step):
             return None, _as_it_is
         record = next(iter(_follow(record, step, world)), None)
@@ -159,6 +163,12 @@ def _subject(record: Any, ref: Ref, world: World | None) -> tuple[Any, Callable[
     schema = getattr(record, "__schema__", None)
     field = schema.fields.get(name) if isinstance(schema, Schema) else None
     return getattr(record, name), _as_it_is if field is None else field.operand
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, Translated):
+        return value.values()
+    return () if value is None else (value,)
 
 
 def _as_it_is(literal: Any) -> Any:

@@ -30,6 +30,7 @@ from crmkit.model.field.link import link
 from crmkit.model.field.money import money
 from crmkit.model.field.tags import tags
 from crmkit.model.field.text import text
+from crmkit.model.field.translated import translated
 from crmkit.model.mistake import mistakes_of, refuse, unmakeable
 from crmkit.model.schema import Schema, schema_of
 from crmkit.values import NOT_YET
@@ -54,6 +55,7 @@ __all__ = [
     "money",
     "tags",
     "text",
+    "translated",
 ]
 
 _T = TypeVar("_T")
@@ -65,7 +67,7 @@ _T = TypeVar("_T")
     # Spelt out, as type checkers cannot follow a name here and would take every field for optional.
     field_specifiers=(
         text, choice, integer, decimal, money, flag, day, instant, key, link, attached, tags, extra, document,
-        declare,
+        translated, declare,
     ),
 )  # fmt: skip
 def entity(
@@ -150,7 +152,7 @@ def _snake(name: str) -> str:
     # As above.
     field_specifiers=(
         text, choice, integer, decimal, money, flag, day, instant, key, link, attached, tags, extra, document,
-        declare,
+        translated, declare,
     ),
 )  # fmt: skip
 def fieldset(cls: type[_T]) -> type[_T]:

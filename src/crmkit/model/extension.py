@@ -29,6 +29,7 @@ from crmkit.model.declare import (
     money,
     tags,
     text,
+    translated,
 )
 from crmkit.model.field.declaration import REQUIRED, named_field
 from crmkit.model.field.extra import ExtraField
@@ -55,7 +56,7 @@ _HOST: Final = "x_"
     kw_only_default=True,
     # Spelt out, as type checkers cannot follow a name here.
     field_specifiers=(
-        text, choice, integer, decimal, money, flag, day, instant, key, link, tags, document, declare,
+        text, choice, integer, decimal, money, flag, day, instant, key, link, tags, document, translated, declare,
     ),
 )  # fmt: skip
 class Fields:

@@ -37,12 +37,14 @@ from crmkit.model.declare import (
     money,
     tags,
     text,
+    translated,
 )
 from crmkit.model.field import DayField, DecimalField, InstantField, IntegerField, KeyField, Spelling, TextField
 from crmkit.model.field.declaration import named_field
 from crmkit.model.schema import schema_of
 from crmkit.testing import values
 from crmkit.values import UTC
+from crmkit.values.translated import Translated
 
 SOME_ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 MORE: Mapping[str, Any] = {"shoe_size": integer(default=None), "club": choice("red", "blue", default=None)}
@@ -68,6 +70,8 @@ FIELDS: dict[str, Field] = {
         "subject_id": attached(),
         "labels": tags(),
         "facts": document(),
+        "title": translated(max=30, search=True),
+        "motto": translated(default=Translated(), language="zh"),
         "maybe": integer(default=None),
         "extra": extra(),
     }.items()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crmkit.crm.blocking.imports import Imports
     from crmkit.crm.capability import Capability
     from crmkit.crm.connect import AsyncCrm
+    from crmkit.labels import Labels, Words
     from crmkit.lifecycle import Pipeline
     from crmkit.model.extension import Extension
     from crmkit.operation.operation import Handler
@@ -47,6 +48,8 @@ def connect(
     statement_timeout: float | None = None,
     steps: Iterable[Handler[Any]] = (),
     enabled: Callable[[str, str], bool] | None = None,
+    labels: Words | None = None,
+    tenant_labels: Callable[[str], Words] | None = None,
 ) -> Crm:
     """Connect to a database.
 
@@ -73,6 +76,9 @@ def connect(
             if left out.
         steps: handlers at the steps of operations, in the order in which they run: `[advance.before("check", mine)]`.
         enabled: tells whether a tenant has a capability, by the tenant and the name; every one has all, if left out.
+        labels: the product's words by language and id, `{"zh": {"field.customer.size": "规模"}}`, or a folder of
+            catalogues named after their languages, such as `zh.po`; they take the place of the shipped words.
+        tenant_labels: returns a tenant's words, in the same form, by the tenant; they take the place of all others.
 
     Raises:
         BadDefinition: the models, the pipelines, the rules, the capabilities, the extensions or the handlers do not fit
@@ -109,6 +115,8 @@ def connect(
                 statement_timeout=statement_timeout,
                 steps=steps,
                 enabled=enabled,
+                labels=labels,
+                tenant_labels=tenant_labels,
             )
         )
     )
@@ -138,6 +146,29 @@ class Crm:
         from crmkit.crm.blocking.imports import Imports
 
         return Imports(self._inner.imports(actor))
+
+    def labels(self, *languages: str, tenant: str = "main") -> Labels:
+        """Return what people read in place of names and codes, in the first of these languages that is spoken.
+
+        Args:
+            languages: the tags of the languages that the reader prefers, such as `"zh-CN"`, the best first.
+            tenant: whose own words take the place of others; `actor.tenant`, where there is one.
+
+        Raises:
+            Problem: what is given is not the tag of a language.
+            BadDefinition: the tenant's words are malformed.
+            Unsupported: Babel is not installed, which the extra `labels` brings along.
+        """
+        return self._inner.labels(*languages, tenant=tenant)
+
+    def check_labels(self, words: Words) -> None:
+        """Refuse words for `labels` or `tenant_labels` that are malformed, or name what is not there.
+
+        Raises:
+            BadDefinition: it lists everything that is wrong.
+            Unsupported: Babel is not installed, which the extra `labels` brings along.
+        """
+        self._inner.check_labels(words)
 
     def close(self) -> None:
         """Give back the connections that crmkit opened itself."""

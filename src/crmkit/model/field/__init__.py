@@ -18,6 +18,7 @@ from crmkit.model.field.money import MoneyField
 from crmkit.model.field.spelling import Spelling
 from crmkit.model.field.tags import TagsField
 from crmkit.model.field.text import TextField
+from crmkit.model.field.translated import TranslatedField
 
 __all__ = [
     "NO_EXTRA",
@@ -40,5 +41,6 @@ __all__ = [
     "Spelling",
     "TagsField",
     "TextField",
+    "TranslatedField",
     "declare",
 ]

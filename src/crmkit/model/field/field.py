@@ -72,6 +72,8 @@ class Field:
     """Whether many records are expected to share few values."""
     leading: ClassVar[bool] = False
     """Of a kind of several columns: whether the first alone tells values apart, and `join` can do with it alone."""
+    several: ClassVar[bool] = False
+    """Whether its searched column holds several texts, each behind a unit separator."""
     hashable: ClassVar[bool] = True
     """Whether its values can be hashed."""
     names: ClassVar[Mapping[str, Any]] = {}
