@@ -32,7 +32,9 @@ def unruled(
 ) -> tuple[str, ...]:
     """Return that no rule covers a move, and where a record may go instead."""
     source, reached = places[record.stage], record.stage_reached
-    ways = [name for name, rules in ways_out.items() if any(each.allows(source, places[name], reached) for each in rules)]
+    ways = [
+        name for name, rules in ways_out.items() if any(each.allows(source, places[name], reached) for each in rules)
+    ]
     rest = f"From there it may go to: {', '.join(ways)}." if ways else "No rule leads on from there."
     return (f"No rule leads from {record.stage!r} to {target!r}. {rest}",)
 
