@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, cast
 import attrs
 
 from crmkit.errors import BadDefinition, BadRecord, MoveRefused, Problem, near
+from crmkit.expr.evaluate import is_local
 from crmkit.expr.node import Node, closed
 from crmkit.expr.resolve import Asker, Facts
 from crmkit.lifecycle import check, delta, reason
@@ -28,6 +29,8 @@ __all__ = ["Pipeline"]
 
 T = TypeVar("T")
 _NO_ROLES: Final[AbstractSet[str]] = frozenset()
+_BARE: Final = Schema(name="", plural="", cls=object, fields={})
+"""A model without fields: whatever has parts is a way to other records."""
 
 
 def _stages(given: Iterable[Stage]) -> tuple[Stage, ...]:
@@ -315,6 +318,13 @@ class Pipeline:
         source = self.places.get(record.stage)
         goal = self.places[target]
         return made(self.name, record, goal, kind_of(source, goal), now)
+
+    @cached_property
+    def reaches(self) -> bool:
+        """Whether a guard or a requirement may ask about other records; what is asked of a part of a field may be."""
+        guards = (closed(rule.guard) for rule in self.moves if rule.guard is not None)
+        asked = (*guards, *(condition for stage in self.stages for condition in stage.conditions))
+        return not all(is_local(each, _BARE) for each in asked)
 
     def conditions(self, record: StagedRecord, target: str) -> tuple[Node, ...]:
         """Return all that may have to hold so that a record can move to a stage; nothing if there is no such stage."""

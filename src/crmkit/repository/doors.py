@@ -54,6 +54,7 @@ class Doors:
     def __init__(self, environment: Environment, actor: Actor, *, entered: bool = True) -> None:
         self._environment = environment
         self._doors: dict[str, Door[Any]] = {}
+        self._keepers: dict[str, Keeper[Any]] = {}
         self._inside: Inside | None = None
         place = (environment.place, actor.tenant)
         self.unit = UnitOfWork(
@@ -122,8 +123,11 @@ class Doors:
         Raises:
             BadDefinition: there is no such model.
         """
-        schema = self.catalog[model]
-        return Keeper(schema, self._environment.codec(schema), self._behind())
+        keeper = self._keepers.get(model)
+        if keeper is None:
+            schema = self.catalog[model]
+            keeper = self._keepers[model] = Keeper(schema, self._environment.codec(schema), self._behind())
+        return keeper
 
     def facts(self) -> Facts:
         """Return what placeholders in expressions stand for now."""
@@ -143,7 +147,7 @@ class Doors:
 
         It is made again if somebody asks, who is told that the session has ended.
         """
-        self._doors, self._inside = {}, None
+        self._doors, self._keepers, self._inside = {}, {}, None
         for name in _ON_DEMAND:
             vars(self).pop(name, None)
 

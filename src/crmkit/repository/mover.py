@@ -83,6 +83,8 @@ class Mover:
             if not move.target or (move.kind == "advance" and not move.record.pipeline):
                 continue
             pipeline = await self._pipeline(move)
+            if not pipeline.reaches:
+                continue
             advances = move.kind == "advance"
             asked = pipeline.conditions(move.record, move.target) if advances else _entering(pipeline, move.target)
             if all(is_local(each, self._schema) for each in asked):

@@ -54,9 +54,12 @@ class Moves(Generic[T]):
             Stale: somebody else changed the record first.
         """
         move = self._move(kind, held, clean, stage, data, **more)
-        names = {move.pipeline} if kind == "transfer" else frozenset[str]()
-        async with self._present(held), self._doors.definitions.entering(self._door.schema, names):
-            (move,) = await self._performer.perform([move])
+        async with self._present(held):
+            if kind == "transfer":
+                async with self._doors.definitions.entering(self._door.schema, {move.pipeline}):
+                    (move,) = await self._performer.perform([move])
+            else:
+                (move,) = await self._performer.perform([move])
         record: T = move.record
         return record
 
