@@ -58,9 +58,7 @@ class Performer(Generic[S]):
     async def decide(self, states: Sequence[S]) -> Sequence[S]:
         """Do the steps that decide, and return the states with all refusals."""
         for step in self._operation.decides:
-            states = await self._each(Place.BEFORE, step, states)
-            states = await self._done(step, states)
-            states = await self._each(Place.AFTER, step, states)
+            states = await self._through(step, states)
         return states
 
     async def write(self, states: Sequence[S]) -> Sequence[S]:
@@ -76,14 +74,24 @@ class Performer(Generic[S]):
 
     async def _written(self, states: Sequence[S]) -> Sequence[S]:
         for step in self._operation.writes:
-            states = await self._each(Place.BEFORE, step, states)
-            self._check(states)
-            states = await self._done(step, states)
-            states = await self._each(Place.AFTER, step, states)
+            states = await self._through(step, states)
             self._check(states)
             for handler in self._script.get((step, Place.AFTER_COMMIT), ()):
                 await self._announce(handler, states)
         return states
+
+    async def _through(self, step: str, states: Sequence[S]) -> Sequence[S]:
+        """Do a step and what stands around it; one that writes is not done if a handler before it refuses."""
+        if not self._script:
+            return await self._steps[step](states)
+        states = await self._each(Place.BEFORE, step, states)
+        if step in self._operation.writes:
+            self._check(states)
+        if (step, Place.REPLACE) in self._script:
+            states = await self._each(Place.REPLACE, step, states)
+        else:
+            states = await self._steps[step](states)
+        return await self._each(Place.AFTER, step, states)
 
     def _check(self, states: Iterable[S]) -> None:
         for state in states:
@@ -91,11 +99,6 @@ class Performer(Generic[S]):
                 raise state.error()
 
     # -- handlers ------------------------------------------------------------------------------------------------------
-
-    async def _done(self, step: str, states: Sequence[S]) -> Sequence[S]:
-        if (step, Place.REPLACE) in self._script:
-            return await self._each(Place.REPLACE, step, states)
-        return await self._steps[step](states)
 
     async def _each(self, place: Place, step: str, states: Sequence[S]) -> Sequence[S]:
         handlers = self._script.get((step, place), ())
