@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 from uuid import UUID
 
+import attrs
 import pytest
 
 from crmkit import (
@@ -22,8 +23,10 @@ from crmkit import (
     Personal,
     Record,
     Refusal,
+    Refused,
     Session,
     State,
+    Task,
     Unsupported,
     advance,
     connect,
@@ -32,6 +35,9 @@ from crmkit import (
     link,
     system,
 )
+from crmkit.crm.capability import repository
+from crmkit.crm.coroutine import run
+from crmkit.repository import Doors, Performer
 
 job = system("test")
 
@@ -44,18 +50,59 @@ class BonusAccount(Record):
     points: int = integer(default=0)
 
 
+@attrs.frozen(kw_only=True)
+class Gift(State):
+    """Points on their way."""
+
+    customer: Customer
+    points: int
+
+    @property
+    def subject(self) -> Customer:
+        """The customer."""
+        return self.customer
+
+    def error(self) -> Refused:
+        """Return the error that lists its refusals."""
+        return Refused(" ".join(each.message for each in self.refusals))
+
+
+give = Operation("give", Gift, decides=("look",), writes=("credit", "remind"))
+
+
 class AsyncBonus:
     """Points."""
 
-    def __init__(self, doors: Any) -> None:
-        self.doors = doors
+    def __init__(self, doors: Doors) -> None:
+        self._accounts = repository(doors, BonusAccount)
+        self._tasks = repository(doors, Task)
+        self._performer = Performer(doors, give, {"look": self._look, "credit": self._credit, "remind": self._remind})
+
+    async def give(self, customer: Customer, points: int) -> None:
+        """Give points to a customer."""
+        await self._performer.perform([Gift(customer=customer, points=points)])
+
+    async def _look(self, gifts: Sequence[Gift]) -> Sequence[Gift]:
+        return gifts
+
+    async def _credit(self, gifts: Sequence[Gift]) -> Sequence[Gift]:
+        await self._accounts.add_many(BonusAccount(customer_id=each.customer.id, points=each.points) for each in gifts)
+        return gifts
+
+    async def _remind(self, gifts: Sequence[Gift]) -> Sequence[Gift]:
+        await self._tasks.add_many(Task(subject="Thank them", customer_id=each.customer.id) for each in gifts)
+        return gifts
 
 
 class Bonus:
     """Points, blocking."""
 
     def __init__(self, inner: AsyncBonus) -> None:
-        self.inner = inner
+        self._inner = inner
+
+    def give(self, customer: Customer, points: int) -> None:
+        """Give points to a customer."""
+        run(self._inner.give(customer, points))
 
 
 def strict(s: Session, move: Move) -> Refusal | None:
@@ -138,6 +185,32 @@ def test_steps_may_be_put_at_the_operations_of_a_capability_that_is_there(place:
         pass
     with pytest.raises(BadDefinition, match="no operation of this CRM is 'earn'"):
         connect("memory://", steps=[earn.before("check", strict)])  # type: ignore[list-item]
+
+
+def test_an_operation_of_a_capability_takes_handlers_and_is_done_as_a_whole(store_url: str, place: str) -> None:
+    def at_most_ten(_: Session, gift: Gift) -> Refusal | None:
+        return Refusal("Ten points are the most.") if gift.points > 10 else None
+
+    def breaks(_: Session, gift: Gift) -> None:
+        if gift.points == 14:
+            raise ZeroDivisionError
+
+    def doubles(_: Session, gift: Gift) -> Gift:
+        return attrs.evolve(gift, points=gift.points * 2)
+
+    steps = [give.before("look", at_most_ten), give.before("credit", doubles), give.after("remind", breaks)]
+    with connect(store_url, capabilities=[bonus(operations=[give])], steps=steps) as crm:
+        with crm.session(job) as s:
+            acme = s.customers.add(Customer(name="Acme"))
+        with crm.session(job) as s:
+            with pytest.raises(Refused, match="Ten points are the most"):
+                s.use(Bonus).give(acme, 11)
+            s.use(Bonus).give(acme, 3)
+        with crm.session(job) as s:
+            with pytest.raises(ZeroDivisionError):
+                s.use(Bonus).give(acme, 7)
+            assert [each.points for each in s.repository(BonusAccount).find()] == [6]
+            assert s.tasks.count() == 1
 
 
 def test_a_tenant_that_has_it_not_sees_nothing_of_it(store_url: str, place: str) -> None:

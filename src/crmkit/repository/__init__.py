@@ -6,6 +6,7 @@ from crmkit.repository.door import Door, pause_collector
 from crmkit.repository.doors import Doors
 from crmkit.repository.environment import Environment
 from crmkit.repository.pager import Page
+from crmkit.repository.performer import Performer
 from crmkit.repository.registry import PipelineRegistry
 from crmkit.repository.repository import AsyncRepository
 from crmkit.repository.rule_book import RuleBook
@@ -20,6 +21,7 @@ __all__ = [
     "MoneyBag",
     "Move",
     "Page",
+    "Performer",
     "PipelineRegistry",
     "RuleBook",
     "advance",
