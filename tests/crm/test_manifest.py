@@ -24,6 +24,7 @@ from crmkit import (
     Record,
     Refusal,
     Refused,
+    SeedPack,
     Session,
     State,
     Task,
@@ -165,6 +166,7 @@ def test_all_that_is_missing_is_told_at_once() -> None:
         ({"events": "points_earned"}, "has the event 'points_earned'. Begin with its name"),
         ({"permissions": "billing.grant"}, "has the permission 'billing.grant'"),
         ({"steps": [strict]}, "of steps, an item is expected, not function"),
+        ({"seeds": ["words"]}, "of seeds, an item is expected, not str"),
         ({"operations": ["earn"]}, "of operations, an item is expected, not str"),
     ],
 )
@@ -177,6 +179,14 @@ def test_what_it_holds_about_people_names_fields_that_are_there() -> None:
     assert bonus(personal=[Personal(BonusAccount, exports={"points"})]).personal[0].exports == ("points",)
     with pytest.raises(BadDefinition, match="bonus_account has no field 'pionts'. Did you mean 'points'"):
         Personal(BonusAccount, erases={"pionts"})
+
+
+def test_a_tenant_starts_with_its_seeds(store_url: str, place: str) -> None:
+    pack = SeedPack("bonus", 1, records={"first": Customer(name="Acme")})
+    with connect(store_url, capabilities=[bonus(seeds=[pack])]) as crm, crm.session(job) as s:
+        for seed in s.capabilities.by_name["bonus"].seeds:
+            assert list(s.seeds.apply(seed).created) == ["customer/first"]
+        assert s.customers.count() == 1
 
 
 def test_steps_may_be_put_at_the_operations_of_a_capability_that_is_there(place: str) -> None:

@@ -16,6 +16,7 @@ from crmkit.errors import BadDefinition, Unsupported, near
 from crmkit.lifecycle.check import each
 from crmkit.operation.operation import Handler, Operation
 from crmkit.repository import AsyncRepository
+from crmkit.seeds import SeedPack
 
 if TYPE_CHECKING:
     from crmkit.repository import Doors
@@ -47,6 +48,7 @@ class Capability:
         events: the topics of the messages that it writes to the outbox; they begin with its name.
         permissions: what its policies may speak of; they begin with its name.
         personal: what its models hold about people.
+        seeds: what a tenant who has it starts with; `s.seeds.apply` writes a pack.
 
     Raises:
         BadDefinition: a name, a place or a part of the manifest is malformed.
@@ -67,6 +69,7 @@ class Capability:
     events: tuple[str, ...] = attrs.field(default=(), converter=_words, kw_only=True)
     permissions: tuple[str, ...] = attrs.field(default=(), converter=_words, kw_only=True)
     personal: tuple[Personal, ...] = attrs.field(default=(), kw_only=True)
+    seeds: tuple[SeedPack, ...] = attrs.field(default=(), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", self.name):
@@ -111,6 +114,7 @@ _PARTS: Final[tuple[tuple[str, type[Any], str], ...]] = (
     ("operations", Operation, 'Operation("earn", ...)'),
     ("steps", Handler, 'advance.before("check", ...)'),
     ("personal", Personal, "Personal(LoyaltyAccount)"),
+    ("seeds", SeedPack, 'SeedPack("loyalty", 1, ...)'),
 )
 
 CAPABILITIES: Final = (
