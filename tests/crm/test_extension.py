@@ -8,6 +8,7 @@ import pickle
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from itertools import permutations
@@ -312,7 +313,7 @@ def test_what_a_table_lacks_is_told_with_its_package_and_the_way_out(sqlite_url:
     )
     way_out = re.fullmatch("Run: (.*)", caught.value.hint)
     assert way_out
-    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as database:
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as database:
         database.executescript(way_out[1])
     with connect(sqlite_url, extensions=[loyalty]) as crm, crm.session(job) as s:
         assert loyalty.of(s.customers.get(acme.id)).points == 3
