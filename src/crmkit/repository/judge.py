@@ -8,7 +8,6 @@ asked of the store, once the record stands there; a write that is refused then i
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import proxy
 
@@ -176,17 +175,6 @@ class Judge:
             if await holds(node, written, self, new=before is None):
                 breaches += _breaches(rule, places)
         return Foresight(changes, breaches=breaches)
-
-    def policy(self, action: Action) -> Callable[[Any], bool] | None:
-        """Return what tells whether the policy allows a record as it will be, as far as its own fields tell.
-
-        Returns:
-            A function of the record; `None` if the policy has nothing to say.
-        """
-        rule = self._guard.rule(self.schema, action)
-        if rule is everything:
-            return None
-        return partial(evaluate, rule) if is_local(rule, self.schema) else lambda _: True
 
     def refusal(self, action: Action) -> NotAllowed:
         """Return how the policy refuses."""

@@ -8,7 +8,6 @@ import attrs
 
 from crmkit.errors import BadDefinition, MoveRefused
 from crmkit.expr.core import Compare
-from crmkit.expr.evaluate import is_local
 from crmkit.expr.node import Op
 from crmkit.expr.resolve import Facts
 from crmkit.operation.refusal import Refusal
@@ -87,8 +86,6 @@ class Mover:
                 continue
             advances = move.kind == "advance"
             asked = pipeline.conditions(move.record, move.target) if advances else _entering(pipeline, move.target)
-            if all(is_local(each, self._schema) for each in asked):
-                continue
             asker = self._asker(move.record)
             at = asker["at"] if move.at is None else pipeline.instant(move.at)
             moving.append((move.record, asked, Facts(at, asker["zone"], asker["me"])))
@@ -177,12 +174,7 @@ class Mover:
         self, records: Sequence[Any], present: Mapping[str, Definition], now: dt.datetime
     ) -> Neighbourhood | None:
         """Return what is around new records, where the stages that they may enter ask about it."""
-        reaching = {
-            name
-            for name, definition in present.items()
-            for stage in definition.pipeline.stages
-            if not all(is_local(each, self._schema) for each in stage.conditions)
-        }
+        reaching = {name for name, definition in present.items() if definition.pipeline.reaches}
         if not reaching:
             return None
         doors = self._doors
