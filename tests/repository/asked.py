@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable
 
-from crmkit import Action, Actor, AsyncCrm, Crm, Expr, everything, f
+from crmkit import Action, Actor, Expr, everything, f
 from crmkit.model.schema import Schema
-from crmkit.storage.spi import Query, Tally
+from crmkit.testing import Asked
 
 
 class Hidden:
@@ -23,37 +21,9 @@ class Hidden:
         return everything if actor.id is None else rules.get(schema.name, everything)
 
 
-class Watched:
-    """A unit that notes which model each read is about."""
-
-    def __init__(self, unit: Any, asked: list[str]) -> None:
-        self._unit = unit
-        self._asked = asked
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._unit, name)
-
-    def fetch(self, query: Query) -> Any:
-        self._asked.append(query.schema.name)
-        return self._unit.fetch(query)
-
-    def tally(self, tally: Tally) -> Any:
-        self._asked.append(tally.schema.name)
-        return self._unit.tally(tally)
+_READS = frozenset({"fetch", "tally"})
 
 
-@contextmanager
-def counted(crm: Crm | AsyncCrm) -> Iterator[list[str]]:
-    """Collect what the store is asked: the model of each read."""
-    asked: list[str] = []
-    store: Any = crm.environment.store
-    begin = store.begin
-
-    async def watched() -> Any:
-        return Watched(await begin(), asked)
-
-    store.begin = watched
-    try:
-        yield asked
-    finally:
-        del store.begin
+def models_read(found: Iterable[Asked]) -> list[str]:
+    """Return the model of each read among what a store was asked for."""
+    return [each.model for each in found if each.name in _READS]

@@ -30,8 +30,9 @@ from crmkit.expr.build import Name
 from crmkit.repository import include as including
 from crmkit.storage.memory import MemoryStore
 from crmkit.storage.spi import Feature
+from crmkit.testing import asked, watched
 from tests.crm.test_noninterference import ann
-from tests.repository.asked import Hidden, counted
+from tests.repository.asked import Hidden, models_read
 
 job = system("test")
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -91,25 +92,25 @@ def test_a_step_is_one_command_of_mongodb(mongo_url: str) -> None:
 def test_a_thousand_records_take_as_many_statements_as_ten(
     store_url: str, read: Callable[[Session], object], actor: Actor
 ) -> None:
-    with connect(store_url, policy=Hidden()) as crm:
+    with connect(watched(store_url), policy=Hidden()) as crm:
         taken: list[list[str]] = []
         for size, tenant in ((10, "few"), (1_000, "many")):
             with crm.session(system("test", tenant=tenant)) as s:
                 fill(s, size)
-            with counted(crm) as asked, crm.session(attrs.evolve(actor, tenant=tenant)) as s:
+            with asked(crm) as said, crm.session(attrs.evolve(actor, tenant=tenant)) as s:
                 read(s)
-            taken.append(asked)
+            taken.append(models_read(said))
         assert taken[0] == taken[1] == ["opportunity", "customer", "contact", "activity"]
 
 
 def test_one_record_takes_as_many(store_url: str) -> None:
-    with connect(store_url) as crm:
+    with connect(watched(store_url)) as crm:
         with crm.session(job) as s:
             deal = fill(s, 2)[1]
-        with counted(crm) as asked, crm.session(job) as s:
+        with asked(crm) as said, crm.session(job) as s:
             got = s.opportunities.get(deal.id, include=EVERYTHING)
             first = s.opportunities.first(f.id == deal.id, include=EVERYTHING)
-        assert asked == ["opportunity", "customer", "contact", "activity"] * 2
+        assert models_read(said) == ["opportunity", "customer", "contact", "activity"] * 2
         assert got.record == deal
         assert first is not None
         assert first.record == deal
@@ -118,15 +119,15 @@ def test_one_record_takes_as_many(store_url: str) -> None:
 
 
 def test_a_stream_takes_as_many_for_each_batch() -> None:
-    with connect("memory://") as crm:
+    with connect(watched("memory://")) as crm:
         with crm.session(job) as s:
             s.customers.add(Customer(name="top"))
             top = s.customers.find()[0]
             s.customers.add_many(Customer(name=f"c{n}", parent_id=top.id) for n in range(10_000))
-        with counted(crm) as asked, crm.session(job) as s:
+        with asked(crm) as said, crm.session(job) as s:
             found = [*s.customers.stream(include=f.parent)]
         assert [each.related(f.parent, Customer) for each in found] == [None, *[top] * 10_000]
-        assert asked == ["customer"] * 6
+        assert models_read(said) == ["customer"] * 6
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------
@@ -159,7 +160,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_does_not_fit_is_refused_before_anything_is_read(name: str) -> None:
     include, message = REFUSED[name]
-    with connect("memory://") as crm, counted(crm) as asked, crm.session(job) as s:
+    with connect(watched("memory://")) as crm, asked(crm) as said, crm.session(job) as s:
         for read in (
             lambda: s.customers.find(include=include),
             lambda: s.customers.get(UUID(int=1), include=include),
@@ -170,15 +171,15 @@ def test_what_does_not_fit_is_refused_before_anything_is_read(name: str) -> None
             with pytest.raises(BadExpression) as caught:
                 read()
             assert str(caught.value).startswith(message)
-        assert asked == []
+        assert models_read(said) == []
 
 
 def test_the_same_may_be_included_again() -> None:
-    with connect("memory://") as crm, counted(crm) as asked, crm.session(job) as s:
+    with connect(watched("memory://")) as crm, asked(crm) as said, crm.session(job) as s:
         s.customers.add(Customer(name="Acme"))
         again = [f.contacts.first(2, order=f.name), f.contacts.activities, f.contacts.first(2, order=f.name)]
         page = s.customers.find(include=again)
-        assert asked == ["customer", "contact"]
+        assert models_read(said) == ["customer", "contact"]
         assert page.related(page[0], f.contacts.activities) == ()
 
 
